@@ -1,0 +1,52 @@
+# Everything a developer or a first user types; `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEEDS ?= 200
+
+.PHONY: help install up test check bench sim peers proto clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml tests/constraints.txt
+	@echo "==> creating $(VENV) and installing pinned dependencies"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
+		--constraint tests/constraints.txt --requirement tests/requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+		--constraint tests/constraints.txt --no-build-isolation --editable .
+	@touch $(STAMP)
+
+install: $(STAMP)  ## create .venv with the command at .venv/bin/fairlead
+
+up: install  ## start a store member and three agents on the demo site
+	@$(BIN)/fairlead up
+
+peers: install  ## install the programs of other people that the tests use (Debian, as root)
+	@$(BIN)/python -m tests.peers install
+
+test: install peers  ## run every test
+	@$(BIN)/python -m pytest
+
+check: install  ## ruff, mypy --strict, import-linter, house rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit/test_house_rules.py
+
+bench: install peers  ## measure the hot paths beside real peers
+	@$(BIN)/python -m tests.bench
+
+sim: install  ## whole clusters under a seeded scheduler (comes with replication)
+	@echo "make sim: the simulator comes with replication; nothing to run yet"
+
+proto: install  ## generate the protobuf modules from the .proto files
+	@$(BIN)/python -m tests.tools.generate_protos
+
+clean:  ## remove the environment and the caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,25 @@
+"""What every test shares: the mark for other people's programs, and the list of what was skipped."""
+
+import pytest
+
+from tests import peers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, or fail where they must be present, the tests whose peers are not installed."""
+    absent = set(peers.missing())
+    for item in items:
+        wanted = {name for mark in item.iter_markers("peer") for name in mark.args}
+        unknown = wanted - peers.PACKAGES.keys()
+        assert not unknown, f"{item.nodeid}: unknown peer {unknown}; add it to tests/peers.py"
+        lacking = sorted(wanted & absent)
+        if lacking and not peers.must_have_all():
+            item.add_marker(pytest.mark.skip(reason=f"not installed: {', '.join(lacking)}"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """With FAIRLEAD_REQUIRE_PEERS=1 a missing peer is a failure."""
+    wanted = {name for mark in item.iter_markers("peer") for name in mark.args}
+    lacking = sorted(wanted & set(peers.missing()))
+    if lacking and peers.must_have_all():
+        pytest.fail(f"not installed: {', '.join(lacking)} (FAIRLEAD_REQUIRE_PEERS=1)")
