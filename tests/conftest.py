@@ -1,8 +1,9 @@
 """What every test shares: the mark for other people's programs, and the list of what was skipped."""
 
 import pytest
-
 from tests import peers
+
+pytest_plugins = ["tests.support.store"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

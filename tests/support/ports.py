@@ -1,0 +1,39 @@
+"""Free ports on loopback.
+
+A port is taken from below the range that the kernel gives to outgoing connections: between our asking and
+the program's binding it, no client's socket can slip in.
+"""
+
+import random
+import socket
+
+_LOWEST, _HIGHEST = 20_000, 32_000  # net.ipv4.ip_local_port_range starts at 32,768
+_TRIES_MAX = 200
+
+_given: set[int] = set()
+_rng = random.SystemRandom()
+
+
+def free_port() -> int:
+    """Return a TCP and UDP port of 127.0.0.1 that nobody has bound, never the same one twice."""
+    for _ in range(_TRIES_MAX):
+        port = _rng.randrange(_LOWEST, _HIGHEST)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+    raise RuntimeError(f"no free port on 127.0.0.1 among {_TRIES_MAX} tried")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ``count`` different free ports."""
+    return [free_port() for _ in range(count)]
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
