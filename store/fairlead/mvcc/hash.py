@@ -1,0 +1,82 @@
+"""HashKV: one number by which members compare their history.
+
+CRC32-Castagnoli over the table's name and then every raw key and value of the log up to a revision.  What
+compaction removes is left out whether it is on disk still or not, so members that agree on the history and on the
+compacted revision agree on the hash, however far each has come with removing.  The raw keys are those that etcd
+would have on disk, so that the number is etcd's too.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from google_crc32c import extend, value
+
+from fairlead.mvcc.bucket import Bucket
+from fairlead.mvcc.codec import key_of
+from fairlead.mvcc.index import POSITION_BYTES
+
+if TYPE_CHECKING:
+    from fairlead.mvcc.store import Store
+
+
+class KeyValueHash(NamedTuple):
+    """A hash, and the two revisions that must be equal before hashes are compared.
+
+    Attributes:
+        hash: CRC32-Castagnoli, unsigned.
+        compact_revision: -1 when there was no compaction.
+        hash_revision: the last revision in the hash.
+    """
+
+    hash: int
+    compact_revision: int
+    hash_revision: int
+
+
+class HashRun:
+    """A hash in progress; writes may happen between slices, a compaction makes it begin again."""
+
+    def __init__(self, store: "Store", log: Bucket, revision: int) -> None:
+        self._store = store
+        self._log = log
+        self._revision = revision
+        self._restart()
+
+    def _restart(self) -> None:
+        self._compact_revision = self._store.compact_revision
+        self._next = 0
+        self._hash: int = value(b"key")
+
+    def step(self, revisions_max: int) -> KeyValueHash | None:
+        """Hash up to ``revisions_max`` more entries of the log; return the result once it is known.
+
+        Raises:
+            CompactedError: a compaction has overtaken the revision.
+        """
+        if self._store.compact_revision != self._compact_revision:
+            self._store.check_revision(self._revision)
+            self._restart()
+        end = (self._revision + 1) << 32
+        for seen, (raw, kv) in enumerate(self._log.items(self._next.to_bytes(POSITION_BYTES, "big"))):
+            position = int.from_bytes(raw, "big")
+            if position >= end:
+                break
+            if seen == revisions_max:
+                self._next = position
+                return None
+            if self._is_kept(position, kv):
+                self._hash = extend(extend(self._hash, _etcd_key(position)), kv)
+        return KeyValueHash(self._hash, self._compact_revision, self._revision)
+
+    def _is_kept(self, position: int, kv: bytes) -> bool:
+        main = position >> 32
+        if main > self._compact_revision:
+            return True
+        # Left out although it is kept: etcd 3.4.33 and 3.5.15 and older remove the deletion at that revision.
+        if position & 1 and main == self._compact_revision:
+            return False
+        return self._store.index.keeps(key_of(kv), position, self._compact_revision)
+
+
+def _etcd_key(position: int) -> bytes:
+    main, sub = position >> 32, position >> 1 & 0x7FFF_FFFF
+    return main.to_bytes(8, "big") + b"_" + sub.to_bytes(8, "big") + (b"t" if position & 1 else b"")

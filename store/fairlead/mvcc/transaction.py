@@ -1,0 +1,95 @@
+"""One write transaction: its changes make one revision, or none when there are no changes."""
+
+from typing import TYPE_CHECKING
+
+from fairlead.mvcc.bucket import Bucket
+from fairlead.mvcc.codec import deleted_key_value, encode_key_value, encode_tombstone
+from fairlead.mvcc.change import Change
+from fairlead.mvcc.index import POSITION_BYTES, position_of
+
+if TYPE_CHECKING:
+    from fairlead.mvcc.store import Range, Store
+
+
+class Transaction:
+    """Writes at the revision after the current one, and reads that see them.
+
+    A key should change at most once; the API refuses more, and a watcher would see each change.
+    """
+
+    __slots__ = ("_changes", "_log", "_main", "_store")
+
+    def __init__(self, store: "Store", log: Bucket) -> None:
+        self._store = store
+        self._log = log
+        self._main = store.revision + 1
+        self._changes: list[Change] = []
+
+    def __repr__(self) -> str:
+        return f"Transaction(revision={self._main}, changes={len(self._changes)})"
+
+    @property
+    def changes(self) -> int:
+        """Changes so far; with one or more, the transaction makes a revision."""
+        return len(self._changes)
+
+    def put(self, key: bytes, value: bytes, lease: int = 0) -> None:
+        """Set a key; a lease of 0 takes the key off the lease that it was on."""
+        main = self._main
+        position = main << 32 | len(self._changes) << 1
+        record = self._store.index.put(key, position, lease)
+        create_revision = record.create_revision
+        kv = encode_key_value(
+            key,
+            value,
+            create_revision=create_revision,
+            mod_revision=main,
+            version=record.version,
+            lease=lease,
+        )
+        self._log.put(position.to_bytes(POSITION_BYTES, "big"), kv)
+        self._changes.append(Change(main, key, kv, False, create_revision == main))
+
+    def delete_range(self, key: bytes, range_end: bytes = b"") -> list[bytes]:
+        """Delete the live keys in a range; return their last encoded KeyValues, in key order.
+
+        Keys go in ascending order, so that every member writes the same log.
+        """
+        deleted = self._store.range(key, range_end).kvs
+        index = self._store.index
+        if not range_end:
+            keys = [key] if deleted else []
+        else:
+            keys = [found for found, _ in index.live_items(key, range_end)]
+        for found in keys:
+            position = position_of(self._main, len(self._changes), is_tombstone=True)
+            tombstone = encode_tombstone(found)
+            index.delete(found, position)
+            self._log.put(position.to_bytes(POSITION_BYTES, "big"), tombstone)
+            kv = deleted_key_value(tombstone, self._main)
+            self._changes.append(Change(self._main, found, kv, True, False))
+        return deleted
+
+    def latest(self, key: bytes) -> bytes | None:
+        """Return the encoded KeyValue of a live key, this transaction's writes included."""
+        return self._store.latest(key)
+
+    def range(
+        self,
+        key: bytes,
+        range_end: bytes = b"",
+        *,
+        revision: int = 0,
+        limit: int = 0,
+        count_only: bool = False,
+    ) -> "Range":
+        """Return a range, this transaction's writes included unless an older revision is asked for.
+
+        Raises:
+            CompactedError, FutureRevisionError: as for the store; the transaction's own revision is future.
+        """
+        return self._store.range(key, range_end, revision=revision, limit=limit, count_only=count_only)
+
+    def end(self) -> int:
+        """Make the changes one revision and tell the watchers; return the current revision."""
+        return self._store.publish(self._changes)
