@@ -21,9 +21,11 @@ from fairlead.mvcc.errors import (
     MvccError,
 )
 from fairlead.mvcc.hash import HashRun, KeyValueHash
+from fairlead.mvcc.hub import WatchHub
 from fairlead.mvcc.index import KeyRecord
 from fairlead.mvcc.store import Range, Store
 from fairlead.mvcc.transaction import Transaction
+from fairlead.mvcc.watcher import EncodedEvents, Sink, Watcher
 
 __all__ = [
     "Backend",
@@ -34,12 +36,16 @@ __all__ = [
     "BucketName",
     "Commit",
     "CompactedError",
+    "EncodedEvents",
     "FutureRevisionError",
     "HashRun",
     "KeyRecord",
     "KeyValueHash",
     "MvccError",
     "Range",
+    "Sink",
     "Store",
     "Transaction",
+    "WatchHub",
+    "Watcher",
 ]

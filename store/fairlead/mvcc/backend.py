@@ -51,7 +51,7 @@ class Commit:
 
     __slots__ = ("_path", "_txn", "count", "is_durable")
 
-    def __init__(self, txn: lmdb.Transaction, path: Path, count: int) -> None:
+    def __init__(self, txn: "lmdb.Transaction[bytes]", path: Path, count: int) -> None:
         self._txn = txn
         self._path = path
         self.count = count
@@ -164,14 +164,13 @@ class Backend:
     @property
     def size_bytes(self) -> int:
         """Size of the file in use or kept for reuse; what the quota is about."""
-        return int((self._env.info()["last_pgno"] + 1) * self._page_bytes)
+        return (self._env.info()["last_pgno"] + 1) * self._page_bytes
 
     @property
     def size_in_use_bytes(self) -> int:
         """Size of the pages that hold data; the rest is free for reuse, or for ``defragment``."""
-        stats = [self._env.stat(), *(bucket.stat() for bucket in self._buckets.values())]
-        pages = sum(stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"] for stat in stats)
-        return int((pages + 2) * self._page_bytes)  # and two pages of LMDB's own
+        # Three pages are LMDB's own: two that begin the file, one that lists the tables.
+        return (3 + sum(bucket.pages for bucket in self._buckets.values())) * self._page_bytes
 
     def defragment(self) -> None:
         """Rewrite the file without its free pages; takes as long as writing all the data does.

@@ -1,9 +1,10 @@
 """One table of the database: LMDB below, and above it what has not been committed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-import lmdb
+if TYPE_CHECKING:
+    import lmdb
 
 
 class Bucket:
@@ -23,15 +24,15 @@ class Bucket:
         self._fresh: dict[bytes, bytes | None] = {}
         self._flying: dict[bytes, bytes | None] = {}
         self._db: Any = None
-        self._reader: lmdb.Transaction = None
+        self._reader: lmdb.Transaction[bytes]
         self.pending_bytes = 0
 
-    def bind(self, db: object, reader: lmdb.Transaction) -> None:
+    def bind(self, db: object, reader: "lmdb.Transaction[bytes]") -> None:
         """Attach to an open database; the layers stay as they are."""
         self._db = db
         self._reader = reader
 
-    def rebind(self, reader: lmdb.Transaction) -> None:
+    def rebind(self, reader: "lmdb.Transaction[bytes]") -> None:
         """Take another read transaction of the same database."""
         self._reader = reader
 
@@ -46,8 +47,7 @@ class Bucket:
             return self._fresh[key]
         if key in self._flying:
             return self._flying[key]
-        value: bytes | None = self._reader.get(key, db=self._db)
-        return value
+        return self._reader.get(key, db=self._db)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes]:
         """Return the values of keys that all exist and are not empty, in the order of ``keys``."""
@@ -101,12 +101,18 @@ class Bucket:
             if cursor.set_range(start) if start else cursor.first():
                 yield from cursor.iternext()
 
-    def stat(self) -> Mapping[str, int]:
-        """Return LMDB's page counts of this table."""
-        counts: Mapping[str, int] = self._reader.stat(db=self._db)
-        return counts
+    @property
+    def entries(self) -> int:
+        """Committed entries."""
+        return self._reader.stat(db=self._db)["entries"]
 
-    def begin_commit(self, txn: lmdb.Transaction) -> int:
+    @property
+    def pages(self) -> int:
+        """Committed pages."""
+        stat = self._reader.stat(db=self._db)
+        return stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+
+    def begin_commit(self, txn: "lmdb.Transaction[bytes]") -> int:
         """Write the buffer into ``txn`` and begin a new one; return the number of writes."""
         assert not self._flying
         flying, self._fresh = self._fresh, {}

@@ -9,14 +9,14 @@ Source: etcd's data model; the rules are those of its ``mvcc`` package.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from fairlead.mvcc.backend import Backend, BucketName
+from fairlead.mvcc.change import Change
 from fairlead.mvcc.codec import key_of
 from fairlead.mvcc.compaction import Compaction
 from fairlead.mvcc.errors import CompactedError, FutureRevisionError
 from fairlead.mvcc.hash import HashRun, KeyValueHash
-from fairlead.mvcc.change import Change
 from fairlead.mvcc.hub import WatchHub
 from fairlead.mvcc.index import POSITION_BYTES, KeyIndex, KeyRecord
 from fairlead.mvcc.transaction import Transaction
@@ -26,7 +26,8 @@ Progress = Callable[[int, int], None]
 _PROGRESS_EVERY = 10_000
 
 
-class Range(NamedTuple):
+@dataclass(slots=True)
+class Range:
     """The answer to a range: encoded KeyValues in key order, and how many keys there are without the limit."""
 
     kvs: list[bytes]
@@ -103,11 +104,11 @@ class Store:
         limit: int = 0,
         count_only: bool = False,
     ) -> Range:
-        """Return the pairs in [key, range_end) at a revision.
+        r"""Return the pairs in [key, range_end) at a revision.
 
         Args:
             key: the first key.
-            range_end: empty for one key, ``b"\\0"`` for all keys from ``key`` on.
+            range_end: empty for one key, ``b"\0"`` for all keys from ``key`` on.
             revision: 0 or less is the latest.
             limit: the most pairs to return, 0 for all; the count is of all of them still.
             count_only: return no pairs.
@@ -206,7 +207,7 @@ class Store:
 
     def _load(self, progress: Progress | None) -> Iterator[tuple[bytes, int, int, int, int]]:
         """Read the log from its beginning, for the index."""
-        total, position = self._log.stat()["entries"], 0
+        total, position = self._log.entries, 0
         for done, (raw, kv) in enumerate(self._log.items()):
             if progress is not None and done % _PROGRESS_EVERY == 0:
                 progress(done, total)

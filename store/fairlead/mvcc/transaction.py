@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from fairlead.mvcc.bucket import Bucket
-from fairlead.mvcc.codec import deleted_key_value, encode_key_value, encode_tombstone
 from fairlead.mvcc.change import Change
+from fairlead.mvcc.codec import deleted_key_value, encode_key_value, encode_tombstone
 from fairlead.mvcc.index import POSITION_BYTES, position_of
 
 if TYPE_CHECKING:
