@@ -281,7 +281,8 @@ class Mirror:
             self._client.caller.forget_token()  # it may have expired: a watch does not tell
         # A connection that breaks and comes back at once is no news.
         if self._failures > 1 and self.problem is None:
-            _LOG.warning("%s; trying again, the last known state stays", error)
+            state = "the last known state stays" if self._ready.is_set() else "there is no state yet"
+            _LOG.warning("%s; trying again, %s", error, state)
         if self._failures > 1:
             self.problem = error
 

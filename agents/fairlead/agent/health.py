@@ -1,0 +1,121 @@
+"""/healthz, /readyz and /metrics over HTTP/1.1, for probes and for Prometheus.
+
+A page is small and asked for rarely, so each connection answers once and closes.  Slow or greedy clients are
+bounded: so many connections, so many bytes of a request, so many seconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from fairlead.agent.errors import listen_error
+from fairlead.agent.options import Address
+
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthLimits:
+    """What one client may cost."""
+
+    connections_max: int = 64
+    head_bytes_max: int = 8192
+    timeout_s: float = 5.0
+
+
+class HealthPages:
+    """The pages, without any I/O."""
+
+    def __init__(self, *, is_ready: Callable[[], bool], metrics: CollectorRegistry) -> None:
+        """Answer ``/readyz`` by ``is_ready`` and ``/metrics`` from ``metrics``."""
+        self._is_ready = is_ready
+        self._metrics = metrics
+
+    def answer(self, head: bytes) -> bytes:
+        """Return the response to a request's head."""
+        parts = head.split(b"\r\n", 1)[0].split(b" ")
+        if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
+            return _response(400, b"not a request\n")
+        method, target, _ = parts
+        if method not in {b"GET", b"HEAD"}:
+            return _response(405, b"use GET\n")
+        status, body = self._page(target.partition(b"?")[0])
+        kind = CONTENT_TYPE_PLAIN_0_0_4 if target.startswith(b"/metrics") else "text/plain; charset=utf-8"
+        return _response(status, body, kind=kind, is_head=method == b"HEAD")
+
+    def _page(self, path: bytes) -> tuple[int, bytes]:
+        match path:
+            case b"/healthz":
+                return 200, b"ok\n"
+            case b"/readyz":
+                return (200, b"ready\n") if self._is_ready() else (503, b"not ready\n")
+            case b"/metrics":
+                return 200, generate_latest(self._metrics)
+            case _:
+                return 404, b"try /healthz, /readyz or /metrics\n"
+
+
+def _response(
+    status: int, body: bytes, *, kind: str = "text/plain; charset=utf-8", is_head: bool = False
+) -> bytes:
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + (b"" if is_head else body)
+
+
+class HealthServer:
+    """Serves the pages on one address."""
+
+    def __init__(self, pages: HealthPages, *, limits: HealthLimits | None = None) -> None:
+        """Make a server; ``start`` binds it."""
+        self._pages = pages
+        self._limits = limits or HealthLimits()
+        self._server: asyncio.Server | None = None
+        self._open = 0
+
+    async def start(self, address: Address) -> Address:
+        """Listen; return the address with the port that was taken, where 0 was asked for.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        try:
+            self._server = await asyncio.start_server(
+                self._serve, address.host, address.port, limit=self._limits.head_bytes_max
+            )
+        except OSError as error:
+            raise listen_error(error, address, flag="--metrics-listen") from error
+        return Address(host=address.host, port=self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            if self._open <= self._limits.connections_max:
+                async with asyncio.timeout(self._limits.timeout_s):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(self._pages.answer(head))
+                    await writer.drain()
+                    writer.close()
+                    await writer.wait_closed()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a client that is slow, gone or no HTTP at all
+        finally:
+            self._open -= 1
+            writer.transport.abort()
