@@ -1,0 +1,71 @@
+"""What the operator may set, and the limits that nobody has to."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairlead.render.paths import join
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what one resource may cost.  Times in seconds."""
+
+    output_bytes_max: int = 64 * 1024 * 1024
+    """A template that writes more is taken for a runaway loop."""
+    resources_max: int = 10_000
+    command_output_bytes_max: int = 2_000
+    """The end of a command's output that is kept for its error message."""
+    check_timeout_s: float = 30.0
+    reload_timeout_s: float = 60.0
+    kill_grace_s: float = 2.0
+    """Between SIGTERM and SIGKILL to a command that is out of time."""
+    retry_min_s: float = 1.0
+    retry_max_s: float = 60.0
+    """A resource that failed is tried again after ``retry_min_s``, doubling up to this."""
+    apply_threads: int = 8
+    """How many resources may be checking or reloading at once; more wait."""
+
+    def __post_init__(self) -> None:
+        assert 0 < self.retry_min_s <= self.retry_max_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """One run of the renderer.
+
+    Attributes:
+        confdir: holds ``conf.d`` and ``templates``.
+        prefix: joined before each resource's own prefix, never instead of it.
+        noop: show what would change, change nothing.
+        sync_only: put files in place, run neither checks nor reloads.
+        keep_stage_file: leave the staged file where it is when it does not become the destination.
+        watch: follow the store; without it, read the changes every ``interval_s``.
+        interval_s: render everything again and repair drift this often; None for never.
+    """
+
+    confdir: Path
+    prefix: str = "/"
+    noop: bool = False
+    sync_only: bool = False
+    keep_stage_file: bool = False
+    watch: bool = True
+    interval_s: float | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        assert self.watch or self.interval_s is not None
+
+    @property
+    def resource_dir(self) -> Path:
+        """Where the resources are."""
+        return self.confdir / "conf.d"
+
+    @property
+    def template_dir(self) -> Path:
+        """Where the templates are."""
+        return self.confdir / "templates"
+
+    @property
+    def root(self) -> str:
+        """The prefix, absolute and cleaned."""
+        return join("/", self.prefix)

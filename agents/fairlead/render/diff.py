@@ -1,0 +1,38 @@
+"""What would change, as text for people."""
+
+import difflib
+from collections.abc import Iterator
+
+from fairlead.render.plan import FileState
+from fairlead.render.view import to_text
+
+_LINES_MAX = 20_000
+"""Beyond this, a line-by-line comparison takes longer than anybody reads."""
+
+
+def describe_change(dest: str, wanted: FileState, found: FileState | None) -> Iterator[str]:
+    """Yield the lines of a unified diff, without line ends; none when nothing changes."""
+    if found is None:
+        yield f"new file {dest}, mode {wanted.mode:04o}, owner {wanted.uid}:{wanted.gid}"
+    else:
+        if found.mode != wanted.mode:
+            yield f"{dest}: mode {found.mode:04o} -> {wanted.mode:04o}"
+        if (found.uid, found.gid) != (wanted.uid, wanted.gid):
+            yield f"{dest}: owner {found.uid}:{found.gid} -> {wanted.uid}:{wanted.gid}"
+    yield from _content_diff(dest, wanted.content, b"" if found is None else found.content)
+
+
+def _content_diff(dest: str, new: bytes, old: bytes) -> Iterator[str]:
+    if new == old:
+        return
+    if b"\0" in new or b"\0" in old:
+        yield f"{dest}: binary, {len(old)} -> {len(new)} bytes"
+        return
+    old_lines, new_lines = (to_text(content).splitlines(keepends=True) for content in (old, new))
+    if len(old_lines) + len(new_lines) > _LINES_MAX:
+        yield f"{dest}: {len(old_lines)} -> {len(new_lines)} lines, too long to compare here"
+        return
+    for line in difflib.unified_diff(old_lines, new_lines, f"{dest} (now)", f"{dest} (rendered)"):
+        yield line.removesuffix("\n").encode("utf-8", "backslashreplace").decode()
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"

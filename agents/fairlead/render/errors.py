@@ -1,0 +1,86 @@
+"""What can go wrong between a key and a reloaded program.
+
+::
+
+    RenderError
+    ├── ResourceError          a file in conf.d is not a resource
+    ├── TemplateError          a template cannot be rendered from the keys there are
+    ├── DestinationError       the file system refuses the destination
+    └── CommandError           a check or a reload did not succeed
+        ├── CheckFailedError   the new file was refused; the old one is untouched
+        └── ReloadFailedError  the new file is in place, the program did not take it: tried again
+    TemplateFault              raised inside a template by a function; becomes a TemplateError
+    ├── MissingKeyError
+    └── LookupFailedError      the world did not answer: an error, never an empty list
+
+Each ``str()`` is one line for an operator: where, what, and what to do next.
+"""
+
+
+class RenderError(Exception):
+    """One resource could not be processed; the others go on.
+
+    Attributes:
+        resource: the resource's file, relative to the configuration directory.
+    """
+
+    def __init__(self, resource: str, problem: str) -> None:
+        super().__init__(f"{resource}: {one_line(problem)}")
+        self.resource = resource
+
+
+class ResourceError(RenderError):
+    """The resource's TOML is wrong."""
+
+
+class TemplateError(RenderError):
+    """The template is wrong, or a key it needs is missing.
+
+    Attributes:
+        is_transient: the same keys may render another time, because the DNS did not answer.
+    """
+
+    def __init__(self, resource: str, problem: str, *, is_transient: bool = False) -> None:
+        super().__init__(resource, problem)
+        self.is_transient = is_transient
+
+
+class DestinationError(RenderError):
+    """The destination cannot be read, written or given its owner."""
+
+
+class CommandError(RenderError):
+    """A command ended with a failure or out of time."""
+
+
+class CheckFailedError(CommandError):
+    """The check refused the new file."""
+
+
+class ReloadFailedError(CommandError):
+    """The reload failed after the new file was put in place."""
+
+
+class TemplateFault(Exception):  # noqa: N818 - half of an error: it has no place yet
+    """A function was given what it cannot work with; the renderer adds template and line."""
+
+
+class MissingKeyError(TemplateFault):
+    """A key that the template needs is not there.
+
+    Attributes:
+        key: its full name in the store.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"key {key} does not exist; write it with: fairlead kv put {key} VALUE")
+        self.key = key
+
+
+class LookupFailedError(TemplateFault):
+    """The DNS did not answer."""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with every run of white space made one blank."""
+    return " ".join(text.split())

@@ -1,0 +1,191 @@
+"""The keys at one store revision, and what a template saw of them.
+
+A ``Snapshot`` changes only between passes, so all templates of a pass read one revision.  A ``View`` is one
+template's window on it: the resource's prefix is taken off, only its ``keys`` are visible, and whatever is
+read is written down, so that a later change renders only the templates that would notice it.
+
+Keys and values are bytes in the store and text in a template; bytes that are not UTF-8 survive the round
+trip as lone surrogates.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sortedcontainers import SortedDict
+
+from fairlead.render.errors import MissingKeyError
+from fairlead.render.glob import compile_glob, literal_prefix
+from fairlead.render.paths import base, clean, is_under
+
+
+def to_text(raw: bytes) -> str:
+    """Return ``raw`` as a template sees it."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def to_bytes(text: str) -> bytes:
+    """Return what ``to_text`` was given."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+class KVPair(NamedTuple):
+    """A key, with the prefix taken off, and its value; ``Key`` and ``Value`` are confd's spelling."""
+
+    key: str
+    value: str
+
+    @property
+    def Key(self) -> str:  # noqa: N802 - confd's templates say .Key
+        """The key."""
+        return self.key
+
+    @property
+    def Value(self) -> str:  # noqa: N802 - confd's templates say .Value
+        """The value."""
+        return self.value
+
+
+class Snapshot:
+    """Every key under the agent's prefixes at one revision."""
+
+    def __init__(self, items: Mapping[str, str] | None = None, *, revision: int = 0) -> None:
+        self.revision = revision
+        self._values: Any = SortedDict(items or {})
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self._values)} keys at revision {self.revision}>"
+
+    def replace(self, items: Mapping[str, str], *, revision: int) -> set[str]:
+        """Become ``items``; return the keys whose value differs from before."""
+        before = self._values
+        self._values = SortedDict(items)
+        self.revision = revision
+        changed = {key for key, value in items.items() if before.get(key) != value}
+        changed.update(key for key in before if key not in items)
+        return changed
+
+    def update(self, puts: Mapping[str, str], deletes: Iterable[str], *, revision: int) -> set[str]:
+        """Apply one or more whole store revisions; return the keys that were touched.
+
+        A put of an equal value does not count: it cannot change any file.
+        """
+        values = self._values
+        changed = {key for key, value in puts.items() if values.get(key) != value}
+        values.update(puts)
+        for key in deletes:
+            if values.pop(key, None) is not None:
+                changed.add(key)
+        self.revision = revision
+        return changed
+
+    def get(self, key: str) -> str | None:
+        """Return the value of ``key``."""
+        value: str | None = self._values.get(key)
+        return value
+
+    def starting_with(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the pairs whose key starts with ``prefix``, in order."""
+        for key in self._values.irange(minimum=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, self._values[key]
+
+
+@dataclass(slots=True)
+class Dependencies:
+    """What one render has read, in full store names."""
+
+    keys: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
+
+    def touched_by(self, changed: Iterable[str]) -> bool:
+        """Whether a change of these keys may change the output."""
+        prefixes = tuple(self.prefixes)
+        return any(key in self.keys or key.startswith(prefixes) for key in changed)
+
+
+class View:
+    """confd's functions over keys, for one template.
+
+    Args:
+        snapshot: the keys.
+        root: the prefix that is taken off, ``/`` for none; cleaned.
+        visible: the full paths the template may see, each with all below it; cleaned.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, root: str, visible: Iterable[str]) -> None:
+        self.dependencies = Dependencies()
+        self._snapshot = snapshot
+        self._root = "" if root == "/" else root
+        self._visible = tuple(visible)
+
+    def exists(self, key: str) -> bool:
+        """Whether exactly this key is there."""
+        return self._value(key) is not None
+
+    def get(self, key: str) -> KVPair:
+        """Return the pair.
+
+        Raises:
+            MissingKeyError: there is no such key among the visible ones.
+        """
+        return KVPair(key, self.getv(key))
+
+    def getv(self, key: str, *default: str) -> str:
+        """Return the value, or the default where one is given.
+
+        Raises:
+            MissingKeyError: there is no such key among the visible ones, and no default.
+        """
+        value = self._value(key)
+        if value is not None:
+            return value
+        if default:
+            return default[0]
+        raise MissingKeyError(self._full(key))
+
+    def gets(self, pattern: str) -> list[KVPair]:
+        """Return the pairs whose key matches the glob, by key; none is an empty list."""
+        matches = compile_glob(pattern).fullmatch
+        return [KVPair(key, value) for key, value in self._pairs(literal_prefix(pattern)) if matches(key)]
+
+    def getvs(self, pattern: str) -> list[str]:
+        """Return the values whose key matches the glob, sorted by value as confd sorts them."""
+        return sorted(value for _, value in self.gets(pattern))
+
+    def ls(self, path: str) -> list[str]:
+        """Return the names directly below ``path``, sorted; an exact key gives its own base name."""
+        names = {below.partition("/")[0] for below in self._below(path)}
+        if self.exists(path):
+            names.add(base(path))
+        return sorted(names)
+
+    def lsdir(self, path: str) -> list[str]:
+        """Return those names directly below ``path`` that have something below them, sorted."""
+        return sorted({below.partition("/")[0] for below in self._below(path) if "/" in below})
+
+    def _below(self, path: str) -> Iterator[str]:
+        stem = clean("/" + path).rstrip("/") + "/"
+        return (key[len(stem) :] for key, _ in self._pairs(stem) if len(key) > len(stem))
+
+    def _full(self, key: str) -> str:
+        return self._root + key
+
+    def _value(self, key: str) -> str | None:
+        full = self._full(key)
+        self.dependencies.keys.add(full)
+        return self._snapshot.get(full) if self._sees(full) else None
+
+    def _pairs(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the visible pairs whose short key starts with ``prefix``."""
+        # A key without its leading slash is under no root; the range must not run into the root's neighbour.
+        if not prefix.startswith("/"):
+            prefix = "/"
+        full = self._full(prefix)
+        self.dependencies.prefixes.add(full)
+        cut = len(self._root)
+        return ((key[cut:], value) for key, value in self._snapshot.starting_with(full) if self._sees(key))
+
+    def _sees(self, full: str) -> bool:
+        return any(is_under(full, path) for path in self._visible)
