@@ -5,8 +5,9 @@ restart in between finds one larger than the other and goes on.  Only keys that 
 visited, so the work is that of the garbage and not of the store.
 """
 
-from fairlead.mvcc.backend import Backend, BucketName
-from fairlead.mvcc.index import POSITION_BYTES, KeyIndex
+from fairlead.mvcc.bucket import Bucket
+from fairlead.mvcc.index import KeyIndex
+from fairlead.mvcc.log import RevisionLog
 
 _SCHEDULED = b"scheduledCompactRev"
 _FINISHED = b"finishedCompactRev"
@@ -20,10 +21,10 @@ class Compaction:
         revision: the revision compacted to, -1 when there was none.
     """
 
-    def __init__(self, index: KeyIndex, backend: Backend) -> None:
+    def __init__(self, index: KeyIndex, log: RevisionLog, meta: Bucket) -> None:
         self._index = index
-        self._log = backend.bucket(BucketName.REVISIONS)
-        self._meta = backend.bucket(BucketName.META)
+        self._log = log
+        self._meta = meta
         self.revision = self._load(_SCHEDULED)
         self._finished = self._load(_FINISHED)
         self._pass_revision = self._finished  # what the keys still to visit were collected for
@@ -56,7 +57,7 @@ class Compaction:
             key = self._to_visit.pop()
             dropped = self._index.trim(key, self._pass_revision, drops_max=budget)
             for position in dropped:
-                self._log.delete(position.to_bytes(POSITION_BYTES, "big"))
+                self._log.delete(position)
             if len(dropped) == budget:
                 self._to_visit.add(key)  # more of it may have to go
             budget -= max(1, len(dropped))

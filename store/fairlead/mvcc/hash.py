@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from google_crc32c import extend, value
 
-from fairlead.mvcc.bucket import Bucket
 from fairlead.mvcc.codec import key_of
-from fairlead.mvcc.index import POSITION_BYTES
+from fairlead.mvcc.log import RevisionLog
 
 if TYPE_CHECKING:
     from fairlead.mvcc.store import Store
@@ -35,7 +34,7 @@ class KeyValueHash(NamedTuple):
 class HashRun:
     """A hash in progress; writes may happen between slices, a compaction makes it begin again."""
 
-    def __init__(self, store: "Store", log: Bucket, revision: int) -> None:
+    def __init__(self, store: "Store", log: RevisionLog, revision: int) -> None:
         self._store = store
         self._log = log
         self._revision = revision
@@ -56,8 +55,7 @@ class HashRun:
             self._store.check_revision(self._revision)
             self._restart()
         end = (self._revision + 1) << 32
-        for seen, (raw, kv) in enumerate(self._log.items(self._next.to_bytes(POSITION_BYTES, "big"))):
-            position = int.from_bytes(raw, "big")
+        for seen, (position, kv) in enumerate(self._log.entries_from(self._next)):
             if position >= end:
                 break
             if seen == revisions_max:

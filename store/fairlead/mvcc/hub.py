@@ -127,6 +127,8 @@ class WatchHub:
     def notify(self, revision: int, changes: Sequence[Change]) -> None:
         """Tell the synced watchers what one transaction changed; ``revision`` is the store's by now."""
         self._notified = revision
+        if not self._groups:
+            return
         hits: dict[_Group, list[int]] = {}
         for number, change in enumerate(changes):
             for group in self._groups_watching(change.key):

@@ -18,7 +18,8 @@ from fairlead.mvcc.compaction import Compaction
 from fairlead.mvcc.errors import CompactedError, FutureRevisionError
 from fairlead.mvcc.hash import HashRun, KeyValueHash
 from fairlead.mvcc.hub import WatchHub
-from fairlead.mvcc.index import POSITION_BYTES, KeyIndex, KeyRecord
+from fairlead.mvcc.index import KeyIndex, KeyRecord
+from fairlead.mvcc.log import RevisionLog
 from fairlead.mvcc.transaction import Transaction
 from fairlead.proto.kv_pb2 import KeyValue
 
@@ -45,12 +46,12 @@ class Store:
 
     def __init__(self, backend: Backend, *, progress: Progress | None = None) -> None:
         self._backend = backend
-        self._log = backend.bucket(BucketName.REVISIONS)
+        self._log = RevisionLog(backend.bucket(BucketName.REVISIONS))
         self.index = KeyIndex()
         self.revision = 1
         self.is_writing = False
         self.index.restore(self._load(progress))
-        self._compaction = Compaction(self.index, backend)
+        self._compaction = Compaction(self.index, self._log, backend.bucket(BucketName.META))
         # What was compacted was written: else revisions would go backwards when only deletions were last.
         self.revision = max(self.revision, self._compaction.revision)
         self.hub = WatchHub(self)
@@ -82,7 +83,7 @@ class Store:
         record = self.index.records.get(key)
         if record is None or not record.create_revision:
             return None
-        return self._log.get(record.position.to_bytes(POSITION_BYTES, "big"))
+        return self._log.get(record.position)
 
     def record(self, key: bytes) -> KeyRecord | None:
         """Return what compares ask about a live key, without its value; None when it is not live."""
@@ -93,7 +94,7 @@ class Store:
         if revision < self.compact_revision or (record := self.index.records.get(key)) is None:
             return None
         position = record.position_at(revision)
-        return None if position is None else self._log.get(position.to_bytes(POSITION_BYTES, "big"))
+        return None if position is None else self._log.get(position)
 
     def range(
         self,
@@ -132,7 +133,7 @@ class Store:
             positions = [] if count_only else self.index.live_positions(key, range_end, limit=limit)
         if count_only or not positions:
             return Range([], count)
-        return Range(self._log.get_many([p.to_bytes(POSITION_BYTES, "big") for p in positions]), count)
+        return Range(self._log.get_many(positions), count)
 
     def check_revision(self, revision: int) -> None:
         """Raise unless a read at ``revision`` can be answered."""
@@ -167,8 +168,7 @@ class Store:
 
     def changes_from(self, revision: int) -> Iterator[Change]:
         """Return the changes from a revision on, oldest first, until the log ends or the caller stops."""
-        for raw, kv in self._log.items((revision << 32).to_bytes(POSITION_BYTES, "big")):
-            position = int.from_bytes(raw, "big")
+        for position, kv in self._log.entries_from(revision << 32):
             yield Change.from_log(position, kv)
 
     def compact(self, revision: int) -> None:
@@ -208,10 +208,9 @@ class Store:
     def _load(self, progress: Progress | None) -> Iterator[tuple[bytes, int, int, int, int]]:
         """Read the log from its beginning, for the index."""
         total, position = self._log.entries, 0
-        for done, (raw, kv) in enumerate(self._log.items()):
+        for done, (position, kv) in enumerate(self._log.entries_from(0)):
             if progress is not None and done % _PROGRESS_EVERY == 0:
                 progress(done, total)
-            position = int.from_bytes(raw, "big")
             if position & 1:
                 yield key_of(kv), position, 0, 0, 0
             else:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from fairlead.mvcc.bucket import Bucket
 from fairlead.mvcc.change import Change
 from fairlead.mvcc.codec import deleted_key_value, encode_key_value, encode_tombstone
-from fairlead.mvcc.index import POSITION_BYTES, position_of
+from fairlead.mvcc.index import position_of
+from fairlead.mvcc.log import RevisionLog
 
 if TYPE_CHECKING:
     from fairlead.mvcc.store import Range, Store
@@ -19,7 +19,7 @@ class Transaction:
 
     __slots__ = ("_changes", "_log", "_main", "_store")
 
-    def __init__(self, store: "Store", log: Bucket) -> None:
+    def __init__(self, store: "Store", log: RevisionLog) -> None:
         self._store = store
         self._log = log
         self._main = store.revision + 1
@@ -47,7 +47,7 @@ class Transaction:
             version=record.version,
             lease=lease,
         )
-        self._log.put(position.to_bytes(POSITION_BYTES, "big"), kv)
+        self._log.put(position, kv)
         self._changes.append(Change(main, key, kv, False, create_revision == main))
 
     def delete_range(self, key: bytes, range_end: bytes = b"") -> list[bytes]:
@@ -65,7 +65,7 @@ class Transaction:
             position = position_of(self._main, len(self._changes), is_tombstone=True)
             tombstone = encode_tombstone(found)
             index.delete(found, position)
-            self._log.put(position.to_bytes(POSITION_BYTES, "big"), tombstone)
+            self._log.put(position, tombstone)
             kv = deleted_key_value(tombstone, self._main)
             self._changes.append(Change(self._main, found, kv, True, False))
         return deleted
