@@ -1,0 +1,96 @@
+"""The Maintenance service: how the member does, alarms, hashes, defragmentation."""
+
+import asyncio
+
+from fairlead.api.replies import reply_to
+from fairlead.api.version import STORAGE_VERSION, VERSION
+from fairlead.member import ALARM, Member, NotSupportedError
+from fairlead.proto import rpc_pb2 as pb
+from fairlead.rpc import Call, Unary
+
+
+class Maintenance:
+    """The methods of ``etcdserverpb.Maintenance``."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._defragmenting: set[asyncio.Task[None]] = set()
+
+    def routes(self) -> dict[str, Unary]:
+        """Return the service's methods by their paths."""
+        prefix = "/etcdserverpb.Maintenance/"
+        return {
+            prefix + "Status": Unary(self.status),
+            prefix + "Alarm": Unary(self.alarm),
+            prefix + "Defragment": Unary(self.defragment),
+            prefix + "HashKV": Unary(self.hash_kv),
+            prefix + "Hash": Unary(self.refuse),
+            prefix + "MoveLeader": Unary(self.refuse),
+            prefix + "Downgrade": Unary(self.refuse),
+            prefix + "Snapshot": Unary(self.refuse),
+        }
+
+    def status(self, message: bytes, call: Call) -> bytes:
+        """Say how this member does."""
+        del message, call
+        member = self._member
+        replica, backend = member.replica, member.machine.backend
+        quota = member.config.quota_bytes
+        answer = pb.StatusResponse(
+            version=VERSION,
+            dbSize=backend.size_bytes,
+            dbSizeInUse=backend.size_in_use_bytes,
+            leader=member.identity.member_id if replica.can_read else 0,
+            raftIndex=replica.log.committed,
+            raftTerm=replica.log.term,
+            raftAppliedIndex=replica.applied,
+            errors=self._errors(),
+            storageVersion=STORAGE_VERSION,
+            dbSizeQuota=max(quota, 0),
+            downgradeInfo=pb.DowngradeInfo(),
+        )
+        return member.header() + answer.SerializeToString()
+
+    def _errors(self) -> list[str]:
+        member = self._member
+        alarms = [
+            f"memberID:{member_id} alarm:{pb.AlarmType.Name(alarm)} "
+            for member_id, alarm in sorted(member.machine.alarms)
+        ]
+        return alarms if member.replica.can_read else ["etcdserver: no leader", *alarms]
+
+    def alarm(self, message: bytes, call: Call) -> bytes | None:
+        """List alarms from local state; propose a change of one."""
+        request = pb.AlarmRequest.FromString(message)
+        if request.action == pb.AlarmRequest.GET:
+            return self._member.machine.apply(ALARM, request)
+        self._member.propose(ALARM, message, request, reply_to(call))
+        return None
+
+    def defragment(self, message: bytes, call: Call) -> None:
+        """Give the database file's holes back to the disk."""
+        del message
+
+        async def run() -> None:
+            await self._member.upkeep.defragment()
+            # As in etcd: no header.
+            call.reply(b"")
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._defragmenting.add(task)
+        task.add_done_callback(self._defragmenting.discard)
+
+    def hash_kv(self, message: bytes, call: Call) -> bytes:
+        """Hash the history up to a revision."""
+        del call
+        request = pb.HashKVRequest.FromString(message)
+        digest, compact_revision, hash_revision = self._member.store.hash_kv(request.revision)
+        answer = pb.HashKVResponse(
+            hash=digest, compact_revision=compact_revision, hash_revision=hash_revision
+        )
+        return self._member.header() + answer.SerializeToString()
+
+    def refuse(self, message: bytes, call: Call) -> bytes:
+        """Refuse what comes with replication."""
+        del message, call
+        raise NotSupportedError

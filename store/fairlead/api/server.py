@@ -1,0 +1,161 @@
+"""The store process: one member, its services, its ports, from start to signal."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from fairlead.api.cluster import Cluster
+from fairlead.api.compactor import Compactor
+from fairlead.api.config import StoreConfig
+from fairlead.api.errors import ConfigError
+from fairlead.api.gateway import Gateway
+from fairlead.api.health import Health
+from fairlead.api.http import Http
+from fairlead.api.kv import Kv
+from fairlead.api.lease import Leases
+from fairlead.api.maintenance import Maintenance
+from fairlead.api.metrics import Metrics
+from fairlead.api.status import status_of
+from fairlead.api.watch import Watches
+from fairlead.member import COMPACTION, Member, MemberError
+from fairlead.proto import rpc_pb2 as pb
+from fairlead.rpc import Code, Server, Stream, Unary
+
+_log = structlog.get_logger("fairlead.store")
+_GRACE_S = 5.0
+# A thread that comes back from the disk must not wait five milliseconds for its turn.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+class StoreServer:
+    """A running store; made by ``start``."""
+
+    def __init__(self, config: StoreConfig, member: Member) -> None:
+        self.config = config
+        self.member = member
+        self._watches = Watches(member)
+        routes: dict[str, Unary | Stream] = {}
+        for service in (Kv(member), self._watches, Leases(member), Maintenance(member), Cluster(member)):
+            routes.update(service.routes())
+        self._metrics = Metrics(member, self._watches)
+        gateway = Gateway(
+            routes if config.has_gateway else {}, body_bytes_max=config.limits.message_bytes_max
+        )
+        health_paths = {**Health(member).paths(), "/metrics": self._metrics.serve}
+        self._main = Server(
+            routes,
+            Http(health_paths, gateway),
+            status_of=status_of,
+            limits=config.limits,
+            tls=config.tls,
+            on_error=_log_error,
+        )
+        self._aside = Server(
+            {}, Http(health_paths, Gateway({}, body_bytes_max=0)), status_of=status_of, on_error=_log_error
+        )
+        self._metrics.server = self._main
+        self._timers: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(cls, config: StoreConfig, *, on_fatal: Callable[[Exception], None]) -> "StoreServer":
+        """Open the data, then the ports.
+
+        Raises:
+            ConfigError: a port cannot be had.
+            WalError, MvccError: the data directory cannot be used.
+        """
+        member = await Member.start(config.member, on_fatal=on_fatal)
+        store = cls(config, member)
+        try:
+            for address in config.listen:
+                await _listen(store._main, address.host, address.port)
+            for address in config.listen_metrics:
+                await _listen(store._aside, address.host, address.port)
+        except ConfigError:
+            await store.stop()
+            raise
+        store._timers.append(asyncio.create_task(store._notify_progress()))
+        store._timers.append(asyncio.create_task(store._compact()))
+        return store
+
+    async def _notify_progress(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.progress_notify_s)
+            self._watches.notify_progress()
+
+    async def _compact(self) -> None:
+        compactor = Compactor(self.config.retention)
+        while (interval_s := compactor.interval_s) is not None:
+            await asyncio.sleep(interval_s)
+            revision = compactor.due(now_s=self.member.now_s(), revision=self.member.store.revision)
+            if revision is None:
+                continue
+            request = pb.CompactionRequest(revision=revision)
+            try:
+                self.member.propose(COMPACTION, request.SerializeToString(), request, self._compacted)
+            except MemberError as error:
+                _log.warning("automatic compaction refused", revision=revision, error=type(error).__name__)
+
+    def _compacted(self, result: bytes | Exception) -> None:
+        if isinstance(result, bytes):
+            self.member.upkeep.compact_soon()
+
+    async def stop(self) -> None:
+        """Let calls finish, then close the data."""
+        for timer in self._timers:
+            timer.cancel()
+        await self._main.stop(_GRACE_S)
+        await self._aside.stop(_GRACE_S)
+        await self.member.stop()
+
+
+async def _listen(server: Server, host: str, port: int) -> None:
+    try:
+        await server.start(host, port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen at {host}:{port}: {(error.strerror or str(error)).lower()}",
+            "stop what uses the port, or choose another by --listen-client-urls",
+        ) from error
+
+
+def _log_error(error: BaseException) -> None:
+    if status_of(error)[0] is Code.INTERNAL:
+        _log.error("a bug of ours: please report it", exc_info=error)
+
+
+async def serve(config: StoreConfig) -> int:
+    """Run a store until SIGTERM or SIGINT; return the exit status."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Exception | None] = loop.create_future()
+
+    def end(error: Exception | None = None) -> None:
+        if not ended.done():
+            ended.set_result(error)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    for warning in config.warnings:
+        _log.warning(warning)
+    store = await StoreServer.start(config, on_fatal=end)
+    _log.info(
+        "ready",
+        name=config.member.name,
+        client_urls=[str(address) for address in config.listen],
+        member=f"{store.member.identity.member_id:x}",
+        cluster=f"{store.member.identity.cluster_id:x}",
+        revision=store.member.store.revision,
+    )
+    fatal = await ended
+    if fatal is not None:
+        _log.critical(
+            "the disk failed: this member answers nothing more, so that nothing is acknowledged and then lost",
+            error=str(fatal),
+            next="mend the disk, then start the member again",
+        )
+    await store.stop()
+    return 0 if fatal is None else 1

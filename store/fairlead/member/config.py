@@ -1,0 +1,49 @@
+"""What one member is told at its start, and how much of everything it allows."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+GIB = 1024**3
+QUOTA_BYTES_DEFAULT = 2 * GIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberConfig:
+    """One member's identity, place and limits.  Times are in seconds, sizes in bytes."""
+
+    name: str = "default"
+    data_dir: Path
+    peer_urls: tuple[str, ...] = ("http://localhost:2380",)
+    client_urls: tuple[str, ...] = ("http://localhost:2379",)
+    initial_cluster: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Member name to peer URLs; empty is this member alone."""
+    cluster_token: str = "etcd-cluster"  # noqa: S105  # etcd's default name of a cluster, no secret
+
+    heartbeat_s: float = 0.1
+    election_timeout_s: float = 1.0
+    quota_bytes: int = QUOTA_BYTES_DEFAULT
+    """The database may grow to this; below 0 there is no quota."""
+    request_bytes_max: int = 1_572_864
+    txn_ops_max: int = 128
+    pending_max: int = 50_000
+    """Proposals that wait for their turn; more are refused."""
+    pending_bytes_max: int = 256 * 1024**2
+    commit_interval_s: float = 0.1
+    """The database file follows the log at least this often."""
+    commit_writes_max: int = 10_000
+    """...or after this many writes, whichever comes first."""
+    checkpoint_entries: int = 10_000
+    """Log segments are let go after this many entries are in the database file."""
+    compaction_batch: int = 1_000
+    """Revisions looked at in one slice of a compaction."""
+    compaction_pause_s: float = 0.01
+
+    @property
+    def lease_ttl_min_s(self) -> int:
+        """The shortest lease: it must outlive an election.  2 s at the defaults, as in etcd."""
+        return -(-int(self.election_timeout_s * 3000) // 2000)
+
+    @property
+    def request_timeout_s(self) -> float:
+        """How long a proposal may wait.  7 s at the defaults, as in etcd."""
+        return 5.0 + 2 * self.election_timeout_s
