@@ -1,0 +1,123 @@
+"""The proxy as an agent: binds, loads, serves, follows the store, drains when it is told to stop."""
+
+import asyncio
+import contextlib
+import gc
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from fairlead.agent import Address, AgentContext, ConfigError, listen_error
+from fairlead.client import Change, Changes, Mirror
+from fairlead.proxy.access_log import AccessLog
+from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.keys import watched_prefixes
+from fairlead.proxy.routes import Routes
+from fairlead.proxy.service import Service
+from fairlead.proxy.state import Snapshot
+from fairlead.proxy.stats import StatsCollector
+
+_SPELLINGS = ("slash", "plain")
+# Objects of one request die young and in no cycles; collecting as seldom as this costs little memory.
+_GC_THRESHOLD = 50_000
+
+
+async def serve(context: AgentContext, config: ProxyConfig) -> None:
+    """Serve until ``context.stopping`` is set, then drain.
+
+    Raises:
+        ConfigError: the address, the data folder or the access log cannot be used.
+    """
+    if config.data_dir is not None:
+        _make_data_dir(config.data_dir)
+    with _access_log(config.access_log) as log:
+        service = Service(limits=config.limits, access_log=log)
+        try:
+            host, port = await service.bind(config.listen.host, config.listen.port)
+        except OSError as error:
+            raise listen_error(error, config.listen, flag="--listen") from error
+        context.metrics.register(StatsCollector(service.stats))
+        async with contextlib.AsyncExitStack() as stack:
+            changes = [
+                (await stack.enter_async_context(mirror)).changes() for mirror in _mirrors(context, config)
+            ]
+            running = asyncio.create_task(
+                _follow(
+                    context, config, service=service, changes=changes, address=Address(host=host, port=port)
+                ),
+                name="proxy",
+            )
+            stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await service.drain()
+            stopping.cancel()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+
+def _mirrors(context: AgentContext, config: ProxyConfig) -> list[Mirror]:
+    """One for each spelling of the prefix: a single one would watch all keys between the two."""
+    mirrors = []
+    for spelling, prefix in zip(_SPELLINGS, watched_prefixes(config.etcd_key), strict=True):
+        copy = None if config.data_dir is None else config.data_dir / f"proxy-{spelling}.copy"
+        mirrors.append(context.export(Mirror(context.client, [prefix], copy_path=copy), name=spelling))
+    return mirrors
+
+
+async def _follow(
+    context: AgentContext, config: ProxyConfig, *, service: Service, changes: list[Changes], address: Address
+) -> None:
+    """Load what there is, from the store or from the copies on disk; then accept clients and follow."""
+
+    def switch(snapshot: Snapshot) -> None:
+        service.snapshot = snapshot
+
+    routes = Routes(
+        watched_prefixes(config.etcd_key), limits=config.limits, board=context.status, switch=switch
+    )
+    for each in changes:
+        _apply(routes, await anext(each))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    await service.start()
+    context.ready(address)
+    async with asyncio.TaskGroup() as group:
+        for each in changes:
+            group.create_task(_apply_all(routes, each))
+
+
+async def _apply_all(routes: Routes, changes: Changes) -> None:
+    async for change in changes:
+        _apply(routes, change)
+
+
+def _apply(routes: Routes, change: Change) -> None:
+    routes.apply(change.revision, {key: kv.value for key, kv in change.puts.items()}, change.deletes)
+
+
+@contextlib.contextmanager
+def _access_log(path: str | None) -> Iterator[AccessLog | None]:
+    if path is None:
+        yield None
+    elif path == "-":
+        yield AccessLog(sys.stdout)
+    else:
+        with _open_log(path) as stream:
+            yield AccessLog(stream)
+
+
+def _open_log(path: str) -> TextIO:
+    try:
+        return Path(path).open("a", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}", "check --access-log") from error
+
+
+def _make_data_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}", "check --data-dir") from error

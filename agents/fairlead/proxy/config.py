@@ -1,0 +1,85 @@
+"""The limits of the proxy, in one place; every queue, buffer and patience has one here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairlead.agent import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much, how many and how long.  Sizes in bytes, times in seconds."""
+
+    request_line_bytes_max: int = 8 * 1024
+    """Longer is answered 414."""
+    head_bytes_max: int = 32 * 1024
+    """Request or response head; longer is answered 431, or 502 for a server's."""
+    fields_max: int = 100
+    """Header fields in one head."""
+    pipeline_bytes_max: int = 64 * 1024
+    """What a client may send ahead of the answer; then it is not read until the answer is out."""
+    write_buffer_bytes_max: int = 128 * 1024
+    """Above this much unsent, the other side is not read."""
+    replay_bytes_max: int = 64 * 1024
+    """A request body up to this size is kept until the first response byte, to be sent again if safe."""
+    linger_bytes_max: int = 256 * 1024
+    """What is read and thrown away after an early answer, so that the client gets to read it."""
+    connections_max: int = 20_000
+    """Clients beyond this are closed at once."""
+    idle_per_server_max: int = 128
+    """Kept-alive connections to one server, unless its backend says otherwise."""
+
+    head_s: float = 10.0
+    """From the first byte of a request to the end of its head; else 408."""
+    client_idle_s: float = 60.0
+    """Between two requests of one connection."""
+    body_idle_s: float = 30.0
+    """Between two pieces of a request body; else 408."""
+    write_stall_s: float = 60.0
+    """How long a client may read nothing."""
+    dial_s: float = 5.0
+    """Connecting to a server, unless its backend says otherwise; else 504."""
+    read_s: float = 50.0
+    """First byte of a response, and between two pieces of it, unless the backend says otherwise; else 504."""
+    server_idle_s: float = 55.0
+    """How long an idle connection to a server is kept."""
+    tunnel_idle_s: float = 3600.0
+    """How long an upgraded connection may be silent."""
+    linger_s: float = 2.0
+    """How long a client may take to notice an early answer."""
+    drain_s: float = 25.0
+    """How long a stopping proxy waits for answers that are under way; less than run_agent waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConfig:
+    """What ``fairlead proxy`` was told.
+
+    Attributes:
+        etcd_key: where vulcand's keys are in the store, as its flag -etcdKey.
+        data_dir: where a copy of the keys is kept; None keeps none.
+        access_log: a file to append to, "-" for standard output; None writes none.
+    """
+
+    listen: Address
+    etcd_key: str = "/vulcand"
+    data_dir: Path | None = None
+    access_log: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+TICK_S = 0.25
+"""How coarse every timeout above is."""
+EXPRESSION_CHARS_MAX = 4096
+EXPRESSION_DEPTH_MAX = 32
+ALTERNATIVES_MAX = 64
+"""Conjunctions that one expression may stand for after || is multiplied out."""
+REGEXP_CHARS_MAX = 512
+REGEXP_REPEATS_MAX = 4
+"""Repeats of varying length in one regular expression."""
+REGEXP_OPTIONS_MAX = 12
+"""Optional parts in one regular expression."""
+REGEXP_SUBJECT_BYTES_MAX = 1024
+"""Longer paths, hosts and header values match no regular expression."""
+CACHED_MAX = 16_384
+"""Compiled routes and patterns that are kept for the next change of the configuration."""

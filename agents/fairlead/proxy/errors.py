@@ -1,0 +1,48 @@
+"""What can go wrong in the proxy, and whose fault it is.
+
+    ProxyError
+    ├── KeyProblem          the operator's: a key of the store does not hold what it should
+    │   └── ExpressionError     the route expression in it; carries the position
+    ├── BadRequest          the client's: answered with a status, then the connection closes
+    └── BadResponse         the server's: answered 502
+
+Anything else is a bug and is not caught.
+"""
+
+
+class ProxyError(Exception):
+    """The root of this package's errors."""
+
+
+class KeyProblem(ProxyError):  # noqa: N818  the operator's word for it, as in AgentContext.status.problem
+    """A key holds something that cannot be used; the text says what is wrong and what would be right."""
+
+
+class ExpressionError(KeyProblem):
+    """A route expression cannot be read.
+
+    Attributes:
+        position: offset in characters, from 0, at which reading stopped.
+    """
+
+    def __init__(self, text: str, *, position: int) -> None:
+        super().__init__(f"route, character {position + 1}: {text}")
+        self.position = position
+
+
+class BadRequest(ProxyError):  # noqa: N818  the name of the answer, RFC 9110, section 15.5.1
+    """The request cannot be forwarded.
+
+    Attributes:
+        status: what to answer, 400 to 599.
+        reason: what to put into the answer; never echoes the client's bytes.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class BadResponse(ProxyError):  # noqa: N818  the counterpart of BadRequest
+    """The server's bytes are not an HTTP/1.1 response that may be forwarded."""

@@ -1,0 +1,146 @@
+"""Header fields: which stay behind at this hop, and which this hop adds.
+
+Sources: RFC 9110, section 7.6 (Connection, Via); RFC 9112, section 6; RFC 6455 (Upgrade); the de-facto X-Forwarded-*.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from fairlead.proxy.errors import ProxyError
+
+Fields = list[tuple[bytes, bytes]]
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Role(Enum):
+    """What a field means to a proxy; fields without a role are passed on untouched."""
+
+    DROP = auto()
+    HOST = auto()
+    LENGTH = auto()
+    CODING = auto()
+    CONNECTION = auto()
+    UPGRADE = auto()
+    EXPECT = auto()
+    FORWARDED = auto()
+    VIA = auto()
+
+
+_HOP_BY_HOP = (
+    b"keep-alive",
+    b"proxy",  # not a field of HTTP at all, but CGI programs take it for a setting ("httpoxy")
+    b"proxy-authenticate",
+    b"proxy-authentication-info",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"http2-settings",
+    # Trailers are checked and dropped, so that nobody is told that they were welcome.
+    b"te",
+    b"trailer",
+)
+_FORWARDED = (
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-forwarded-server",
+    b"x-real-ip",
+)
+_FRAMING = {
+    b"content-length": Role.LENGTH,
+    b"transfer-encoding": Role.CODING,
+    b"connection": Role.CONNECTION,
+    b"upgrade": Role.UPGRADE,
+}
+REQUEST_ROLES = {
+    **dict.fromkeys(_HOP_BY_HOP, Role.DROP),
+    **dict.fromkeys(_FORWARDED, Role.FORWARDED),
+    **_FRAMING,
+    b"host": Role.HOST,
+    b"expect": Role.EXPECT,
+    b"via": Role.VIA,
+}
+RESPONSE_ROLES = {**dict.fromkeys(_HOP_BY_HOP, Role.DROP), **_FRAMING}
+# An authenticate challenge of a 407 would be the proxy's own to make, and ours makes none.
+
+# What a client must not be able to take off a request by naming it in Connection ("hop-by-hop abuse").
+_PROTECTED = frozenset(
+    {
+        *(b"accept", b"authorization", b"cache-control", b"content-encoding", b"content-type", b"cookie"),
+        *(
+            b"set-cookie",
+            b"location",
+            b"vary",
+            b"date",
+            b"via",
+            b"host",
+            b"content-length",
+            b"origin",
+            b"range",
+        ),
+        *_FORWARDED,
+    }
+)
+
+
+def list_items(values: Iterable[bytes]) -> list[bytes]:
+    """Return the lower-case items of a comma-separated field, empty ones left out."""
+    return [item for value in values for each in value.split(b",") if (item := each.strip(b" \t").lower())]
+
+
+def drop_named(fields: Fields, connection: list[bytes]) -> Fields:
+    """Return ``fields`` without those that Connection names, except what it has no business to name."""
+    named = {item for item in connection if item not in {b"close", b"keep-alive", b"upgrade"}} - _PROTECTED
+    if not named:
+        return fields
+    return [field for field in fields if field[0].lower() not in named]
+
+
+def encode_fields(fields: Fields) -> bytes:
+    """Return the fields as lines."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def parse_length(value: bytes) -> int:
+    """Return a Content-Length.
+
+    Raises:
+        ProxyError: not 1*DIGIT, or beyond what any body has.
+    """
+    # int() would take signs, spaces and underscores; isdigit() of bytes is ASCII digits alone.
+    if not value.isdigit() or len(value) > 18:
+        raise ProxyError("Content-Length is not a number")
+    return int(value)
+
+
+def forwarding_fields(
+    received: Fields, *, peer: bytes, host: bytes, port: bytes, server_name: str, is_trusted: bool
+) -> bytes:
+    """Return the lines that tell a server whom it is really talking to.
+
+    Args:
+        received: the fields of this family that came with the request.
+        peer: the client's address as text.
+        host: the Host of the request.
+        port: the port that the client asked for.
+        server_name: for X-Forwarded-Server; empty leaves it out.
+        is_trusted: believe what was received and add to it; else it is dropped (anyone can write it).
+    """
+    trusted = {name.lower(): value for name, value in received} if is_trusted else {}
+    addresses = (
+        [value for name, value in received if name.lower() == b"x-forwarded-for"] if is_trusted else []
+    )
+    fields = [
+        (b"X-Forwarded-For", b", ".join([*addresses, peer])),
+        (b"X-Forwarded-Proto", trusted.get(b"x-forwarded-proto", b"http")),
+        (b"X-Forwarded-Host", trusted.get(b"x-forwarded-host", host)),
+        (b"X-Forwarded-Port", trusted.get(b"x-forwarded-port", port)),
+        (b"X-Real-IP", trusted.get(b"x-real-ip", peer)),
+    ]
+    if (forwarded := trusted.get(b"forwarded")) is not None:
+        fields.append((b"Forwarded", forwarded))
+    if server_name:
+        fields.append((b"X-Forwarded-Server", server_name.encode()))
+    return encode_fields(fields)

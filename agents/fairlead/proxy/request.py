@@ -1,0 +1,248 @@
+"""A request head, from bytes to what may be forwarded: strict, because leniency is how requests are smuggled.
+
+httptools (llhttp) checks field syntax, line ends, and that Content-Length and Transfer-Encoding do not contradict.
+What it lets through is caught here: other protocol versions, a missing or second Host, codings other than
+``chunked``, Transfer-Encoding in HTTP/1.0, an absolute target that contradicts Host, heads without bound.
+
+Sources: RFC 9110, sections 7 and 10.1.1; RFC 9112, sections 2 to 6.
+"""
+
+import re
+from enum import Enum, auto
+
+import httptools
+
+from fairlead.proxy.body import Chunked, Counted, Decoder
+from fairlead.proxy.config import Limits
+from fairlead.proxy.errors import BadRequest, ProxyError
+from fairlead.proxy.headers import REQUEST_ROLES, Fields, Role, drop_named, list_items, parse_length
+
+_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.([01])\r\n")
+_OTHER_VERSION = re.compile(rb"[^ \r\n]+ [^ \r\n]+ HTTP/[0-9]\.[0-9]\r\n")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+?)\.?(?::([0-9]{1,5}))?")
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]://([^/?#]+)(.*)")
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+
+
+class Framing(Enum):
+    """How the body of a message is delimited."""
+
+    NONE = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    UNTIL_CLOSE = auto()
+
+
+class Request:
+    """What a request head says, once it has been found fit to forward.
+
+    Attributes:
+        host: lower-case, without port and trailing dot, for routing; ``b""`` in HTTP/1.0 without Host.
+        host_field: Host as the client sent it, for forwarding.
+        path: raw, without query, for routing; the same bytes are forwarded in ``target``.
+        fields: what is passed on, in order; ``forwarded`` and ``via`` are kept apart.
+        upgrade: the one protocol asked for, lower-case, or ``b""``.
+    """
+
+    __slots__ = (
+        "all_fields", "expects_continue", "fields", "forwarded", "framing", "host", "host_field", "keep_alive",
+        "length", "method", "minor", "path", "target", "upgrade", "via",
+    )  # fmt: skip
+
+    method: bytes
+    target: bytes
+    path: bytes
+    host: bytes
+    host_field: bytes
+    minor: int
+    framing: Framing
+    length: int
+    keep_alive: bool
+    expects_continue: bool
+    upgrade: bytes
+    fields: Fields
+    forwarded: Fields
+    via: list[bytes]
+    all_fields: Fields
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of the field ``name`` (lower-case), or ``b""``."""
+        for each, value in self.all_fields:
+            if each.lower() == name:
+                return value
+        return b""
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether sending it twice does no more than sending it once (RFC 9110, section 9.2.2)."""
+        return self.method in _IDEMPOTENT
+
+    def decoder(self) -> Decoder | None:
+        """Return what takes the body apart, or None without a body."""
+        if self.framing is Framing.CHUNKED:
+            return Chunked()
+        return Counted(self.length) if self.length else None
+
+
+class _Events:
+    """Collects what llhttp reports about one head."""
+
+    __slots__ = ("fields", "is_complete", "is_ended")
+
+    def __init__(self) -> None:
+        self.fields: Fields = []
+        self.is_complete = False
+        self.is_ended = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
+
+    def on_message_complete(self) -> None:
+        self.is_ended = True
+
+
+class RequestParser:
+    """Parses one head at a time.  One serves all connections, since no call leaves anything behind."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._events = _Events()
+        self._llhttp = httptools.HttpRequestParser(self._events)
+
+    def parse(self, head: bytes) -> Request:
+        """Read ``head``, which ends with its empty line.
+
+        Raises:
+            BadRequest: with the status to answer.
+        """
+        line = _LINE.match(head)
+        if line is None:
+            if _OTHER_VERSION.match(head):
+                raise BadRequest(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+            raise BadRequest(400, "malformed request line")
+        if len(line[0]) > self._limits.request_line_bytes_max:
+            raise BadRequest(414, "request target too long")
+        if line[1] in _REFUSED_METHODS:
+            raise BadRequest(405, "method not allowed")
+        request = Request()
+        request.method, request.target, request.minor = line[1], line[2], int(line[3])
+        request.all_fields = self._fields(head)
+        if len(request.all_fields) > self._limits.fields_max:
+            raise BadRequest(431, "too many header fields")
+        _sort_fields(request)
+        return request
+
+    def _fields(self, head: bytes) -> Fields:
+        events = self._events
+        events.fields, events.is_complete, events.is_ended = [], False, False
+        try:
+            self._llhttp.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            events.is_ended = False
+        except httptools.HttpParserInvalidMethodError as error:
+            raise self._refused(BadRequest(501, "method not implemented")) from error
+        except httptools.HttpParserError as error:
+            raise self._refused(BadRequest(400, "malformed request")) from error
+        is_reusable = events.is_ended and self._llhttp.should_keep_alive()
+        if not is_reusable:
+            # It waits for a body, which is not its business here, or for nothing more at all.
+            self._llhttp = httptools.HttpRequestParser(events)
+        if not events.is_complete:
+            raise BadRequest(400, "malformed request")
+        return events.fields
+
+    def _refused(self, answer: BadRequest) -> BadRequest:
+        self._llhttp = httptools.HttpRequestParser(self._events)
+        return answer
+
+
+def _sort_fields(request: Request) -> None:
+    """Give every field with a role to its reader; the rest is passed on."""
+    special: dict[Role, list[bytes]] = {}
+    fields: Fields = []
+    forwarded: Fields = []
+    for field in request.all_fields:
+        name = field[0].lower()
+        role = REQUEST_ROLES.get(name)
+        if role is None:
+            # CGI and its heirs cannot tell _ from -, so that X_Forwarded_For would pass for the real one.
+            if b"_" not in name:
+                fields.append(field)
+        elif role is Role.FORWARDED:
+            forwarded.append(field)
+        else:
+            special.setdefault(role, []).append(field[1].strip(b" \t"))
+    connection = list_items(special.get(Role.CONNECTION, ()))
+    request.fields = drop_named(fields, connection)
+    request.forwarded = forwarded
+    request.via = special.get(Role.VIA, [])
+    _read_framing(request, special)
+    _read_target(request, special.get(Role.HOST, []))
+    _read_connection(request, connection, special)
+
+
+def _read_framing(request: Request, special: dict[Role, list[bytes]]) -> None:
+    codings, lengths = special.get(Role.CODING), special.get(Role.LENGTH)
+    request.framing, request.length = Framing.NONE, 0
+    if codings:
+        # RFC 9112, section 6.1: a server that gets it with HTTP/1.0 must treat the framing as faulty.
+        if lengths or len(codings) > 1 or codings[0].lower() != b"chunked" or request.minor == 0:
+            raise BadRequest(400, "unacceptable Transfer-Encoding")
+        request.framing = Framing.CHUNKED
+    elif lengths:
+        if len(lengths) > 1:
+            raise BadRequest(400, "more than one Content-Length")
+        try:
+            request.length = parse_length(lengths[0])
+        except ProxyError as error:
+            raise BadRequest(400, "malformed Content-Length") from error
+        request.framing = Framing.LENGTH
+
+
+def _read_target(request: Request, hosts: list[bytes]) -> None:
+    if len(hosts) > 1 or (not hosts and request.minor == 1):
+        raise BadRequest(400, "exactly one Host is required")
+    request.host_field = hosts[0] if hosts else b""
+    request.host, port = _split_host(hosts[0]) if hosts else (b"", b"")
+    target = request.target
+    if found := _ABSOLUTE.fullmatch(target):
+        # RFC 9112, section 3.2.2 lets the target win; a client that says two things is not to be guessed at.
+        host, target_port = _split_host(found[1])
+        if hosts and (host, target_port or b"80") != (request.host, port or b"80"):
+            raise BadRequest(400, "Host and the request target disagree")
+        request.host, request.host_field = host, found[1]
+        target = found[2] if found[2].startswith(b"/") else b"/" + found[2]
+    elif not target.startswith(b"/") and not (target == b"*" and request.method == b"OPTIONS"):
+        raise BadRequest(400, "malformed request target")
+    if b"#" in target:
+        raise BadRequest(400, "malformed request target")
+    request.target = target
+    request.path = target.partition(b"?")[0]
+
+
+def _split_host(field: bytes) -> tuple[bytes, bytes]:
+    """Return the lower-case host and the port (``b""`` when there is none)."""
+    found = _HOST.fullmatch(field)
+    if found is None or (found[2] is not None and int(found[2]) > 65535):
+        raise BadRequest(400, "malformed Host")
+    return found[1].lower(), found[2] or b""
+
+
+def _read_connection(request: Request, connection: list[bytes], special: dict[Role, list[bytes]]) -> None:
+    request.keep_alive = b"close" not in connection and (request.minor == 1 or b"keep-alive" in connection)
+    request.upgrade = b""
+    upgrades = list_items(special.get(Role.UPGRADE, ()))
+    has_body = request.framing is not Framing.NONE
+    # h2c would turn the rest of the connection into something that no rule of this proxy sees.
+    if b"upgrade" in connection and len(upgrades) == 1 and request.minor == 1 and not has_body:
+        request.upgrade = upgrades[0] if upgrades[0] not in {b"h2c", b"h2"} else b""
+    request.expects_continue = False
+    for value in special.get(Role.EXPECT, ()) if request.minor == 1 else ():
+        # RFC 9110, section 10.1.1: ignored in HTTP/1.0, and 417 is for what is not known.
+        if value.lower() != b"100-continue":
+            raise BadRequest(417, "unknown expectation")
+        request.expects_continue = has_body

@@ -1,0 +1,72 @@
+"""From changes of the store to the snapshot in force: one revision is one switch.
+
+A Change is taken whole, a new snapshot is built beside the old one, and one assignment puts it in force: a request
+sees all of a transaction or nothing of it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from fairlead.proxy.catalog import Catalog
+from fairlead.proxy.config import Limits
+from fairlead.proxy.state import Registry, Snapshot
+
+
+class Board(Protocol):
+    """Where the operator is told; ``fairlead.agent.Status`` is one."""
+
+    def applied(self, revision: int) -> None:
+        """Everything up to ``revision`` is in force."""
+
+    def problem(self, key: bytes | str, text: str) -> None:
+        """``key`` is wrong."""
+
+    def healed(self, key: bytes | str) -> None:
+        """``key`` is right again, or gone."""
+
+    def count(self, name: str, number: int) -> None:
+        """There are so many ``name`` now."""
+
+
+class Routes:
+    """The configuration as it follows the store."""
+
+    def __init__(
+        self, prefixes: tuple[bytes, ...], *, limits: Limits, board: Board, switch: Callable[[Snapshot], None]
+    ) -> None:
+        """Start with nothing.
+
+        Args:
+            prefixes: of the keys to read.
+            limits: for backends that name none.
+            board: where problems are named.
+            switch: puts a snapshot in force.
+        """
+        self._catalog = Catalog(prefixes)
+        self._registry = Registry(limits)
+        self._board = board
+        self._switch = switch
+        self._revision = 0
+
+    def apply(self, revision: int, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
+        """Take one change of the store, and switch."""
+        self._catalog.apply(puts, deletes)
+        objects, report = self._catalog.objects()
+        # The two spellings of the prefix are followed apart; the newer of the two tells how far we are.
+        self._revision = max(self._revision, revision)
+        self._switch(
+            self._registry.snapshot(
+                revision=self._revision,
+                frontends=objects.frontends,
+                backends=objects.backends,
+                servers=objects.servers,
+            )
+        )
+        for key in sorted(report.healed):
+            self._board.healed(key)
+        for key, text in sorted(report.problems.items()):
+            self._board.problem(key, text)
+        self._board.count("frontends", len(objects.frontends))
+        self._board.count("backends", len(objects.backends))
+        self._board.count("servers", len(objects.servers))
+        self._board.applied(self._revision)

@@ -1,0 +1,279 @@
+"""A connection to a server: sends one request at a time, and reads the response that belongs to it.
+
+Whatever arrives outside of a response ends the connection: it would be taken for the answer to somebody else's
+request ("response-queue poisoning").
+"""
+
+import asyncio
+import select
+from typing import TYPE_CHECKING, cast
+
+from fairlead.proxy.body import BodyError, Decoder
+from fairlead.proxy.errors import BadResponse
+from fairlead.proxy.request import Framing
+from fairlead.proxy.response import Response
+from fairlead.proxy.timers import Timed
+
+if TYPE_CHECKING:
+    from fairlead.proxy.exchange import Exchange
+    from fairlead.proxy.service import Service
+    from fairlead.proxy.state import ServerState
+
+_INTERIM_MAX = 16
+
+
+class ServerConnection(asyncio.Protocol, Timed):
+    """asyncio's callbacks on one side, the exchange on the other.
+
+    Attributes:
+        is_open: until asyncio says that it is not.
+        is_blocked: the server does not take what is sent; then the client is not read.
+    """
+
+    __slots__ = (
+        "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response", "_server",
+        "_service", "_was_used", "is_blocked", "is_open", "transport",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+
+    def __init__(self, service: "Service", server: "ServerState") -> None:
+        super().__init__()
+        self.is_open = False
+        self.is_blocked = False
+        self._service = service
+        self._server = server
+        self._exchange: Exchange | None = None
+        self._buffer = b""
+        self._response: Response | None = None
+        self._decoder: Decoder | None = None
+        self._interims = 0
+        self._is_paused = False
+        self._was_used = False
+        self._read_s = 0.0
+        # The last head, whether it answered HEAD, and what it meant: servers repeat themselves.
+        self._memo: tuple[bytes, bool, Response] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport from asyncio."""
+        # uvloop's transports have the methods of asyncio.Transport and not its type.
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=self._service.limits.write_buffer_bytes_max)
+        self.is_open = True
+
+    # What the exchange asks for
+
+    def start(self, exchange: "Exchange", data: bytes) -> None:
+        """Send the beginning of a request and expect its response."""
+        self._exchange = exchange
+        self._response = None
+        group = exchange.plan.group
+        assert group is not None
+        self._read_s = group.read_s
+        self._service.wheel.set(self, self._read_s)
+        self.transport.write(data)
+
+    def send_body(self, pieces: list[bytes]) -> None:
+        """Send more of the request; the server need not answer before it has it."""
+        self._service.wheel.set(self, self._read_s)
+        self.transport.writelines(pieces)
+
+    def release(self, *, is_reusable: bool) -> None:
+        """Let the exchange go; the connection waits for another, or closes."""
+        self._exchange = None
+        self._response = self._decoder = None
+        self._was_used = True
+        if is_reusable and self.is_open and self._server.pool.put(self):
+            self._service.wheel.set(self, self._service.limits.server_idle_s)
+            if self._is_paused:
+                self.read_on()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close it at once; nobody waits for what it might still send or take."""
+        self.is_open = False
+        self._service.wheel.clear(self)
+        self.transport.abort()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come in that asyncio has not reported yet, not even the end."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    def read_no_more(self) -> None:
+        """Stop reading: the client is slow."""
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        if self._is_paused:
+            self._is_paused = False
+            self._service.wheel.set(self, self._read_s)
+            self.transport.resume_reading()
+
+    # What asyncio reports
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the response."""
+        exchange = self._exchange
+        if exchange is None:
+            self._server.pool.discard(self)
+            self.close()
+        elif self._response is None:
+            self._read_heads(exchange, self._buffer + data if self._buffer else data)
+        else:
+            self._read_body(exchange, data)
+
+    def eof_received(self) -> None:
+        """Let asyncio close the connection and report it lost."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the connection for what it means to the response."""
+        self.is_open = False
+        self._service.wheel.clear(self)
+        exchange = self._exchange
+        if exchange is None:
+            self._server.pool.discard(self)
+            return
+        self._exchange = None
+        decoder = self._decoder
+        if decoder is not None and decoder.ends_at_eof and exc is None:
+            exchange.connection = None
+            exchange.on_body([], is_end=True)
+        elif self._response is None and not self._buffer and not self._interims:
+            exchange.on_server_lost(was_reused=self._was_used)
+        else:
+            exchange.on_server_failure(502, "the server closed the connection in the middle of its answer")
+
+    def pause_writing(self) -> None:
+        """Hold the client back."""
+        self.is_blocked = True
+        if self._exchange is not None:
+            self._exchange.on_server_writable()
+
+    def resume_writing(self) -> None:
+        """Let the client go on."""
+        self.is_blocked = False
+        if self._exchange is not None:
+            self._exchange.on_server_writable()
+
+    def on_deadline(self) -> None:
+        """Close what has been idle for too long; give up on a server that does not answer."""
+        exchange = self._exchange
+        if exchange is None:
+            self._server.pool.discard(self)
+            self.close()
+        elif self._is_paused or (exchange.upload is not None and not self.is_blocked):
+            self._service.wheel.set(self, self._read_s)  # It is the client that is slow, and its timer runs.
+        else:
+            self._fail(504, "the server did not answer in time")
+
+    # The response
+
+    def _read_heads(self, exchange: "Exchange", data: bytes) -> None:
+        """Read interim heads and the final one."""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                if len(data) > self._service.limits.head_bytes_max:
+                    self._fail(502, "the head of the answer is too long")
+                self._buffer = data
+                return
+            try:
+                response = self._parse(exchange, data if end == len(data) else data[:end])
+            except BadResponse:
+                self._fail(502, "the server's answer is malformed")
+                return
+            if response.status >= 200:
+                self._buffer = b""
+                self._interims = 0
+                self._begin_response(exchange, response, data, end)
+                return
+            data = data[end:]
+            if not self._take_interim(exchange, response, data):
+                return
+
+    def _parse(self, exchange: "Exchange", head: bytes) -> Response:
+        is_head = exchange.plan.request.method == b"HEAD"
+        memo = self._memo
+        if memo is not None and memo[0] == head and memo[1] is is_head:
+            return memo[2]
+        if len(head) > self._service.limits.head_bytes_max:
+            raise BadResponse("head too long")
+        response = self._service.response_parser.parse(head, is_head=is_head)
+        self._memo = (head, is_head, response)
+        return response
+
+    def _take_interim(self, exchange: "Exchange", response: Response, rest: bytes) -> bool:
+        """Deal with 1xx; return whether there is more to read."""
+        self._interims += 1
+        self._buffer = b""
+        if response.status == 101:
+            if not response.upgrade or response.upgrade != exchange.plan.request.upgrade:
+                self._fail(502, "the server switched to a protocol that nobody asked for")
+            else:
+                self._service.wheel.clear(self)
+                exchange.on_upgrade(response, rest)
+            return False
+        if self._interims > _INTERIM_MAX:
+            self._fail(502, "the server sends interim answers without end")
+            return False
+        exchange.on_interim(response)
+        return bool(rest)
+
+    def _begin_response(self, exchange: "Exchange", response: Response, data: bytes, end: int) -> None:
+        if response.framing is Framing.LENGTH and len(data) - end == response.length:
+            # The common case: all of it is here.
+            self._end_response(exchange, response, is_clean=True)
+            exchange.on_response(response, [data[end:]], is_end=True)
+            return
+        decoder = response.decoder()
+        if decoder is None:
+            self._end_response(exchange, response, is_clean=end == len(data))
+            exchange.on_response(response, [], is_end=True)
+            return
+        self._response, self._decoder = response, decoder
+        pieces: list[bytes] = []
+        body = data[end:]
+        try:
+            stop = decoder.feed(body, pieces)
+        except BodyError:
+            self._fail(502, "the body of the answer is malformed")
+            return
+        if stop >= 0:
+            self._end_response(exchange, response, is_clean=stop == len(body))
+        else:
+            self._service.wheel.set(self, self._read_s)
+        exchange.on_response(response, pieces, is_end=stop >= 0)
+
+    def _read_body(self, exchange: "Exchange", data: bytes) -> None:
+        assert self._decoder is not None
+        assert self._response is not None
+        pieces: list[bytes] = []
+        try:
+            stop = self._decoder.feed(data, pieces)
+        except BodyError:
+            self._fail(502, "the body of the answer is malformed")
+            return
+        if stop >= 0:
+            self._end_response(exchange, self._response, is_clean=stop == len(data))
+        else:
+            self._service.wheel.set(self, self._read_s)
+        exchange.on_body(pieces, is_end=stop >= 0)
+
+    def _end_response(self, exchange: "Exchange", response: Response, *, is_clean: bool) -> None:
+        """Part from the exchange before it sends the end on, so that what it does next cannot meet us."""
+        exchange.connection = None
+        is_done = exchange.upload is None and not self.is_blocked
+        self.release(is_reusable=is_clean and is_done and response.keep_alive)
+
+    def _fail(self, status: int, reason: str) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.is_open = False
+        self.transport.abort()
+        if exchange is not None:
+            exchange.on_server_failure(status, reason)

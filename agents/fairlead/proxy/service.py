@@ -1,0 +1,219 @@
+"""The data path's common ground: what every connection of one process shares.
+
+One ``Service`` owns the listening socket, the snapshot in force, the parsers, the timer wheel, the counters, and the
+only tasks of the data path: those that connect to servers.
+"""
+
+import asyncio
+import logging
+import random
+from typing import Protocol
+
+from fairlead.proxy.client_side import ClientConnection
+from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.plan import Plan, make_plan
+from fairlead.proxy.request import RequestParser
+from fairlead.proxy.response import ResponseParser
+from fairlead.proxy.router import Router
+from fairlead.proxy.server_side import ServerConnection
+from fairlead.proxy.state import ServerState, Snapshot
+from fairlead.proxy.stats import Stats
+from fairlead.proxy.timers import Wheel
+from fairlead.proxy.tunnel import Tunnel
+
+_LOG = logging.getLogger(__name__)
+_BACKLOG = 4096
+
+
+class RequestLog(Protocol):
+    """Where answered requests are noted."""
+
+    def note(self, plan: Plan, status: int, duration_us: int, *, peer: bytes) -> None:
+        """Take one request."""
+
+    def flush(self) -> None:
+        """Write what has been collected."""
+
+
+class Connecting(Protocol):
+    """Somebody who waits for a connection to a server."""
+
+    def attach(self, connection: ServerConnection) -> None:
+        """Here it is."""
+
+    def on_server_failure(self, status: int, reason: str) -> None:
+        """There will be none."""
+
+
+class Service:
+    """What the connections share.  Everything here happens on one event loop.
+
+    Attributes:
+        snapshot: the configuration in force; assigning another one is the whole switch.
+        is_draining: answers carry ``Connection: close``, and nothing new is accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        access_log: RequestLog | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.access_log = access_log
+        self.snapshot = Snapshot(0, Router(()), {})
+        self.stats = Stats()
+        self.wheel = Wheel()
+        self.response_parser = ResponseParser(self.limits)
+        self.is_draining = False
+        self._request_parser = RequestParser(self.limits)
+        # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route leads in circles.
+        self._pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
+        self._clients: set[ClientConnection] = set()
+        self._tunnels: set[Tunnel] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+
+    # Life
+
+    async def bind(self, host: str, port: int) -> tuple[str, int]:
+        """Take the address, so that one in use is known at once; return it, with the real port for 0.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: ClientConnection(self), host, port, backlog=_BACKLOG, start_serving=False
+        )
+        address = self._server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def start(self) -> None:
+        """Accept clients from now on."""
+        assert self._server is not None, "bind() comes first"
+        await self._server.start_serving()
+        self._tick()
+
+    async def drain(self, *, limit_s: float | None = None) -> None:
+        """Stop accepting, finish what is under way, for at most ``limit_s`` seconds; then end all that is left."""
+        assert self._server is not None, "bind() comes first"
+        self.is_draining = True
+        self._server.close()
+        for client in [each for each in self._clients if each.is_idle]:
+            client.transport.close()
+        try:
+            async with asyncio.timeout(self.limits.drain_s if limit_s is None else limit_s):
+                while self._clients:
+                    self._empty.clear()
+                    await self._empty.wait()
+        except TimeoutError:
+            _LOG.warning("%d requests were still under way and are cut off", len(self._clients))
+        self._end()
+
+    def _end(self) -> None:
+        for client in list(self._clients):
+            client.transport.abort()
+        for tunnel in list(self._tunnels):
+            tunnel.abort()
+        for task in self._tasks:
+            task.cancel()
+        for group in self.snapshot.groups.values():
+            for server in group.servers:
+                server.pool.retire()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self.access_log is not None:
+            self.access_log.flush()
+
+    def _tick(self) -> None:
+        self.wheel.advance()
+        if self.access_log is not None:
+            self.access_log.flush()
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    # Clients
+
+    def admit(self, client: ClientConnection) -> bool:
+        """Count a new client; False when there are too many."""
+        self._clients.add(client)
+        self.stats.clients = len(self._clients)
+        return self.stats.clients <= self.limits.connections_max and not self.is_draining
+
+    def forget(self, client: ClientConnection) -> None:
+        """A client's connection has ended, or is no longer HTTP."""
+        self._clients.discard(client)
+        self.stats.clients = len(self._clients)
+        if not self._clients:
+            self._empty.set()
+
+    def plan(self, head: bytes, *, peer: bytes, port: bytes) -> Plan:
+        """Decide about a request head.
+
+        Raises:
+            BadRequest: it may not be forwarded.
+        """
+        request = self._request_parser.parse(head)
+        return make_plan(request, self.snapshot, peer=peer, port=port, pseudonym=self._pseudonym)
+
+    # Servers
+
+    def pooled(self, server: ServerState, *, is_repeatable: bool) -> ServerConnection | None:
+        """Return a kept-alive connection, or None.
+
+        One that the server has just closed may still be among them.  If the request cannot be sent twice, the kernel
+        is asked; else finding out is cheaper than asking.
+        """
+        while (connection := server.pool.take()) is not None:
+            if connection.is_open and (is_repeatable or connection.is_quiet()):
+                return connection
+            connection.close()
+        return None
+
+    def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
+        """Open a connection for ``waiting``."""
+        task = asyncio.get_running_loop().create_task(self._connect(waiting, server, dial_s))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
+        self.stats.connects += 1
+        address = server.server
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(dial_s):
+                _, connection = await loop.create_connection(
+                    lambda: ServerConnection(self, server), address.host, address.port
+                )
+        except TimeoutError:
+            self.stats.connects_failed += 1
+            waiting.on_server_failure(504, "the server cannot be reached in time")
+        except OSError:
+            self.stats.connects_failed += 1
+            waiting.on_server_failure(502, "the server cannot be reached")
+        else:
+            waiting.attach(connection)
+
+    def tunnel(
+        self, client: ClientConnection, connection: ServerConnection, server: ServerState, early: bytes
+    ) -> None:
+        """Join a client and a server that agreed on another protocol; ``early`` came from the server already."""
+
+        def on_end(tunnel: Tunnel) -> None:
+            server.in_flight -= 1
+            self._tunnels.discard(tunnel)
+            self.stats.tunnels = len(self._tunnels)
+
+        ahead = client.hand_over()
+        self.forget(client)
+        tunnel = Tunnel(self.wheel, idle_s=self.limits.tunnel_idle_s, on_end=on_end)
+        self._tunnels.add(tunnel)
+        self.stats.tunnels = len(self._tunnels)
+        tunnel.join(client.transport, connection.transport)
+        if early:
+            client.transport.write(early)
+        if ahead:
+            connection.transport.write(ahead)

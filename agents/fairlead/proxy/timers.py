@@ -1,0 +1,64 @@
+"""One coarse timer wheel for every timeout of the data path.
+
+A request changes its deadlines several times and almost never reaches one.  So setting a deadline is a store into
+an attribute; the wheel looks again when the old moment comes, and moves the object on.  Sans-IO: the shell calls
+``advance`` once per tick.
+"""
+
+from fairlead.proxy.config import TICK_S
+
+NEVER = 1 << 60
+
+
+class Timed:
+    """Something with a deadline, in ticks of the wheel."""
+
+    __slots__ = ("deadline", "scheduled")
+
+    def __init__(self) -> None:
+        self.deadline = NEVER
+        self.scheduled = NEVER
+
+    def on_deadline(self) -> None:
+        """Do what is due; the deadline has been cleared before."""
+        raise NotImplementedError
+
+
+class Wheel:
+    """All deadlines, in slots of one tick."""
+
+    __slots__ = ("_slots", "now")
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._slots: dict[int, list[Timed]] = {}
+
+    def set(self, timed: Timed, seconds: float) -> None:
+        """Let ``timed`` fall due ``seconds`` from now, never earlier, at most two ticks later."""
+        timed.deadline = deadline = self.now + int(seconds / TICK_S) + 2
+        if deadline < timed.scheduled:
+            timed.scheduled = deadline
+            self._slots.setdefault(deadline, []).append(timed)
+
+    def clear(self, timed: Timed) -> None:
+        """Let ``timed`` fall due no more."""
+        timed.deadline = NEVER
+
+    def advance(self) -> None:
+        """Go one tick on and call whatever is due."""
+        self.now += 1
+        for timed in self._slots.pop(self.now, ()):
+            if timed.scheduled != self.now:
+                continue  # It was moved to an earlier slot since, and then looked at there.
+            timed.scheduled = NEVER
+            if timed.deadline == NEVER:
+                continue
+            if timed.deadline > self.now:
+                timed.scheduled = timed.deadline
+                self._slots.setdefault(timed.deadline, []).append(timed)
+            else:
+                timed.deadline = NEVER
+                timed.on_deadline()
+
+    def __repr__(self) -> str:
+        return f"Wheel(now={self.now}, waiting={sum(map(len, self._slots.values()))})"
