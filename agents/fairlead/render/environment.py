@@ -63,6 +63,9 @@ class Renderer:
             undefined=StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
+            # A line that holds only a {% tag %} leaves no blank line behind, as Ansible has it.
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._environment.globals |= {**PURE, **world}
         self._environment.filters |= {name: PURE[name] for name in FILTERS}

@@ -218,3 +218,11 @@ def _outermost(paths: Any) -> tuple[str, ...]:
 def mirrored_prefixes(resources: tuple[Resource, ...]) -> tuple[str, ...]:
     """Return the paths that hold every key some resource may see, none below another."""
     return _outermost(path for resource in resources for path in resource.visible)
+
+
+def keep_last_good(loaded: Loaded, before: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    """Return the resources, with those of ``before`` whose files have become wrong still in force."""
+    wrong = {problem.resource for problem in loaded.problems}
+    taken = {resource.dest for resource in loaded.resources}
+    kept = [resource for resource in before if resource.name in wrong and resource.dest not in taken]
+    return tuple(sorted([*loaded.resources, *kept], key=lambda resource: resource.name))

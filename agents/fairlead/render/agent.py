@@ -1,0 +1,210 @@
+"""The renderer as an agent: follows the store and keeps the files as the keys have them.
+
+One loop waits for whatever comes first: a change, a retry that is due, the interval, SIGHUP or the end.  It
+takes in all changes that have arrived, renders what they touch at that one revision, and hands each result
+to its resource's lane.  What arrives meanwhile is merged and makes the next pass, so a burst costs as many
+passes as there is time for and no delay is ever added.
+"""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+from fairlead.agent import AgentContext
+from fairlead.client import Change, Changes, Mirror
+from fairlead.render.apply import Outcome
+from fairlead.render.config import RenderSettings
+from fairlead.render.environment import Rendered, Renderer
+from fairlead.render.errors import TemplateError
+from fairlead.render.lane import Lane
+from fairlead.render.plan import Schedule
+from fairlead.render.report import AgentReporter
+from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
+from fairlead.render.view import Snapshot, to_bytes, to_text
+
+
+class RenderAgent:
+    """Everything the agent holds.  Its methods run in the event loop, templates and commands in threads."""
+
+    def __init__(self, context: AgentContext, settings: RenderSettings) -> None:
+        """Load the resources; reach for nothing yet."""
+        self._context = context
+        self._settings = settings
+        self._report = AgentReporter(context, is_noop=settings.noop)
+        self._clock_s = asyncio.get_running_loop().time
+        self._snapshot = Snapshot()
+        self._lanes: dict[str, Lane] = {}
+        # Rendering has a thread of its own, so that no number of hanging commands can hold it up.
+        self._render_thread = ThreadPoolExecutor(1, "render")
+        self._apply_threads = ThreadPoolExecutor(settings.limits.apply_threads, "apply")
+        self._woken = asyncio.Event()
+        self._is_reload_wanted = False
+        self._tick_at_s: float | None = None
+        self._resources: tuple[Resource, ...] = ()
+        self._schedule = Schedule((), limits=settings.limits)
+        self._renderer = self._new_renderer()
+        self._load()
+
+    async def run(self) -> None:
+        """Serve until the context is stopping; then finish what runs."""
+        self._context.on_reload(self._want_reload)
+        stopping = asyncio.create_task(self._wake_on_stop(), name="render stop")
+        try:
+            while not self._context.stopping.is_set():
+                await self._follow(mirrored_prefixes(self._resources))
+        finally:
+            stopping.cancel()
+            await asyncio.gather(*(lane.finish() for lane in self._lanes.values()))
+            self._render_thread.shutdown()
+            self._apply_threads.shutdown()
+
+    # Resources
+
+    def _load(self) -> None:
+        loaded = load_resources(self._settings)
+        self._resources = keep_last_good(loaded, self._resources)
+        self._schedule = Schedule(self._resources, limits=self._settings.limits)
+        self._renderer = self._new_renderer()
+        self._report.loaded((resource.name for resource in self._resources), loaded.problems)
+
+    def _new_renderer(self) -> Renderer:
+        settings = self._settings
+        return Renderer(settings.template_dir, output_bytes_max=settings.limits.output_bytes_max)
+
+    def _want_reload(self) -> None:
+        self._is_reload_wanted = True
+        self._woken.set()
+
+    # Following the store
+
+    async def _follow(self, prefixes: tuple[str, ...]) -> None:
+        """Render until the end, or until new resources look at other prefixes."""
+        async with contextlib.AsyncExitStack() as stack:
+            feed = None
+            if prefixes:
+                mirror = Mirror(self._context.client, [to_bytes(prefix) for prefix in prefixes])
+                self._context.export(await stack.enter_async_context(mirror))
+                feed = _Feed(mirror.changes(), woken=self._woken)
+                stack.push_async_callback(feed.close)
+            else:
+                self._context.ready()
+            is_listed = False
+            while not self._context.stopping.is_set():
+                await self._wait()
+                if self._is_reload_wanted:
+                    self._is_reload_wanted = False
+                    self._load()
+                    if mirrored_prefixes(self._resources) != prefixes:
+                        return
+                is_tick = self._take_tick()
+                if feed is not None and (self._settings.watch or is_tick or not is_listed):
+                    is_listed = await self._take_changes(feed, is_listed=is_listed)
+                if is_listed:
+                    await self._pass()
+
+    async def _wait(self) -> None:
+        """Return when something has happened or is due."""
+        deadlines = [self._schedule.next_deadline_s(), self._tick_at_s]
+        due_s = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(due_s):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _wake_on_stop(self) -> None:
+        await self._context.stopping.wait()
+        self._woken.set()
+
+    def _take_tick(self) -> bool:
+        """Whether the interval has passed; if so, everything is due."""
+        interval_s, now_s = self._settings.interval_s, self._clock_s()
+        if interval_s is None or (self._tick_at_s is not None and now_s < self._tick_at_s):
+            return False
+        self._tick_at_s = now_s + interval_s
+        self._schedule.all_due()
+        return True
+
+    async def _take_changes(self, feed: "_Feed", *, is_listed: bool) -> bool:
+        """Take in all that has arrived; return whether the snapshot holds this mirror's keys by now."""
+        while (change := feed.take()) is not None:
+            puts = {to_text(key): to_text(pair.value) for key, pair in change.puts.items()}
+            if is_listed:
+                deletes = [to_text(key) for key in change.deletes]
+                changed = self._snapshot.update(puts, deletes, revision=change.revision)
+            else:
+                # What an earlier mirror knew is nothing to this one.
+                changed = self._snapshot.replace(puts, revision=change.revision)
+            is_listed = True
+            self._schedule.key_changed(changed)
+            # One turn of the loop, for the feed to hand on what came in the meantime.
+            await asyncio.sleep(0)
+        return is_listed
+
+    # One pass
+
+    async def _pass(self) -> None:
+        """Render what is due, all of it at the snapshot's revision; the lanes do the rest."""
+        due = self._schedule.take_due(now_s=self._clock_s())
+        if due:
+            loop = asyncio.get_running_loop()
+            for rendered in await loop.run_in_executor(self._render_thread, self._render, due):
+                self._schedule.rendered(rendered, now_s=self._clock_s())
+                self._lane(rendered.resource).offer(rendered)
+        self._settle()
+
+    def _render(self, due: list[Resource]) -> list[Rendered]:
+        return [self._renderer.render(resource, self._snapshot) for resource in due]
+
+    def _lane(self, resource: Resource) -> Lane:
+        lane = self._lanes.get(resource.name)
+        if lane is None:
+            lane = self._lanes[resource.name] = Lane(
+                self._settings, executor=self._apply_threads, report=self._outcome
+            )
+        return lane
+
+    def _outcome(self, outcome: Outcome) -> None:
+        name = outcome.resource.name
+        self._report.outcome(outcome)
+        # A template that fails on these keys fails again; the schedule knows those that may not.
+        is_final = isinstance(outcome.error, TemplateError) and not outcome.is_reload_owed
+        if outcome.error is None:
+            self._schedule.succeeded(name)
+        elif not is_final:
+            self._schedule.failed(name, now_s=self._clock_s())
+            self._woken.set()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Once no lane is busy, the snapshot's revision is in force."""
+        if all(lane.is_idle for lane in self._lanes.values()):
+            self._context.status.applied(self._snapshot.revision)
+            self._context.ready()
+
+
+class _Feed:
+    """The mirror's changes, one at hand at a time, for a loop that waits for other things too."""
+
+    def __init__(self, changes: Changes, *, woken: asyncio.Event) -> None:
+        self._changes = changes
+        self._woken = woken
+        self._task = self._fetch()
+
+    def take(self) -> Change | None:
+        """Return what has arrived, merged as far as it was waiting; None when nothing has."""
+        if not self._task.done():
+            return None
+        change = self._task.result()
+        self._task = self._fetch()
+        return change
+
+    def _fetch(self) -> asyncio.Task[Change]:
+        task = asyncio.create_task(anext(self._changes), name="render feed")
+        task.add_done_callback(lambda _: self._woken.set())
+        return task
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task

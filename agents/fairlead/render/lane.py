@@ -1,0 +1,68 @@
+"""One resource's way to its destination: one rendering at a time, always the newest.
+
+Each resource has its own lane, so that a check or a reload that hangs holds up nobody else.  A rendering that
+is overtaken while it waits is dropped; an owed reload is not, it stays with the lane.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from fairlead.render.apply import Outcome, apply
+from fairlead.render.config import RenderSettings
+from fairlead.render.environment import Rendered
+
+
+class Lane:
+    """Applies what it is offered.
+
+    Attributes:
+        is_reload_owed: the program has not taken the file that is in place.
+    """
+
+    def __init__(
+        self, settings: RenderSettings, *, executor: Executor, report: Callable[[Outcome], None]
+    ) -> None:
+        """Make an idle lane.
+
+        Args:
+            settings: for ``apply``.
+            executor: the threads in which commands are waited for.
+            report: called in the loop with each outcome.
+        """
+        self.is_reload_owed = False
+        self._settings = settings
+        self._executor = executor
+        self._report = report
+        self._next: Rendered | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was offered is applied."""
+        return self._task is None
+
+    def offer(self, rendered: Rendered) -> None:
+        """Apply ``rendered`` as soon as what runs now has ended, unless something newer comes by then."""
+        self._next = rendered
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"lane {rendered.resource.name}")
+
+    async def finish(self) -> None:
+        """Wait for what runs now and begin nothing more."""
+        self._next = None
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (rendered := self._next) is not None:
+            self._next = None
+            outcome = await loop.run_in_executor(self._executor, self._apply, rendered)
+            self.is_reload_owed = outcome.is_reload_owed
+            if self._next is None:
+                self._task = None
+            self._report(outcome)
+
+    def _apply(self, rendered: Rendered) -> Outcome:
+        return apply(rendered, self._settings, is_reload_owed=self.is_reload_owed)
