@@ -1,0 +1,125 @@
+"""The name server as an agent: binds, loads, serves, follows the store until it is told to stop."""
+
+import asyncio
+import contextlib
+import gc
+from importlib.metadata import version
+from pathlib import Path
+
+from fairlead.agent import Address, AgentContext, ConfigError, listen_error
+from fairlead.client import Change, Changes, Mirror
+from fairlead.dns.chaos import Chaos
+from fairlead.dns.config import DnsConfig
+from fairlead.dns.metrics import DnsCollector
+from fairlead.dns.model import Model
+from fairlead.dns.responder import Responder
+from fairlead.dns.server_tcp import TcpServer
+from fairlead.dns.server_udp import UdpServer
+
+COPY_NAME = "dns.copy"
+
+
+class DnsServer:
+    """The sockets of one name server, and the one responder behind them."""
+
+    def __init__(self, model: Model, config: DnsConfig, *, hostname: str) -> None:
+        limits = config.limits
+        chaos = Chaos(version=f"fairlead {version('fairlead')}", hostname=hostname)
+        self.responder = Responder(
+            tree=model.tree, zones=model.zones, table=model.table, chaos=chaos, limits=limits
+        )
+        self._listen = config.listen
+        self.udp = [
+            UdpServer(self.responder.respond, datagrams_per_wake_max=limits.datagrams_per_wake_max)
+            for _ in self._listen
+        ]
+        self.tcp = [TcpServer(self.responder.respond_stream, limits) for _ in self._listen]
+
+    async def bind(self) -> list[Address]:
+        """Take the ports, so that a port in use is known at once; nothing is answered yet.
+
+        Raises:
+            ConfigError: one cannot be had.
+        """
+        bound = []
+        for address, udp, tcp in zip(self._listen, self.udp, self.tcp, strict=True):
+            try:
+                host, port = udp.bind(address.host, address.port)
+                await tcp.bind(host, port)
+            except OSError as error:
+                self.close()
+                raise listen_error(error, address, flag="--listen") from error
+            bound.append(Address(host=host, port=port))
+        return bound
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        for udp in self.udp:
+            udp.start()
+        for tcp in self.tcp:
+            await tcp.start()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for udp in self.udp:
+            udp.close()
+        for tcp in self.tcp:
+            tcp.close()
+
+
+async def serve(context: AgentContext, config: DnsConfig) -> None:
+    """Serve until ``context.stopping`` is set.
+
+    Raises:
+        ConfigError: a port or the data folder cannot be used.
+    """
+    copy_path = None
+    if config.data_dir is not None:
+        _make_data_dir(config.data_dir)
+        copy_path = config.data_dir / COPY_NAME
+    model = Model(config, report=context.status)
+    server = DnsServer(model, config, hostname=context.options.host)
+    addresses = await server.bind()
+    context.metrics.register(DnsCollector(model, server.responder, udp=server.udp, tcp=server.tcp))
+    mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
+    try:
+        async with context.export(mirror):
+            running = asyncio.create_task(
+                _run(context, mirror.changes(), model=model, server=server, addresses=addresses), name="dns"
+            )
+            stopping = asyncio.create_task(context.stopping.wait(), name="dns stopping")
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    finally:
+        server.close()
+
+
+async def _run(
+    context: AgentContext, changes: Changes, *, model: Model, server: DnsServer, addresses: list[Address]
+) -> None:
+    """Load what there is, from the store or from the copy on disk; then serve and follow."""
+    _apply(await anext(changes), model=model, context=context)
+    # The records stay: the collector need not look at them again at every turn.
+    gc.collect()
+    gc.freeze()
+    await server.start()
+    context.ready(*addresses)
+    async for change in changes:
+        _apply(change, model=model, context=context)
+
+
+def _apply(change: Change, *, model: Model, context: AgentContext) -> None:
+    puts = {key: kv.value for key, kv in change.puts.items()}
+    model.apply(change.revision, puts, change.deletes)
+    context.status.count("records", len(model.tree))
+    context.status.applied(change.revision)
+
+
+def _make_data_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}", "check --data-dir") from error

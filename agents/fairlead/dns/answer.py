@@ -1,0 +1,87 @@
+"""What a name and a type mean: SkyDNS's semantics over the tree of records.
+
+An answer is made of whole RRsets, and says which names it was made from, so that it can be kept until one of them
+changes.  Nothing here knows of packets.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from fairlead.dns.message import Rcode
+from fairlead.dns.names import Name
+from fairlead.dns.zone import Zone
+
+
+class Soa(Enum):
+    """Where the zone's SOA record stands in an answer.  It is added late: its serial changes with each revision."""
+
+    NOWHERE = 0
+    ANSWER = 1
+    AUTHORITY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """All records of one owner and type; they share one TTL (RFC 2181, section 5.2).
+
+    Attributes:
+        owner: a name in wire form.
+        rtype: the records' type.
+        ttl_s: 0 to 2^31-1.
+        rdatas: each record's data in wire form; at least one, none twice.
+    """
+
+    owner: Name
+    rtype: int
+    ttl_s: int
+    rdatas: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What to say to a question.
+
+    Attributes:
+        rcode: NOERROR, NXDOMAIN or SERVFAIL.
+        zone: the zone that the question lies in; None when it lies in none of ours.
+        answer: the answer section, CNAMEs before what they lead to.
+        additional: may be left out where it does not fit.
+        soa: where the zone's SOA record goes.
+        depends_on: a change of one of these names, or below one, makes this answer stale.  NXDOMAIN names none:
+            it is not to be kept.
+    """
+
+    rcode: Rcode = Rcode.NOERROR
+    zone: Zone | None
+    answer: tuple[RRset, ...] = ()
+    additional: tuple[RRset, ...] = ()
+    soa: Soa = Soa.NOWHERE
+    depends_on: frozenset[Name] = frozenset()
+
+
+@dataclass(slots=True)
+class RRsets:
+    """Records put together into RRsets: identical ones collapse, the first of an RRset gives its place."""
+
+    _sets: dict[tuple[Name, int], tuple[list[int], dict[bytes, None]]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self._sets)
+
+    def add(self, owner: Name, rtype: int, ttl_s: int, rdata: bytes) -> None:
+        """Add one record."""
+        ttls, rdatas = self._sets.setdefault((owner, rtype), ([], {}))
+        ttls.append(ttl_s)
+        rdatas[rdata] = None
+
+    def sealed(self, *, ttl_s_max: int | None = None) -> tuple[RRset, ...]:
+        """Return the RRsets, each with its least TTL, at most ``ttl_s_max``."""
+        most = [] if ttl_s_max is None else [ttl_s_max]
+        return tuple(
+            RRset(owner, rtype, min(ttls + most), tuple(rdatas))
+            for (owner, rtype), (ttls, rdatas) in self._sets.items()
+        )
+
+    def ttl_s_min(self) -> int | None:
+        """Return the least TTL of all records; None when there are none."""
+        return min((min(ttls) for ttls, _ in self._sets.values()), default=None)

@@ -1,0 +1,50 @@
+"""What an operator chooses, checked once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairlead.agent import Address
+from fairlead.dns import names
+from fairlead.dns.dialect import Dialect
+from fairlead.dns.limits import Limits
+from fairlead.dns.names import Name
+from fairlead.dns.zone import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    """The name server's configuration.
+
+    Attributes:
+        listen: addresses and ports, for UDP and TCP each.
+        zones: what we have authority over.
+        path_prefix: where the records are in the store.
+        dialect: how they are read.
+        data_dir: where the copy of the records is kept; None keeps none.
+        limits: see there.
+    """
+
+    listen: tuple[Address, ...]
+    zones: tuple[Name, ...]
+    path_prefix: str
+    dialect: Dialect
+    data_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        assert self.listen
+        assert self.zones
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the answers, before ``<prefix>/config`` has its say."""
+        return Settings(
+            zones=self.zones,
+            dialect=self.dialect,
+            ttl_default_s=self.dialect.ttl_default_s,
+            negative_ttl_s=self.dialect.negative_ttl_s,
+        )
+
+    def __str__(self) -> str:
+        zones = " ".join(names.to_text(zone) for zone in self.zones)
+        return f"{zones} from /{self.path_prefix.strip('/')} as {self.dialect.name}"

@@ -1,0 +1,208 @@
+"""Queries from bytes, and the fixed parts of responses to bytes (RFC 1035 section 4, RFC 6891).
+
+Whatever bytes come in, the outcome is a `Query`, a `MessageError` that names the response code, or "no answer at all".
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from fairlead.dns.errors import MessageError
+from fairlead.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, Name
+
+HEADER_BYTES: Final = 12
+UDP_BYTES_MIN: Final = 512
+TCP_BYTES_MAX: Final = 65535
+
+QR: Final = 0x8000
+AA: Final = 0x0400
+TC: Final = 0x0200
+RD: Final = 0x0100
+CD: Final = 0x0010
+OPCODE: Final = 0x7800
+DO: Final = 0x8000  # in the flags of OPT
+
+_HEADER = struct.Struct("!HHHHHH")
+_FIXED = struct.Struct("!HHIH")  # type, class, TTL, length of data: what follows a record's owner
+_POINTER = 0xC0
+
+
+class Rcode(IntEnum):
+    """Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9)."""
+
+    NOERROR = 0
+    FORMERR = 1
+    SERVFAIL = 2
+    NXDOMAIN = 3
+    NOTIMP = 4
+    REFUSED = 5
+    BADVERS = 16
+
+
+class Type(IntEnum):
+    """Record and question types that this server knows by name."""
+
+    A = 1
+    NS = 2
+    CNAME = 5
+    SOA = 6
+    PTR = 12
+    HINFO = 13
+    MX = 15
+    TXT = 16
+    AAAA = 28
+    SRV = 33
+    OPT = 41
+    TKEY = 249
+    TSIG = 250
+    IXFR = 251
+    AXFR = 252
+    MAILB = 253
+    MAILA = 254
+    ANY = 255
+
+
+class Class(IntEnum):
+    """Classes that this server knows by name."""
+
+    IN = 1
+    CH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Edns:
+    """What a query's OPT record says (RFC 6891, section 6.1).
+
+    Attributes:
+        udp_bytes_max: the client's limit, not yet clamped.
+        version: 0 is the only one there is.
+        dnssec_ok: the DO bit, to be copied.
+    """
+
+    udp_bytes_max: int
+    version: int
+    dnssec_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A well-formed query with one question.
+
+    Attributes:
+        flags: the second word of the header.
+        question: the question as sent: name, type and class, to be echoed byte for byte.
+        name: the question's name in lower case.
+        qtype: any 16-bit number.
+        qclass: any 16-bit number.
+        edns: None when the query has no OPT record.
+    """
+
+    flags: int
+    question: bytes
+    name: Name
+    qtype: int
+    qclass: int
+    edns: Edns | None
+
+
+def is_answerable(packet: bytes) -> bool:
+    """Whether ``packet`` may be answered: a response never is, or two servers would talk for ever."""
+    return len(packet) >= HEADER_BYTES and not packet[2] & 0x80
+
+
+def parse_query(packet: bytes) -> Query:
+    """Return the query in ``packet``, of which `is_answerable` holds.
+
+    Records of other kinds than OPT and bytes after the last record are tolerated.
+
+    Raises:
+        MessageError: FORMERR, or NOTIMP for another opcode than QUERY.
+    """
+    _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(packet)
+    if flags & OPCODE:
+        raise MessageError(Rcode.NOTIMP, "another opcode than QUERY")
+    if questions != 1:
+        # RFC 9619, section 4: "QDCOUNT [...] MUST NOT be greater than 1"; 0 asks nothing.
+        raise MessageError(Rcode.FORMERR, "not one question")
+    end = _question_name_end(packet)
+    if end + 4 > len(packet):
+        raise MessageError(Rcode.FORMERR, "the question is cut short")
+    edns = None
+    if answers or authorities or additionals:
+        edns = _find_edns(packet, end + 4, skipped=answers + authorities, additionals=additionals)
+    return Query(
+        flags=flags,
+        question=packet[HEADER_BYTES : end + 4],
+        name=packet[HEADER_BYTES:end].lower(),
+        qtype=packet[end] << 8 | packet[end + 1],
+        qclass=packet[end + 2] << 8 | packet[end + 3],
+        edns=edns,
+    )
+
+
+def opt_record(*, udp_bytes_max: int, dnssec_ok: bool = False, rcode: int = 0) -> bytes:
+    """Return our OPT record; ``rcode`` gives its upper 8 bits (RFC 6891, section 6.1.3)."""
+    return b"\0" + _FIXED.pack(Type.OPT, udp_bytes_max, (rcode >> 4) << 24 | (DO if dnssec_ok else 0), 0)
+
+
+def error_response(packet: bytes, rcode: int) -> bytes:
+    """Return a response of a header alone: id, opcode and RD copied, nothing else known to be sound."""
+    flags = packet[2] << 8 & (OPCODE | RD) | QR | rcode
+    return packet[:2] + flags.to_bytes(2, "big") + bytes(8)
+
+
+def _question_name_end(packet: bytes) -> int:
+    """Return the offset after the question's name.
+
+    A pointer cannot stand here: there is nothing before it to point to.
+    """
+    at = HEADER_BYTES
+    try:
+        while length := packet[at]:
+            if length > LABEL_BYTES_MAX:
+                raise MessageError(Rcode.FORMERR, "no such label in a question")
+            at += length + 1
+    except IndexError:
+        raise MessageError(Rcode.FORMERR, "the name is cut short") from None
+    if at + 1 - HEADER_BYTES > NAME_BYTES_MAX:
+        raise MessageError(Rcode.FORMERR, "the name is too long")
+    return at + 1
+
+
+def _skip_name(packet: bytes, start: int) -> int:
+    """Return the offset after the name at ``start``, whose pointer, if any, must point backwards."""
+    at = start
+    try:
+        while length := packet[at]:
+            if length >= _POINTER:
+                if (length << 8 | packet[at + 1]) & 0x3FFF >= start:
+                    raise MessageError(Rcode.FORMERR, "a pointer does not point backwards")
+                return at + 2
+            if length > LABEL_BYTES_MAX or at + 1 + length - start >= NAME_BYTES_MAX:
+                raise MessageError(Rcode.FORMERR, "no such label")
+            at += length + 1
+    except IndexError:
+        raise MessageError(Rcode.FORMERR, "a name is cut short") from None
+    return at + 1
+
+
+def _find_edns(packet: bytes, at: int, *, skipped: int, additionals: int) -> Edns | None:
+    edns = None
+    for number in range(skipped + additionals):
+        owner = at
+        at = _skip_name(packet, at)
+        if at + _FIXED.size > len(packet):
+            raise MessageError(Rcode.FORMERR, "a record is cut short")
+        rtype, rclass, ttl, length = _FIXED.unpack_from(packet, at)
+        at += _FIXED.size + length
+        if at > len(packet):
+            raise MessageError(Rcode.FORMERR, "a record's data is cut short")
+        if rtype != Type.OPT or number < skipped:
+            continue
+        # RFC 6891, section 6.1.1: "If a query message with more than one OPT RR is received, a FORMERR
+        # (RCODE=1) MUST be returned"; 6.1.2: the owner "MUST be 0 (root domain)".
+        if edns is not None or packet[owner]:
+            raise MessageError(Rcode.FORMERR, "a second OPT record, or one with an owner")
+        edns = Edns(udp_bytes_max=rclass, version=ttl >> 16 & 0xFF, dnssec_ok=bool(ttl & DO))
+    return edns

@@ -1,0 +1,183 @@
+"""Compiled answers, by the bytes of their questions.
+
+An entry is built when its question is first asked, and goes when a change touches a name that it was made from: a changed
+key touches its own name and every name above it, since those answer for their subtrees.  The table is bounded, and answers
+that a name does not exist are never put into it: whoever asks for random names gets them computed, and fills nothing.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from itertools import cycle
+from typing import Final
+
+from fairlead.dns import names
+from fairlead.dns.answer import Answer, Soa
+from fairlead.dns.message import AA, CD, HEADER_BYTES, QR, RD, TC, TCP_BYTES_MAX, Rcode
+from fairlead.dns.names import Name
+from fairlead.dns.wire import Sections
+from fairlead.dns.zone import Zone
+
+_OPT_BYTES: Final = 11
+_ROOMS_MAX: Final = 4
+"""Sizes for which one entry is kept cut to fit; other sizes are cut anew."""
+
+
+def variant(flags: int, *, has_opt: bool) -> int:
+    """Return which of an entry's heads answers a query with ``flags``: RD and CD are copied, OPT is counted."""
+    return (flags & RD) >> 8 | (flags & CD) >> 3 | has_opt << 2
+
+
+@lru_cache(maxsize=4096)
+def heads_of(flags: int, answers: int, authorities: int, additionals: int) -> tuple[bytes, ...]:
+    """Return the header without its id for each `variant`; shared by all entries that look alike."""
+    return tuple(
+        b"".join(
+            word.to_bytes(2, "big")
+            for word in (
+                flags | QR | (RD if number & 1 else 0) | (CD if number & 2 else 0),
+                1,
+                answers,
+                authorities,
+                additionals + (number >> 2),
+            )
+        )
+        for number in range(8)
+    )
+
+
+class Entry:
+    """One answer, ready to be sent.
+
+    Attributes:
+        heads: the header after the id, by `variant`.
+        next_body: gives what follows the question; each call gives the next order.
+        size: bytes of the largest response, without OPT.
+        is_truncated: something of the answer section is missing.
+    """
+
+    __slots__ = (
+        "_cuts",
+        "_flags",
+        "_question_size",
+        "_sections",
+        "heads",
+        "is_truncated",
+        "next_body",
+        "size",
+    )
+
+    def __init__(self, *, flags: int, question_size: int, sections: Sections | None) -> None:
+        self._flags = flags
+        self._question_size = question_size
+        self._sections = sections
+        self._cuts: dict[int, Entry] = {}
+        self.is_truncated = False
+
+    def __repr__(self) -> str:
+        return f"Entry({self.size} bytes, truncated={self.is_truncated})"
+
+    @classmethod
+    def of_answer(cls, question_name: Name, answer: Answer) -> "Entry":
+        """Return the entry of a question for ``question_name``, as large as TCP allows."""
+        question_size = len(question_name) + 4
+        flags = answer.rcode | (AA if answer.zone is not None and answer.rcode != Rcode.SERVFAIL else 0)
+        if answer.soa is not Soa.NOWHERE:
+            return cls._of_soa(question_name, answer, flags)
+        sections = Sections(question_name, answer.answer, answer.additional)
+        entry = cls(flags=flags, question_size=question_size, sections=sections)
+        entry._lay_out(TCP_BYTES_MAX - _OPT_BYTES)
+        return entry
+
+    @classmethod
+    def _of_soa(cls, question_name: Name, answer: Answer, flags: int) -> "Entry":
+        """The SOA record is asked for at each use: the zone knows its serial."""
+        zone = answer.zone
+        assert zone is not None
+        entry = cls(flags=flags, question_size=len(question_name) + 4, sections=None)
+        is_answer = answer.soa is Soa.ANSWER
+        owner_offset = HEADER_BYTES + len(question_name) - len(zone.name)
+        entry.next_body = zone.soa_answer if is_answer else partial(zone.soa_denial, owner_offset)
+        entry.heads = heads_of(flags, int(is_answer), int(not is_answer), 0)
+        entry.size = HEADER_BYTES + entry._question_size + len(entry.next_body())
+        return entry
+
+    def fitted(self, room: int) -> "Entry":
+        """Return this entry, or as much of it as ``room`` bytes hold, OPT not counted."""
+        if self.size <= room or self._sections is None:
+            return self
+        cut = self._cuts.get(room)
+        if cut is None:
+            cut = Entry(flags=self._flags, question_size=self._question_size, sections=self._sections)
+            cut._lay_out(room)
+            if len(self._cuts) < _ROOMS_MAX:
+                self._cuts[room] = cut
+        return cut
+
+    def _lay_out(self, room: int) -> None:
+        assert self._sections is not None
+        fixed = HEADER_BYTES + self._question_size
+        layout = self._sections.lay_out(room - fixed)
+        self.is_truncated = layout.is_truncated
+        flags = self._flags | (TC if layout.is_truncated else 0)
+        self.heads = heads_of(flags, layout.answers, 0, layout.additionals)
+        self.size = fixed + max(map(len, layout.bodies))
+        self.next_body: Callable[[], bytes] = cycle(layout.bodies).__next__
+
+
+class Table:
+    """The entries, at most ``entries_max``; the oldest makes room."""
+
+    def __init__(self, *, entries_max: int) -> None:
+        self.entries: OrderedDict[bytes, Entry] = OrderedDict()
+        """By question: the name in lower case, the type and the class.  Read on the hot path."""
+        self._entries_max = entries_max
+        self._denials: dict[tuple[Zone, int], Entry] = {}
+        self._sources: dict[bytes, frozenset[Name]] = {}
+        self._dependents: dict[Name, set[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"Table({len(self.entries)} of {self._entries_max} entries)"
+
+    def add(self, question: bytes, entry: Entry, depends_on: frozenset[Name]) -> None:
+        """Keep ``entry`` until one of ``depends_on``, or a name below one, changes."""
+        if question in self.entries:
+            self._drop(question)
+        elif len(self.entries) >= self._entries_max:
+            self._drop(next(iter(self.entries)))
+        self.entries[question] = entry
+        self._sources[question] = depends_on
+        for name in depends_on:
+            self._dependents.setdefault(name, set()).add(question)
+
+    def denial(self, question_name: Name, answer: Answer) -> Entry:
+        """Return the entry for a name that does not exist: one serves all names of one length in a zone."""
+        assert answer.rcode == Rcode.NXDOMAIN
+        assert answer.zone is not None
+        key = (answer.zone, len(question_name))
+        entry = self._denials.get(key)
+        if entry is None:
+            entry = self._denials[key] = Entry.of_answer(question_name, answer)
+        return entry
+
+    def touch(self, changed: Iterable[Name]) -> None:
+        """Drop every entry that was made from one of the names ``changed``, or from a name above."""
+        above = {suffix for name in changed for suffix in names.suffixes(name)}
+        for name in above:
+            for question in tuple(self._dependents.get(name, ())):
+                self._drop(question)
+
+    def clear(self) -> None:
+        """Drop every entry."""
+        self.entries.clear()
+        self._denials.clear()
+        self._sources.clear()
+        self._dependents.clear()
+
+    def _drop(self, question: bytes) -> None:
+        del self.entries[question]
+        for name in self._sources.pop(question):
+            dependents = self._dependents[name]
+            dependents.discard(question)
+            if not dependents:
+                del self._dependents[name]

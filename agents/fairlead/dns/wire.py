@@ -1,0 +1,138 @@
+"""RRsets to bytes, and the choice of what fits (RFC 1035 section 4.1, RFC 2181 section 9).
+
+The only pointers written are into the question, which always begins at the same offset.  A compiled body is therefore right
+after any spelling of its question, and answers it in the spelling that was asked ("0x20").  Names inside record data are
+never compressed: RFC 3597 forbids it for SRV, and elsewhere the gain is small.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fairlead.dns import names
+from fairlead.dns.answer import RRset
+from fairlead.dns.message import HEADER_BYTES, Class, Type
+from fairlead.dns.names import Name
+
+ROTATIONS_MAX: Final = 8
+"""Orders in which one answer is kept ready."""
+
+ROTATED_BYTES_MAX: Final = 16384
+"""Bodies larger than this share of memory are kept in fewer orders."""
+
+_TEXT_CHUNK_BYTES_MAX: Final = 255
+_FIXED: Final = struct.Struct("!HHIH")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The bytes after the question, in each of the orders they are sent in.
+
+    Attributes:
+        bodies: at least one.
+        answers: records in the answer section.
+        additionals: records in the additional section, OPT not counted.
+        is_truncated: an RRset of the answer section did not fit.
+    """
+
+    bodies: tuple[bytes, ...]
+    answers: int
+    additionals: int
+    is_truncated: bool
+
+
+class Sections:
+    """The records of one answer in wire form, ready to be laid out for any size."""
+
+    def __init__(self, question_name: Name, answer: Sequence[RRset], additional: Sequence[RRset]) -> None:
+        pointers = _pointers_into(question_name)
+        self._answer = [_encode(rrset, pointers) for rrset in answer]
+        # A name has one CNAME, whatever the keys say (RFC 2181, section 10.1); in the answer it is chosen by turns.
+        self._answer_takes_one = [rrset.rtype == Type.CNAME for rrset in answer]
+        self._additional = [
+            _encode(rrset, pointers)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in additional
+        ]
+
+    def lay_out(self, room: int) -> Layout:
+        """Return what fits into ``room`` bytes after the question.
+
+        What does not fit goes in this order: additional RRsets, without a word; then RRsets of the answer, from the
+        last, with TC (RFC 2181, section 9: "the entire RRset [...] left out, and the reply sent as is, with the TC bit").
+        """
+        kept: list[list[bytes]] = []
+        takes_one: list[bool] = []
+        for records, takes in zip(self._answer, self._answer_takes_one, strict=True):
+            size = max(map(len, records)) if takes else sum(map(len, records))
+            if size > room:
+                break
+            room -= size
+            kept.append(records)
+            takes_one.append(takes)
+        is_truncated = len(kept) < len(self._answer)
+        extra: list[bytes] = []
+        for records in self._additional if not is_truncated else ():
+            size = sum(map(len, records))
+            if size <= room:
+                room -= size
+                extra += records
+        orders = _orders(kept, takes_one)
+        tail = b"".join(extra)
+        return Layout(
+            bodies=tuple(b"".join(order) + tail for order in orders),
+            answers=len(orders[0]),
+            additionals=len(extra),
+            is_truncated=is_truncated,
+        )
+
+
+def split_text(text: bytes) -> bytes:
+    """Return ``text`` as TXT data: character strings of at most 255 bytes (RFC 1035, section 3.3)."""
+    size = _TEXT_CHUNK_BYTES_MAX
+    chunks = [text[at : at + size] for at in range(0, len(text), size)]
+    return b"".join(bytes((len(chunk),)) + chunk for chunk in chunks or [b""])
+
+
+def _orders(rrsets: list[list[bytes]], takes_one: list[bool]) -> list[list[bytes]]:
+    """Return the records in some turns: each RRset turns in itself, and RRsets keep their places.
+
+    That keeps CNAMEs before what they lead to, without which some resolvers of the C library give up.
+    """
+    turns = max((len(records) for records in rrsets), default=1)
+    size = sum(len(record) for records in rrsets for record in records)
+    count = max(1, min(turns, ROTATIONS_MAX, ROTATED_BYTES_MAX // max(size, 1)))
+    return [
+        [
+            record
+            for records, takes in zip(rrsets, takes_one, strict=True)
+            for record in _turned(records, turn * turns // count)[: 1 if takes else None]
+        ]
+        for turn in range(count)
+    ]
+
+
+def _turned(records: list[bytes], by: int) -> list[bytes]:
+    at = by % len(records)
+    return records[at:] + records[:at]
+
+
+def _encode(rrset: RRset, pointers: dict[Name, bytes]) -> list[bytes]:
+    owner = _compress(rrset.owner, pointers)
+    rtype, ttl_s = rrset.rtype, rrset.ttl_s
+    return [owner + _FIXED.pack(rtype, Class.IN, ttl_s, len(rdata)) + rdata for rdata in rrset.rdatas]
+
+
+def _pointers_into(question_name: Name) -> dict[Name, bytes]:
+    end = HEADER_BYTES + len(question_name)
+    return {
+        suffix: struct.pack("!H", 0xC000 | end - len(suffix))
+        for suffix in names.suffixes(question_name)
+        if suffix != names.ROOT
+    }
+
+
+def _compress(name: Name, pointers: dict[Name, bytes]) -> bytes:
+    for suffix in names.suffixes(name):
+        if suffix in pointers:
+            return name[: len(name) - len(suffix)] + pointers[suffix]
+    return name
