@@ -7,19 +7,23 @@ gRPC project.
 
 from fairlead.rpc.call import Call
 from fairlead.rpc.codes import Code
-from fairlead.rpc.errors import RpcError, ServerConfigError, TlsFileError
+from fairlead.rpc.counters import Counters
+from fairlead.rpc.errors import ListenError, RpcError, ServerConfigError, TlsFileError
 from fairlead.rpc.http import HttpApp, HttpReply, HttpRequest
 from fairlead.rpc.limits import Limits
 from fairlead.rpc.routes import Route, Stream, StreamHandler, Unary
 from fairlead.rpc.server import Server
+from fairlead.rpc.tls import TlsFiles
 
 __all__ = [
     "Call",
     "Code",
+    "Counters",
     "HttpApp",
     "HttpReply",
     "HttpRequest",
     "Limits",
+    "ListenError",
     "Route",
     "RpcError",
     "Server",
@@ -27,5 +31,6 @@ __all__ = [
     "Stream",
     "StreamHandler",
     "TlsFileError",
+    "TlsFiles",
     "Unary",
 ]

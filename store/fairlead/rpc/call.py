@@ -5,16 +5,16 @@ Source: the gRPC project, "gRPC over HTTP2"; where that leaves room, as grpc-go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from fairlead.rpc import grpc
 from fairlead.rpc.codes import Code
 from fairlead.rpc.errors import RpcError
-from fairlead.rpc.frames import ErrorCode
 from fairlead.rpc.stream import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from fairlead.rpc.deadlines import Bucket
     from fairlead.rpc.dispatch import Opening
     from fairlead.rpc.h2 import Http2Connection
@@ -99,7 +99,7 @@ class Call(Stream):
         if self.deadline_s is not None:
             self._bucket = self._opening.service.deadlines.add(self, self.deadline_s)
 
-    def cancelled(self, code: ErrorCode) -> None:
+    def cancelled(self) -> None:
         """Tell the handler that the client is gone."""
         if self.is_open:
             self._close(Code.CANCELLED)
@@ -216,22 +216,22 @@ class StreamCall(Call):
 
     def data_received(self, payload: bytes, *, is_last: bool) -> None:
         """Hand over the messages that are complete, and the half-close."""
-        handler = self._handler
-        if handler is None or not self.is_open:
-            return
-        try:
-            for message in self._messages(payload):
-                if not self.is_open:
-                    return
+        if self._handler is not None and self.is_open:
+            try:
+                self._deliver(self._handler, payload, is_last=is_last)
+            except Exception as error:  # noqa: BLE001 - as for unary calls
+                self._fail_by(error)
+
+    def _deliver(self, handler: StreamHandler, payload: bytes, *, is_last: bool) -> None:
+        for message in self._messages(payload):
+            if self.is_open:  # The handler may end the call on any message.
                 handler.on_message(message)
-            if is_last and self.is_open:
-                if self._deframer is not None and self._deframer.held_bytes:
-                    self.fail(Code.INTERNAL, "grpc: the request ended in the middle of a message")
-                    self._tell_cancelled()
-                else:
-                    handler.on_half_close()
-        except Exception as error:  # noqa: BLE001 - as for unary calls
-            self._fail_by(error)
+        if is_last and self.is_open:
+            if self._deframer is not None and self._deframer.held_bytes:
+                self.fail(Code.INTERNAL, "grpc: the request ended in the middle of a message")
+                self._tell_cancelled()
+            else:
+                handler.on_half_close()
 
     def writable(self) -> None:
         """Let the handler produce again."""

@@ -50,6 +50,8 @@ class Service:
         self.on_error = on_error
         self.limits = limits
         self.deadlines = Wheel()
+        self.date = b"Thu, 01 Jan 1970 00:00:00 GMT"
+        """The Date field of HTTP answers; whoever has a clock sets it."""
         self.handled = {path: [0] * len(Code) for path in (*routes, _UNKNOWN)}
         """Calls that have ended, by method and code."""
 

@@ -7,6 +7,7 @@
     ├── ConnectionFault        the peer broke HTTP/2: GOAWAY, and the connection ends
     ├── StreamFault            the peer broke one stream: RST_STREAM, the others go on
     └── ServerConfigError      the operator's: what was given cannot be served
+        ├── ListenError        an address that cannot be listened on
         └── TlsFileError       a certificate or key that cannot be used; names the file
 """
 
@@ -46,6 +47,16 @@ class StreamFault(Exception):  # noqa: N818 - as ConnectionFault
 
 class ServerConfigError(Exception):
     """The port cannot be served as it was asked for."""
+
+
+class ListenError(ServerConfigError):
+    """The address is taken, not ours, or not permitted."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(
+            f"{address}: cannot listen ({problem}); choose another address or stop what holds it"
+        )
+        self.address = address
 
 
 class TlsFileError(ServerConfigError):

@@ -89,7 +89,7 @@ class Sender:
         """Write frames that flow control does not count."""
         self.out.append(frames)
         if not self.is_awake:
-            self._wake()
+            self.rouse()
 
     def unary(self, stream: Stream, message: bytes) -> None:
         """Answer a call with one message and status OK: HEADERS, DATA, HEADERS."""
@@ -109,7 +109,7 @@ class Sender:
         self.window -= size
         self.out += unary_frames(stream.stream_id, message, size)
         if not self.is_awake:
-            self._wake()
+            self.rouse()
         self._owner.forget(stream)
 
     def headers(self, stream: Stream, block: bytes) -> None:
@@ -131,7 +131,7 @@ class Sender:
             stream.credit -= size
             self.out += (HEADER.pack(size << 8, 0, stream.stream_id), chunk)
             if not self.is_awake:
-                self._wake()
+                self.rouse()
             return
         if self.buffered_bytes > self._limits.send_buffer_bytes_max:
             self._owner.give_up(ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many answers left unread"))
@@ -183,7 +183,7 @@ class Sender:
         self.window += increment
         self._granted += increment
         if self._ready:
-            self._wake()
+            self.rouse()
 
     def grant_stream(self, stream: Stream, increment: int) -> None:
         """Widen the window of one stream."""
@@ -204,7 +204,7 @@ class Sender:
         """Go on after a pause."""
         self.is_paused = False
         if self._ready:
-            self._wake()
+            self.rouse()
 
     def take(self) -> bytes:
         """Return what is to be written now: control frames, and one burst of DATA at most."""
@@ -216,7 +216,8 @@ class Sender:
         self.out.clear()
         return data
 
-    def _wake(self) -> None:
+    def rouse(self) -> None:
+        """Have ``take`` called soon."""
         if not self.is_awake:
             self.is_awake = True
             self._owner.wake()
@@ -225,7 +226,7 @@ class Sender:
         if stream.queue and self.initial_window + stream.credit > 0:
             self._ready[stream.stream_id] = stream
             if self.window > 0:
-                self._wake()
+                self.rouse()
 
     def _take_turns(self) -> None:
         ready = self._ready

@@ -153,6 +153,37 @@ class Http2Connection:
                 self.unacknowledged = 0
         return self.sender.take()
 
+    def take(self) -> bytes:
+        """Return what has come up to be written since."""
+        return self.sender.take()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a further ``take`` would find something."""
+        return self.sender.has_more
+
+    def rouse(self) -> None:
+        """Have ``take`` called soon, for what ``has_more`` says."""
+        self.sender.rouse()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the transport is to be read: always, since streams are held back by their windows."""
+        return True
+
+    @property
+    def lingers(self) -> bool:
+        """Whether to wait for the client before closing: never, GOAWAY has told it."""
+        return False
+
+    def pause(self) -> None:
+        """Hold DATA back: the transport has enough."""
+        self.sender.is_paused = True
+
+    def resume(self) -> None:
+        """Go on writing DATA."""
+        self.sender.resume()
+
     def tick(self, now_s: float) -> None:
         """Let time pass: keepalive, and clients that hold our data back.  Call about once in a second."""
         self.now_s = now_s
@@ -179,7 +210,7 @@ class Http2Connection:
 
     def close(self) -> None:
         """End at once: every stream that still waits for its answer is cancelled."""
-        self._end(ErrorCode.CANCEL)
+        self._end()
 
     # What streams, the sender and the handlers call.
 
@@ -188,7 +219,7 @@ class Http2Connection:
         if not self.is_closed:
             self.fault = fault
             self.sender.control(frames.goaway(self.last_id, fault.code, fault.reason))
-            self._end(fault.code)
+            self._end()
 
     def forget(self, stream: Stream) -> None:
         """Close a stream whose answer has ended."""
@@ -224,14 +255,14 @@ class Http2Connection:
         self.abandoned[stream_id] = None
         self.sender.control(frames.rst_stream(stream_id, code))
 
-    def _end(self, code: ErrorCode) -> None:
+    def _end(self) -> None:
         self.is_closed = True
         self.state = self.resting = handlers.CLOSED
         streams = list(self.streams.values())
         self.streams.clear()
         for stream in streams:
             self.sender.discard(stream)
-            stream.cancelled(code)
+            stream.cancelled()
 
     def _refuse(self, fault: StreamFault) -> None:
         """End one stream for what the client did to it; what it provokes so is budgeted."""
@@ -240,7 +271,7 @@ class Http2Connection:
             self._abandon(fault.stream_id, fault.code)
         else:
             self.reset(stream, fault.code)
-            stream.cancelled(fault.code)
+            stream.cancelled()
         self.guard.spend(Event.RESET, self.now_s)
 
     def _read_frames(self, data: bytes) -> int:

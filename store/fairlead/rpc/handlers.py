@@ -242,7 +242,7 @@ def _on_rst_stream(connection: Http2Connection, _: int, stream_id: int, payload:
     stream = connection.streams.pop(stream_id, None)
     if stream is not None:
         connection.sender.discard(stream)
-        stream.cancelled(ErrorCode.CANCEL)
+        stream.cancelled()
         if connection.resting is DRAINING and not connection.streams:
             connection.is_closed = True
 

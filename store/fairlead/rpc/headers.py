@@ -83,7 +83,7 @@ class HeaderReader:
         """
         self._table.has_changed = False
         try:
-            fields = list(self._decoder.decode(block, raw=True))
+            fields: list[Field] = [*self._decoder.decode(block, raw=True)]
         except OversizedHeaderListError as error:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header list too large") from error
         except (HPACKError, IndexError) as error:

@@ -4,12 +4,15 @@ The application is called once with every request whose head has arrived.  It se
 request that it needs, and answers through the reply, at once or later.
 """
 
+import re
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from fairlead.rpc.headers import Field
 
 Headers = Iterable[tuple[str, str]]
+
+_BREAK: Final = re.compile(rb"[\x00\r\n]")
 
 
 class HttpRequest:
@@ -22,6 +25,7 @@ class HttpRequest:
         "on_cancel",
         "on_data",
         "on_end",
+        "on_writable",
         "path",
         "peer",
         "query",
@@ -46,6 +50,8 @@ class HttpRequest:
         """Called when the body is complete."""
         self.on_cancel: Callable[[], None] | None = None
         """Called once when nobody waits for the reply any more."""
+        self.on_writable: Callable[[], None] | None = None
+        """Called when what the client had not taken of the reply has drained."""
 
 
 class Exchange(Protocol):
@@ -95,10 +101,10 @@ class HttpReply:
     def start(self, status: int, headers: Headers = ()) -> None:
         """Begin the answer; without a content-length its body is of any length."""
         if self.is_open and not self.has_started:
+            fields = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
+            assert not any(_BREAK.search(name + value) for name, value in fields), "a field is one line"
             self.has_started = True
-            self._exchange.start(
-                status, [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
-            )
+            self._exchange.start(status, fields)
 
     def write(self, data: bytes) -> None:
         """Write a part of the body."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fairlead.rpc.frames import ErrorCode
@@ -11,6 +10,8 @@ from fairlead.rpc.http import HttpReply, HttpRequest
 from fairlead.rpc.stream import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fairlead.rpc.dispatch import Service
     from fairlead.rpc.h2 import Http2Connection
     from fairlead.rpc.headers import RequestHead
@@ -61,16 +62,23 @@ class HttpStream(Stream):
         if is_last and on_end is not None and self.is_open:
             self._guarded(on_end)
 
-    def cancelled(self, code: ErrorCode) -> None:
+    def cancelled(self) -> None:
         """Tell the application."""
         if self.is_open:
             self.is_open = False
             if self._request.on_cancel is not None:
                 self._guarded(self._request.on_cancel)
 
+    def writable(self) -> None:
+        """Let the application produce again."""
+        if self.is_open and self._request.on_writable is not None:
+            self._guarded(self._request.on_writable)
+
     def start(self, status: int, fields: list[Field]) -> None:
         """Send the head."""
-        self.connection.sender.headers(self, encoded([(b":status", b"%d" % status), *fields]))
+        self.connection.sender.headers(
+            self, encoded([(b":status", b"%d" % status), (b"date", self._service.date), *fields])
+        )
 
     def write(self, data: bytes) -> None:
         """Send a part of the body."""

@@ -4,11 +4,12 @@ A handler is plain and synchronous.  It gets the request message as bytes and gi
 keeps the call and answers later; nothing here knows what the bytes mean.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fairlead.rpc.call import Call
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections import deque
 
-    from fairlead.rpc.frames import ErrorCode
     from fairlead.rpc.h2 import Http2Connection
     from fairlead.rpc.headers import RequestHead
 
@@ -29,8 +28,8 @@ class Stream:
         "closing",
         "connection",
         "credit",
-        "head",
         "has_half_closed",
+        "head",
         "is_open",
         "is_reading",
         "queue",
@@ -68,7 +67,7 @@ class Stream:
         """Take a part of the request body."""
         raise NotImplementedError
 
-    def cancelled(self, code: ErrorCode) -> None:
+    def cancelled(self) -> None:
         """Learn that the client, or the end of the connection, gave this stream up."""
         raise NotImplementedError
 
