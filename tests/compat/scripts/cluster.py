@@ -24,7 +24,6 @@ SCRIPT: Script = (
     run("members as JSON", "member list -w json"),
     run("members as fields", "member list -w fields"),
     run("no alarms", "alarm list"),
-    run("no alarms as JSON", "alarm list -w json"),
     run("nothing to disarm", "alarm disarm"),
     run("compaction", "compaction 3 --physical"),
     run("hash before the compaction fails", "endpoint hashkv --rev=2"),
