@@ -15,10 +15,10 @@ from fairlead.client.errors import ClientError, LeaseLostError
 class LeaseCalls(Protocol):
     """What a lease needs of a client."""
 
-    async def grant(self, ttl_s: int) -> tuple[int, int]:
+    async def grant(self, ttl_s: int) -> tuple[int, float]:
         """Grant a lease; return its id and its TTL in seconds."""
 
-    async def keep_alive(self, lease_id: int) -> int:
+    async def keep_alive(self, lease_id: int) -> float:
         """Renew it; return the seconds it has now, or raise LeaseLostError."""
 
     async def revoke(self, lease_id: int) -> None:
@@ -33,7 +33,7 @@ class Lease:
         ttl_s: as granted, which may be more than was asked for.
     """
 
-    def __init__(self, calls: LeaseCalls, *, lease_id: int, ttl_s: int) -> None:
+    def __init__(self, calls: LeaseCalls, *, lease_id: int, ttl_s: float) -> None:
         """Start to keep a lease alive that was granted just now."""
         self.lease_id = lease_id
         self.ttl_s = ttl_s
