@@ -25,8 +25,10 @@ class Destination:
     def read(self) -> FileState | None:
         """Return the file as it is, None when there is none."""
         try:
-            with self.path.open("rb") as file:
-                status = os.fstat(file.fileno())
+            # Without the flag, opening a named pipe would wait for a writer.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):
                     raise OSError(errno.EINVAL, "is not a regular file")
                 return FileState(

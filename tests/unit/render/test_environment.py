@@ -1,0 +1,147 @@
+"""Templates: what they can do, what they cannot, and what an error says."""
+
+import pytest
+from tests.unit.render.conftest import ConfDir, MakeResource
+
+from fairlead.render.environment import Rendered, Renderer
+from fairlead.render.errors import LookupFailedError
+from fairlead.render.view import Snapshot
+
+KEYS = {"/app/name": "demo", "/app/hosts/a": "10.0.0.1", "/app/hosts/b": "10.0.0.2", "/other": "x"}
+
+
+def _no_answer(host: str) -> list[str]:
+    raise LookupFailedError(f"the addresses of {host} cannot be looked up: no answer")
+
+
+@pytest.fixture
+def renderer(confdir: ConfDir) -> Renderer:
+    world = {"lookupIP": _no_answer}
+    return Renderer(confdir.path / "templates", output_bytes_max=10_000, world=world)
+
+
+class Bench:
+    """Renders one template text over ``KEYS``."""
+
+    def __init__(self, confdir: ConfDir, renderer: Renderer, make_resource: MakeResource) -> None:
+        self._confdir = confdir
+        self._renderer = renderer
+        self._make_resource = make_resource
+
+    def render(self, text: str, *, keys: dict[str, str] | None = None) -> Rendered:
+        self._confdir.template("web.j2", text)
+        resource = self._make_resource(keys=["/app"])
+        return self._renderer.render(resource, Snapshot(KEYS if keys is None else keys, revision=7))
+
+    def text(self, text: str, **kwargs: dict[str, str]) -> str:
+        rendered = self.render(text, **kwargs)
+        assert rendered.error is None, rendered.error
+        assert rendered.content is not None
+        return rendered.content.decode("utf-8", "surrogateescape")
+
+    def error(self, text: str) -> str:
+        rendered = self.render(text)
+        assert rendered.content is None
+        return str(rendered.error)
+
+
+@pytest.fixture
+def bench(confdir: ConfDir, renderer: Renderer, make_resource: MakeResource) -> Bench:
+    return Bench(confdir, renderer, make_resource)
+
+
+def test_a_template_reads_keys_and_the_output_carries_the_revision(bench: Bench) -> None:
+    rendered = bench.render(
+        "{% for kv in gets('/app/hosts/*') %}\n{{ kv.Key|base }}={{ kv.Value }}\n{% endfor %}\n"
+    )
+    assert rendered.content == b"a=10.0.0.1\nb=10.0.0.2\n"
+    assert rendered.revision == 7
+    assert rendered.dependencies.prefixes == {"/app/hosts/"}
+
+
+def test_functions_are_filters_where_they_read_naturally(bench: Bench) -> None:
+    assert (
+        bench.text("{{ getv('/app/name')|toUpper }} {{ toUpper('a') }} {{ '4'|atoi|add(1) }}") == "DEMO A 5"
+    )
+    assert bench.text("{{ join(['a', 'b'], '-') }} {{ ['a', 'b']|join('-') }}") == "a-b a-b"
+
+
+def test_nothing_is_escaped_and_the_last_line_end_stays(bench: Bench) -> None:
+    assert bench.text("{{ '<&>' }}\n") == "<&>\n"
+    assert bench.text("no end") == "no end"
+
+
+def test_bytes_that_are_not_utf_8_pass_through(bench: Bench) -> None:
+    keys = {"/app/raw": b"\xff\x00\xc3".decode("utf-8", "surrogateescape")}
+    rendered = bench.render("{{ getv('/app/raw') }}", keys=keys)
+    assert rendered.content == b"\xff\x00\xc3"
+
+
+def test_templates_include_and_import_one_another(bench: Bench, confdir: ConfDir) -> None:
+    confdir.template("part.j2", "{{ getv('/app/name') }}")
+    confdir.template("macros.j2", "{% macro name() %}{{ getv('/app/name') }}{% endmacro %}")
+    assert bench.text("{% include 'part.j2' %}") == "demo"
+    assert bench.text("{% import 'macros.j2' as m with context %}{{ m.name() }}") == "demo"
+    assert "import the template 'with context'" in bench.error("{% import 'macros.j2' as m %}{{ m.name() }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "a\n\n{{ getv('/app/port') }}",
+            "templates/web.j2:3: key /app/port does not exist; write it with: fairlead kv put /app/port VALUE",
+        ),
+        ("{{ getv('/other') }}", "templates/web.j2:1: key /other does not exist"),
+        ("a\n{{ nope }}", "templates/web.j2:2: 'nope' is undefined"),
+        ("{{ gets('/app/[') }}", "templates/web.j2:1: malformed pattern"),
+        ("{{ 'x'|atoi }}", "templates/web.j2:1: not a whole number: 'x'"),
+        ("{{ 1 / 0 }}", "templates/web.j2:1: division by zero"),
+        ("a\n{% for %}", "templates/web.j2:2: "),
+        ('{{ getv "/app/port" }}', "this is Jinja2, where a call has brackets"),
+        ("{% include 'gone.j2' %}", "there is no template gone.j2"),
+        ("{{ ''.__class__ }}", "access to attribute '__class__' of 'str' object is unsafe"),
+        ("{{ getv.__self__ }}", "unsafe"),
+        ("{{ [].append(1) }}", "unsafe"),
+        ("{% for i in range(100000) %}{{ i }}{% endfor %}", "the output is longer than 10000 bytes"),
+        ("{{ lookupIP('db') }}", "the addresses of db cannot be looked up: no answer"),
+    ],
+)
+def test_an_error_says_where_and_what_in_one_line(text: str, complaint: str, bench: Bench) -> None:
+    error = bench.error(text)
+    assert error.startswith("conf.d/web.toml: templates/web.j2")
+    assert complaint in error
+    assert "\n" not in error
+
+
+def test_an_error_in_an_included_template_names_that_one(bench: Bench, confdir: ConfDir) -> None:
+    confdir.template("part.j2", "\n{{ getv('/app/port') }}")
+    assert "templates/part.j2:2: key /app/port" in bench.error("\n\n\n{% include 'part.j2' %}")
+
+
+def test_a_template_that_is_not_there_is_named(renderer: Renderer, make_resource: MakeResource) -> None:
+    error = renderer.render(make_resource(), Snapshot()).error
+    assert str(error) == (
+        "conf.d/web.toml: templates/web.j2: there is no template web.j2; put it under templates/"
+    )
+
+
+def test_only_a_lookup_that_failed_is_worth_trying_again(bench: Bench) -> None:
+    lookup, missing = bench.render("{{ lookupIP('db') }}"), bench.render("{{ getv('/app/port') }}")
+    assert lookup.error is not None
+    assert lookup.error.is_transient
+    assert missing.error is not None
+    assert not missing.error.is_transient
+
+
+def test_what_was_read_before_the_error_is_a_dependency(bench: Bench) -> None:
+    rendered = bench.render("{{ getv('/app/name') }}{{ getv('/app/port') }}{{ getv('/app/never') }}")
+    assert rendered.dependencies.keys == {"/app/name", "/app/port"}
+
+
+def test_an_edited_template_is_taken_up(bench: Bench, confdir: ConfDir) -> None:
+    """A bad edit is an error and a good one heals it, without a restart."""
+    assert bench.text("one") == "one"
+    assert "templates/web.j2:1" in bench.error("{% bad %}")
+    assert bench.text("two!") == "two!"
+    assert confdir.path.is_dir()

@@ -1,0 +1,94 @@
+"""One rendering at a time, always the newest, and no owed reload forgotten."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.support.processes import wait_for
+from tests.unit.render.conftest import ConfDir, MakeResource
+
+from fairlead.render.apply import Outcome
+from fairlead.render.environment import Rendered
+from fairlead.render.lane import Lane
+from fairlead.render.plan import Step
+from fairlead.render.resource import Resource
+from fairlead.render.view import Dependencies
+
+
+class Bench:
+    """A lane and the outcomes it reports."""
+
+    def __init__(self, confdir: ConfDir, threads: ThreadPoolExecutor) -> None:
+        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self.lane = Lane(confdir.settings(), executor=threads, report=self._outcomes.put_nowait)
+
+    def offer(self, resource: Resource, content: bytes) -> None:
+        self.lane.offer(Rendered(resource=resource, revision=1, dependencies=Dependencies(), content=content))
+
+    async def outcome(self) -> Outcome:
+        return await asyncio.wait_for(self._outcomes.get(), 30)
+
+    @property
+    def is_silent(self) -> bool:
+        return self._outcomes.empty()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+async def until_exists(path: Path) -> None:
+    await asyncio.to_thread(wait_for, path.exists, f"{path} exists")
+
+
+async def test_what_is_overtaken_while_it_waits_is_never_applied(
+    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    bench = Bench(confdir, threads)
+    log, gate, started = tmp_path / "log", tmp_path / "gate", tmp_path / "started"
+    resource = make_resource(
+        reload_cmd=f"cat {{{{.dest}}}} >> {log}; touch {started}; until test -e {gate}; do sleep 0.01; done"
+    )
+    bench.offer(resource, b"1")
+    await until_exists(started)
+    bench.offer(resource, b"2")
+    bench.offer(resource, b"3")
+    gate.touch()
+    assert [(await bench.outcome()).error, (await bench.outcome()).error] == [None, None]
+    assert bench.lane.is_idle
+    assert log.read_text() == "13"
+
+
+async def test_the_lane_remembers_that_a_reload_is_owed(
+    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    bench = Bench(confdir, threads)
+    good = tmp_path / "good"
+    resource = make_resource(reload_cmd=f"test -e {good}")
+    bench.offer(resource, b"1")
+    first = await bench.outcome()
+    assert (first.step, first.is_reload_owed) == (Step.REPLACE, True)
+    good.touch()
+    bench.offer(resource, b"1")
+    second = await bench.outcome()
+    assert (second.step, second.is_reload_owed) == (Step.RELOAD, False)
+
+
+async def test_finishing_waits_for_what_runs_and_begins_nothing(
+    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    bench = Bench(confdir, threads)
+    started = tmp_path / "started"
+    resource = make_resource(reload_cmd=f"touch {started}; sleep 0.2")
+    bench.offer(resource, b"1")
+    await until_exists(started)
+    bench.offer(resource, b"2")
+    await bench.lane.finish()
+    assert bench.lane.is_idle
+    assert confdir.dest("web").read_bytes() == b"1"
+    await bench.outcome()
+    assert bench.is_silent

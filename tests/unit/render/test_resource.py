@@ -1,0 +1,159 @@
+"""confd's resource files, odd fields and wrong ones included."""
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from tests.unit.render.conftest import ConfDir, MakeResource
+
+from fairlead.render.errors import ResourceError
+from fairlead.render.resource import (
+    Resource,
+    keep_last_good,
+    load_resources,
+    mirrored_prefixes,
+    parse_resource,
+)
+
+
+def parse(confdir: ConfDir, text: str) -> Resource:
+    return parse_resource(text, name="conf.d/x.toml", settings=confdir.settings())
+
+
+def test_a_minimal_resource_takes_confds_defaults(make_resource: MakeResource, confdir: ConfDir) -> None:
+    resource = make_resource()
+    assert resource.dest == str(confdir.out / "web.conf")
+    assert (resource.mode, resource.uid, resource.gid) == (None, None, None)
+    assert (resource.check_cmd, resource.reload_cmd) == ("", "")
+    assert (resource.root, resource.visible) == ("/", ("/",))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("0644", 0o644),
+        ("0o600", 0o600),
+        ("0x1a4", 0o644),
+        ("420", 0o644),
+        ("0", 0),
+        ("04755", 0o4755),
+        ("", None),
+    ],
+)
+def test_the_mode_is_read_with_base_0(text: str, mode: int | None, make_resource: MakeResource) -> None:
+    assert make_resource(mode=text).mode == mode
+
+
+@pytest.mark.parametrize("text", ["rw-r--r--", "0888", "-1", "010000", "9999", " "])
+def test_a_mode_that_is_none_is_refused(text: str, make_resource: MakeResource) -> None:
+    with pytest.raises(ResourceError, match='is not a mode; write it in octal: mode = "0644"'):
+        make_resource(mode=text)
+
+
+def test_prefixes_are_joined_and_never_replaced(confdir: ConfDir) -> None:
+    """In confd a global prefix silently replaces the resource's own."""
+    resource = parse_resource(
+        '[template]\nsrc="a"\ndest="/b"\nprefix="web/"\nkeys=["/up", "port"]',
+        name="conf.d/x.toml",
+        settings=confdir.settings(prefix="prod"),
+    )
+    assert resource.root == "/prod/web"
+    assert resource.visible == ("/prod/web/port", "/prod/web/up")
+
+
+def test_keys_below_other_keys_are_seen_once(make_resource: MakeResource) -> None:
+    resource = make_resource(keys=["/foo", "/foo/bar/", "/foobar", "/foo"])
+    assert resource.visible == ("/foo", "/foobar")
+
+
+def test_owner_and_group_may_be_names_or_numbers(make_resource: MakeResource) -> None:
+    user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
+    resource = make_resource(owner=user.pw_name, group=group.gr_name, uid=4711)
+    assert (resource.uid, resource.gid) == (user.pw_uid, group.gr_gid)
+    assert make_resource(uid=0, gid=33).gid == 33
+    assert make_resource(uid=-1).uid is None
+
+
+def test_timeouts_are_durations_as_go_writes_them(make_resource: MakeResource) -> None:
+    resource = make_resource(check_cmd_timeout="1m30s", reload_cmd_timeout="500ms")
+    assert (resource.check_timeout_s, resource.reload_timeout_s) == (90.0, 0.5)
+
+
+def test_field_names_are_not_case_sensitive(confdir: ConfDir) -> None:
+    """The decoder of confd takes Src and DEST as well."""
+    resource = parse(confdir, '[Template]\nSrc = "a"\nDEST = "/b"')
+    assert (resource.src, resource.dest) == ("a", "/b")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[template", "is not TOML"),
+        ("", "has no [template] table"),
+        ("[[template]]\n[[template]]", "several [[template]] tables; write one file for each"),
+        ('[template]\ndest = "/b"', 'src is missing; write src = "..."'),
+        ('[template]\nsrc = "a"', "dest is missing"),
+        ('[template]\nsrc = ""\ndest = "/b"', "src is missing"),
+        ('[template]\nreload_cdm = "x"', "field reload_cdm is unknown; is it reload_cmd?"),
+        ("[template]\nsrc = 1", "src must be a text, not 1"),
+        ("[template]\nmode = 644", "mode must be a text, not 644"),
+        ('[template]\nuid = "root"', "uid must be a whole number, not 'root'"),
+        ("[template]\nuid = true", "uid must be a whole number, not True"),
+        ('[template]\nkeys = "/a"', "keys must be a list of texts, not '/a'"),
+        ("[template]\nkeys = [1]", "keys must be a list of texts, not [1]"),
+        ('[template]\nsrc = "../a"\ndest = "/b"', "src ../a must be a path inside templates/"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nowner = "no-such-user"', "owner no-such-user is not known"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nuid = -2', "uid must not be negative"),
+        ('[template]\nsrc = "a"\ndest = "/b"\ncheck_cmd_timeout = "30"', "is not a duration"),
+        ('[template]\nsrc = "a"\ndest = "/b"\n[backend]\nbackend = "vault"', "[backend] is unknown"),
+    ],
+)
+def test_a_wrong_field_is_one_line_that_names_it(text: str, complaint: str, confdir: ConfDir) -> None:
+    with pytest.raises(ResourceError) as caught:
+        parse(confdir, text)
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith("conf.d/x.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_bad_file_costs_only_itself(confdir: ConfDir) -> None:
+    """In confd one file that does not parse means that nothing is processed."""
+    confdir.resource("good")
+    (confdir.path / "conf.d" / "bad.toml").write_text("[template")
+    (confdir.path / "conf.d" / "binary.toml").write_bytes(b"\xff\xfe")
+    (confdir.path / "conf.d" / "sub").mkdir()
+    (confdir.path / "conf.d" / "sub" / "deep.toml").write_text('[template]\nsrc = "a"\ndest = "/deep"')
+    loaded = load_resources(confdir.settings())
+    assert [resource.name for resource in loaded.resources] == ["conf.d/good.toml", "conf.d/sub/deep.toml"]
+    assert [problem.resource for problem in loaded.problems] == ["conf.d/bad.toml", "conf.d/binary.toml"]
+
+
+def test_two_resources_cannot_write_one_file(confdir: ConfDir) -> None:
+    confdir.resource("a", dest="/etc/x")
+    confdir.resource("b", dest="/etc/x")
+    loaded = load_resources(confdir.settings())
+    assert [str(problem) for problem in loaded.problems] == [
+        "conf.d/b.toml: dest /etc/x is written by conf.d/a.toml already"
+    ]
+
+
+def test_a_file_that_became_wrong_keeps_its_last_good_form(confdir: ConfDir) -> None:
+    confdir.resource("a")
+    confdir.resource("b")
+    before = load_resources(confdir.settings()).resources
+    (confdir.path / "conf.d" / "a.toml").write_text("[template")
+    (confdir.path / "conf.d" / "b.toml").unlink()
+    loaded = load_resources(confdir.settings())
+    assert keep_last_good(loaded, before) == before[:1]
+
+
+def test_the_mirror_covers_what_any_template_may_see(make_resource: MakeResource) -> None:
+    resources = (make_resource(keys=["/a/b", "/c"]), make_resource(keys=["/a"]))
+    assert mirrored_prefixes(resources) == ("/a", "/c")
+    assert mirrored_prefixes(()) == ()
+
+
+def test_a_missing_directory_holds_no_resources(tmp_path: Path, confdir: ConfDir) -> None:
+    assert load_resources(confdir.settings(confdir=tmp_path / "nope")) == ((), ())
