@@ -7,7 +7,7 @@ does not have is refused.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -234,7 +234,7 @@ def _millis(text: str) -> int:
     return int(text) if text.isdigit() else int(duration_s(text) * 1000)
 
 
-_READ = {
+_READ: dict[Kind, Callable[[str], Any]] = {
     Kind.TEXT: str,
     Kind.NUMBER: int,
     Kind.SWITCH: _switch,

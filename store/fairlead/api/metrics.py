@@ -90,13 +90,11 @@ class Metrics:
             "Calls finished, by their status.",
             labels=["grpc_code", "grpc_method", "grpc_service"],
         )
-        for path, counts in self.server.service.handled.items():
+        for (path, code), count in sorted(self.server.counters.handled().items()):
             service, _, method = path.strip("/").partition("/")
-            for code in Code:
-                if counts[code]:
-                    # grpc-go's names of the codes: OK, NotFound.
-                    name = "OK" if code is Code.OK else code.name.title().replace("_", "")
-                    handled.add_metric([name, method, service], counts[code])
+            # grpc-go's names of the codes: OK, NotFound.
+            name = "OK" if code is Code.OK else code.name.title().replace("_", "")
+            handled.add_metric([name, method, service], count)
         yield handled
 
 

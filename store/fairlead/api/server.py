@@ -10,7 +10,6 @@ import structlog
 from fairlead.api.cluster import Cluster
 from fairlead.api.compactor import Compactor
 from fairlead.api.config import StoreConfig
-from fairlead.api.errors import ConfigError
 from fairlead.api.gateway import Gateway
 from fairlead.api.health import Health
 from fairlead.api.http import Http
@@ -20,12 +19,12 @@ from fairlead.api.maintenance import Maintenance
 from fairlead.api.metrics import Metrics
 from fairlead.api.status import status_of
 from fairlead.api.watch import Watches
-from fairlead.member import COMPACTION, Member, MemberError
+from fairlead.member import COMPACTION, Member, MemberError, StoppedError
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.rpc import Code, Server, Stream, Unary
+from fairlead.rpc import Code, ListenError, Server, Stream, Unary
 
 _log = structlog.get_logger("fairlead.store")
-_GRACE_S = 5.0
+_GRACE_S = 2.0
 # A thread that comes back from the disk must not wait five milliseconds for its turn.
 _SWITCH_INTERVAL_S = 0.0005
 
@@ -64,17 +63,17 @@ class StoreServer:
         """Open the data, then the ports.
 
         Raises:
-            ConfigError: a port cannot be had.
+            ListenError: a port cannot be had.
             WalError, MvccError: the data directory cannot be used.
         """
         member = await Member.start(config.member, on_fatal=on_fatal)
         store = cls(config, member)
         try:
             for address in config.listen:
-                await _listen(store._main, address.host, address.port)
+                await store._main.start(address.host, address.port)
             for address in config.listen_metrics:
-                await _listen(store._aside, address.host, address.port)
-        except ConfigError:
+                await store._aside.start(address.host, address.port)
+        except ListenError:
             await store.stop()
             raise
         store._timers.append(asyncio.create_task(store._notify_progress()))
@@ -107,19 +106,12 @@ class StoreServer:
         """Let calls finish, then close the data."""
         for timer in self._timers:
             timer.cancel()
+        # A watch would never end by itself.
+        for stream in tuple(self._watches.streams):
+            stream.end(*status_of(StoppedError()))
         await self._main.stop(_GRACE_S)
         await self._aside.stop(_GRACE_S)
         await self.member.stop()
-
-
-async def _listen(server: Server, host: str, port: int) -> None:
-    try:
-        await server.start(host, port)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen at {host}:{port}: {(error.strerror or str(error)).lower()}",
-            "stop what uses the port, or choose another by --listen-client-urls",
-        ) from error
 
 
 def _log_error(error: BaseException) -> None:

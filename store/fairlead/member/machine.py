@@ -190,7 +190,10 @@ class Machine:
             changed = {alarm}
         else:
             changed = self._disarm(request)
-        members = [pb.AlarmMember(memberID=member, alarm=kind) for member, kind in sorted(changed)]
+        members = [
+            pb.AlarmMember(memberID=member, alarm=pb.AlarmType.Name(pb.AlarmType.ValueType(kind)))
+            for member, kind in sorted(changed)
+        ]
         return self.headers.at(self.store.revision) + pb.AlarmResponse(alarms=members).SerializeToString()
 
     def _disarm(self, request: pb.AlarmRequest) -> set[tuple[int, int]]:

@@ -19,8 +19,8 @@ from fairlead.proto import rpc_pb2 as pb
 _COMPARE: dict[int, Callable[[bytes | int, bytes | int], bool]] = {
     pb.Compare.EQUAL: operator.eq,
     pb.Compare.NOT_EQUAL: operator.ne,
-    pb.Compare.GREATER: operator.gt,  # type: ignore[dict-item]  # both sides are of one type
-    pb.Compare.LESS: operator.lt,  # type: ignore[dict-item]  # the same
+    pb.Compare.GREATER: operator.gt,
+    pb.Compare.LESS: operator.lt,
 }
 _TARGET: dict[int, tuple[Callable[[kv_pb2.KeyValue], bytes | int], str]] = {
     pb.Compare.VERSION: (lambda kv: kv.version, "version"),
