@@ -105,6 +105,8 @@ class RecordError(Exception):
 _FRAME = struct.Struct("<III")  # length, guard, crc
 _HEADER_BYTES = _FRAME.size + 4
 _MASK = 0xFFFF_FFFF
+_ZEROS = bytes(8)  # where a record would begin
+_ENTRY_KIND = Kind.ENTRY.value  # an enumeration is slow to ask in a hot loop
 _KIND = struct.Struct("<I")
 _ENTRY = struct.Struct("<IQQ")
 _INDEXED = struct.Struct("<QQ")
@@ -135,7 +137,7 @@ def encode_entries(entries: Iterable[Entry], *, crc: int, into: list[bytes]) -> 
     """
     for term, index, data in entries:
         length = 16 + len(data)
-        covered = _ENTRY.pack(Kind.ENTRY, term, index) + data + _PADDING[length & 7]
+        covered = _ENTRY.pack(_ENTRY_KIND, term, index) + data + _PADDING[length & 7]
         crc = extend_crc(crc, covered)
         into.append(_FRAME.pack(length, length ^ _MASK, crc))
         into.append(covered)
@@ -201,8 +203,9 @@ def read_records(segment: bytes, *, offset: int, crc: int) -> Iterator[Record]:
     Raises:
         RecordError: what follows is neither a record nor the end.
     """
-    written_end = len(segment.rstrip(b"\0"))
-    while offset < written_end:
+    while offset < len(segment):
+        if segment.startswith(_ZEROS, offset) and segment[offset:] == bytes(len(segment) - offset):
+            return
         if len(segment) - offset < _HEADER_BYTES:
             raise RecordError(offset, "the record is incomplete")
         length, guard, stored_crc = _FRAME.unpack_from(segment, offset)

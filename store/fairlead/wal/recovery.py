@@ -82,10 +82,9 @@ def _replay_all(disk: Disk, directory: Path, listing: Listing) -> tuple[Replay, 
         if replay is None:
             replay = Replay(head)
         elif head.previous_crc != tail.crc:
-            why = f"records are missing, for {name.file_name} does not follow what is there"
-            raise CorruptError(previous_path, tail.end, why)
-        is_last = name is listing.segments[-1]
-        tail = replay_segment(path, data, head=record, sequence=name.sequence, is_last=is_last, replay=replay)
+            why = tail.torn or "records are missing"
+            raise CorruptError(previous_path, tail.end, f"{why}, and {name.file_name} does not follow")
+        tail = replay_segment(path, data, head=record, sequence=name.sequence, replay=replay)
     assert replay is not None  # there is a segment
     if missing := replay.missing():
         raise CorruptError(directory / listing.segments[0].file_name, 0, f"{missing}: a segment was removed")
@@ -104,9 +103,8 @@ def _repair(file: DiskFile, data: bytes, tail: Tail, *, segment_bytes: int) -> N
     the fsync failed and the kernel calls the pages clean.  So the last batch is written once more.  The
     torn tail is overwritten, not truncated: its blocks may be the last free ones.
     """
-    written_end = len(data.rstrip(b"\0"))
-    if written_end > tail.end:
-        write_all(file, bytes(written_end - tail.end), tail.end)
+    if tail.torn is not None:
+        write_all(file, bytes(len(data.rstrip(b"\0")) - tail.end), tail.end)
         file.sync()
     if tail.end > tail.synced_end:
         write_all(file, data[tail.synced_end : tail.end], tail.synced_end)

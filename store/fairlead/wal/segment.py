@@ -1,7 +1,8 @@
 """Segments: the files of the log, ``<sequence>-<first index>.wal``, both of 16 hexadecimal digits.
 
 A segment appears under its name only when its head is on disk, so that a file of that name always has one.
-Segments before the last were synced before the next one was made: there, anything broken is corruption.
+A segment is synced before the next one is made, whose head says where the rolling CRC stood then: a tail
+that looks torn in a segment before the last is thus found to be corruption.
 """
 
 import re
@@ -125,9 +126,7 @@ def read_head(path: Path, name: SegmentName, segment: bytes) -> tuple[Head, Reco
     return head, record
 
 
-def replay_segment(
-    path: Path, segment: bytes, *, head: Record, sequence: int, is_last: bool, replay: Replay
-) -> Tail:
+def replay_segment(path: Path, segment: bytes, *, head: Record, sequence: int, replay: Replay) -> Tail:
     """Apply the records behind the head; say where they end.
 
     Raises:
@@ -141,7 +140,7 @@ def replay_segment(
                 synced_end = record.offset
             end, crc = record.end, record.crc
     except RecordError as error:
-        was_synced = not is_last or has_mark_after(segment, sequence=sequence, offset=end)
+        was_synced = has_mark_after(segment, sequence=sequence, offset=end)
         if was_synced or not is_torn(segment, offset=end, sector_bytes=SECTOR_BYTES):
             raise CorruptError(path, end, error.why) from error
         return Tail(end, crc, synced_end, error.why)

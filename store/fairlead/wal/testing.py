@@ -2,7 +2,7 @@
 
 It passes the contract tests of `OsDisk`.  On top of that it can lose power (`MemoryDisk.crash`), after
 which each sector that was not synced holds, by seeded chance, what it held at some moment since the last
-sync, and each directory has made some of its unsynced changes and not the later ones.  It can rot, fill
+sync, and each directory has made any of its unsynced changes.  It can rot, fill
 up, stop writes short, fail any operation, and stop the program at any step.
 """
 
@@ -161,8 +161,9 @@ class MemoryDisk:
         }.values():
             inode.crash(self._rng)
         for changes in self._unsynced.values():
-            for change in changes[: self._rng.randint(0, len(changes))]:
-                change.apply(self._durable_names)
+            for change in changes:
+                if self._rng.random() < 0.5:
+                    change.apply(self._durable_names)
         self._unsynced.clear()
         self._names = dict(self._durable_names)
 

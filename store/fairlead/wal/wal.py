@@ -6,7 +6,7 @@ After a failed write or fsync the log is dead for good, since nobody can know wh
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -113,7 +113,8 @@ class Wal:
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "failed" if self._failure else "open"
-        return f"<Wal {self._path} [{state}, last index {self._last_index}, {self._end} bytes]>"
+        path = self._directory / self._segments[-1].file_name
+        return f"<Wal {path} [{state}, last index {self._last_index}, {self._end} bytes]>"
 
     @property
     def last_index(self) -> int:
@@ -178,8 +179,10 @@ class Wal:
         """
         self._assert_usable()
         if self._is_dirty:
-            with self._fatal("sync"):
+            try:
                 self._file.sync()
+            except OSError as error:
+                raise self._failed("sync", error) from error
             self._is_dirty = False
             self._is_mark_due = True
 
@@ -192,10 +195,11 @@ class Wal:
         assert index <= self._checkpoint.index, (index, self._checkpoint)
         self.sync()  # the checkpoint must be on disk before what it stands for goes
         while len(self._segments) > 1 and self._segments[1].first_index <= index + 1:
-            # One by one, so that no crash can leave a gap.
-            with self._fatal("remove an old segment beside"):
+            try:
                 self._disk.remove(self._directory / self._segments[0].file_name)
-                self._disk.sync_directory(self._directory)
+                self._disk.sync_directory(self._directory)  # one by one: no crash may leave a gap
+            except OSError as error:
+                raise self._failed("remove an old segment beside", error) from error
             del self._segments[0]
 
     def close(self) -> None:
@@ -217,10 +221,6 @@ class Wal:
             with contextlib.suppress(OSError):
                 self._file.close()
 
-    @property
-    def _path(self) -> Path:
-        return self._directory / self._segments[-1].file_name
-
     def _assert_usable(self) -> None:
         assert not self._is_closed, self
         if self._failure is not None:
@@ -228,14 +228,11 @@ class Wal:
                 self._failure.path, self._failure.op, self._failure.reason
             ) from self._failure
 
-    @contextlib.contextmanager
-    def _fatal(self, op: str) -> Iterator[None]:
-        try:
-            with naming_failures(self._path, op):
-                yield
-        except DiskFailedError as error:
-            self._failure = error
-            raise
+    def _failed(self, op: str, error: OSError) -> DiskFailedError:
+        """Let every later call fail as this one did."""
+        path = self._directory / self._segments[-1].file_name
+        self._failure = DiskFailedError(path, op, error.strerror or str(error))
+        return self._failure
 
     def _begin(self) -> tuple[list[bytes], int]:
         """Return the parts of the next write, a mark if one is due, and the rolling CRC after them."""
@@ -249,8 +246,10 @@ class Wal:
     def _write(self, parts: list[bytes], crc: int) -> None:
         data = b"".join(parts)
         self._is_dirty = True
-        with self._fatal("write"):
+        try:
             write_all(self._file, data, self._end)
+        except OSError as error:
+            raise self._failed("write", error) from error
         self._is_mark_due = False
         self._end += len(data)
         self._crc = crc
@@ -264,8 +263,10 @@ class Wal:
         head = Head(
             self._crc, name.sequence, name.first_index, self._hard_state, self._checkpoint, self._metadata
         )
-        with self._fatal("make the segment after"):
+        try:
             new = create_segment(self._disk, self._directory, head, segment_bytes=self._segment_bytes)
             self._file.close()
+        except OSError as error:
+            raise self._failed("make the segment after", error) from error
         self._segments.append(name)
         self._file, self._end, self._crc = new.file, new.offset, new.crc

@@ -81,10 +81,11 @@ def script(witness: Witness) -> Iterator[Step]:
     yield witness.append(entries(11, 14, term=2, size=900))  # cuts again
     yield witness.sync
     yield witness.release(5)
-    yield witness.checkpoint(Checkpoint(2, 12))
     yield witness.append(entries(15, 21, term=2, size=700))
-    yield witness.release(12)
-    yield witness.append(entries(22, 23, term=2), HardState(2, 0, 20))
+    yield witness.append(entries(22, 28, term=2, size=700))
+    yield witness.checkpoint(Checkpoint(2, 26))
+    yield witness.release(26)  # several segments
+    yield witness.append(entries(29, 30, term=2), HardState(2, 0, 28))
     yield witness.close
 
 

@@ -1,10 +1,12 @@
 """Opening a log after the worst: torn tails are cut, corruption is refused, and the two are told apart."""
 
+import contextlib
+
 import pytest
 from tests.unit.wal.helpers import HOME, create, entries, entry, reopen, segments, written_bytes
 
 from fairlead.wal import Checkpoint, CorruptError, HardState, Wal
-from fairlead.wal.testing import MemoryDisk
+from fairlead.wal.testing import MemoryDisk, PowerCutError
 
 
 def zero(disk: MemoryDisk, start: int, stop: int) -> None:
@@ -72,20 +74,38 @@ def test_a_header_that_is_zero_with_its_sector_is_torn_and_without_it_is_corrupt
                 reopen(disk)
 
 
-def test_a_file_that_ends_within_its_last_record_is_a_torn_tail() -> None:
+def log_whose_file_ends_within_its_last_record(seed: int) -> MemoryDisk:
     """A batch may write beyond the preallocated size, and the new size may be lost."""
-    disk = MemoryDisk()
+    disk = MemoryDisk(seed)
     wal = Wal.create(disk, HOME, b"", segment_bytes=1024)
     wal.append([entry(1, size=500)])
     wal.sync()
     disk.write_bytes_max = 600
     disk.power_cut_at_step = disk.steps + 1
-    with pytest.raises(Exception, match="step"):
+    with pytest.raises(PowerCutError):
         wal.append([entry(2, size=2000)])
     disk.power_cut_at_step = None
-    wal, recovered = Wal.open(disk, HOME, segment_bytes=1024)
+    disk.write_bytes_max = 1 << 20
+    return disk
+
+
+def test_a_file_that_ends_within_its_last_record_is_a_torn_tail() -> None:
+    disk = log_whose_file_ends_within_its_last_record(0)
+    _, recovered = Wal.open(disk, HOME, segment_bytes=1024)
     assert recovered.entries == [entry(1, size=500)]
     assert "the record is incomplete" in recovered.warnings[0]
+
+
+def test_such_a_file_is_not_made_longer_before_its_torn_tail_is_gone_for_good() -> None:
+    """Zeros behind it that are no sector's would make it look damaged."""
+    for seed in range(60):
+        disk = log_whose_file_ends_within_its_last_record(seed)
+        disk.open(segments(disk)[0]).sync()
+        disk.power_cut_at_step = disk.steps + 2 + seed % 6
+        with contextlib.suppress(PowerCutError):
+            Wal.open(disk, HOME, segment_bytes=4096)
+        disk.crash()
+        assert Wal.open(disk, HOME, segment_bytes=4096)[1].entries == [entry(1, size=500)]
 
 
 def test_a_broken_record_in_a_synced_batch_is_corruption_and_names_file_and_offset() -> None:
@@ -105,13 +125,15 @@ def test_a_broken_record_in_a_synced_batch_is_corruption_and_names_file_and_offs
 
 
 def test_after_a_clean_close_nothing_broken_passes_for_torn() -> None:
-    disk = MemoryDisk()
-    wal = create(disk)
-    wal.append(entries(1, 3, size=600))
-    wal.close()
-    zero(disk, 512, 1024)
-    with pytest.raises(CorruptError):
-        reopen(disk)
+    for seed in range(20):
+        disk = MemoryDisk(seed)
+        wal = create(disk)
+        wal.append(entries(1, 3, size=600))
+        wal.close()
+        disk.crash()
+        zero(disk, 512, 1024)
+        with pytest.raises(CorruptError):
+            reopen(disk)
 
 
 def test_every_flipped_byte_of_a_synced_log_is_found() -> None:
@@ -173,16 +195,15 @@ def test_zeros_in_a_segment_before_the_last_are_corruption() -> None:
     wal.close()
     first, second = segments(disk)
     end = len(written_bytes(disk, first))
-    for start in (end - 450, end - 1024, 1024):
+    for start, why in ((end - 450, "checksum"), (1024, f"and {second.name} does not follow")):
         file = disk.open(first)
         kept = file.read(start, end)
         file.write(bytes(len(kept)), start)
-        with pytest.raises(CorruptError) as caught:
+        with pytest.raises(CorruptError, match=why) as caught:
             reopen(disk)
         assert caught.value.path == first
         file.write(kept, start)
     assert reopen(disk)[1].entries == [*entries(1, 10, size=450), *entries(11, 12)]
-    assert second in segments(disk)
 
 
 def test_a_whole_record_missing_at_the_end_of_a_segment_is_found_by_the_next_head() -> None:

@@ -57,20 +57,21 @@ def test_the_newest_is_the_one_that_covers_most() -> None:
 
 
 def test_a_broken_snapshot_is_set_aside_with_a_warning_and_the_one_before_serves() -> None:
-    disk = MemoryDisk()
-    older = save_snapshot(disk, HOME, Checkpoint(1, 50), CHUNKS)
-    broken = save_snapshot(disk, HOME, AT, CHUNKS)
-    disk.rot(broken, 700)
-    found = newest(disk, HOME)
-    assert (found.checkpoint, found.path) == (Checkpoint(1, 50), older)
-    [warning] = found.warnings
-    assert warning == (
-        f"passed over the snapshot {broken}: the size or the checksum of the snapshot does not match; "
-        f"it is now {broken.name}.broken"
-    )
-    disk.crash()
-    assert disk.list_directory(HOME) == [older.name, f"{broken.name}.broken"], "durably so"
-    assert newest(disk, HOME).warnings == []
+    for seed in range(10):
+        disk = MemoryDisk(seed)
+        older = save_snapshot(disk, HOME, Checkpoint(1, 50), CHUNKS)
+        broken = save_snapshot(disk, HOME, AT, CHUNKS)
+        disk.rot(broken, 700)
+        found = newest(disk, HOME)
+        assert (found.checkpoint, found.path) == (Checkpoint(1, 50), older)
+        [warning] = found.warnings
+        assert warning == (
+            f"passed over the snapshot {broken}: the size or the checksum of the snapshot does not match; "
+            f"it is now {broken.name}.broken"
+        )
+        disk.crash()
+        assert disk.list_directory(HOME) == [older.name, f"{broken.name}.broken"], "durably so"
+        assert newest(disk, HOME).warnings == []
 
 
 def test_every_flipped_byte_is_found() -> None:
