@@ -58,7 +58,7 @@ class Compaction:
             dropped = self._index.trim(key, self._pass_revision, drops_max=budget)
             for position in dropped:
                 self._log.delete(position)
-            if len(dropped) == budget:
+            if len(dropped) == budget and key in self._index.records:
                 self._to_visit.add(key)  # more of it may have to go
             budget -= max(1, len(dropped))
         return False
