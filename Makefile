@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 
 .PHONY: help install up test check bench sim peers proto clean
@@ -12,40 +13,45 @@ SEEDS ?= 200
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint tests/constraints.txt
+
 $(STAMP): pyproject.toml tests/constraints.txt
 	@echo "==> creating $(VENV) and installing pinned dependencies"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
-		--constraint tests/constraints.txt --requirement tests/requirements.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-		--constraint tests/constraints.txt --no-build-isolation --editable .
+	@$(PIP) --quiet hatchling editables
+	@$(PIP) --progress-bar on --no-build-isolation --editable .
 	@touch $(STAMP)
+
+$(DEV_STAMP): $(STAMP) tests/requirements.txt
+	@echo "==> installing what the tests and checks need"
+	@$(PIP) --progress-bar on --requirement tests/requirements.txt
+	@touch $(DEV_STAMP)
 
 install: $(STAMP)  ## create .venv with the command at .venv/bin/fairlead
 
 up: install  ## start a store member and three agents on the demo site
-	@$(BIN)/fairlead up
+	@$(BIN)/fairlead up deploy/demo/site.yaml --data-dir demo-data
 
-peers: install  ## install the programs of other people that the tests use (Debian, as root)
+peers: $(DEV_STAMP)  ## install the programs of other people that the tests use (Debian, as root)
 	@$(BIN)/python -m tests.peers install
 
-test: install peers  ## run every test
+test: $(DEV_STAMP) peers  ## run every test
 	@$(BIN)/python -m pytest
 
-check: install  ## ruff, mypy --strict, import-linter, house rules
+check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/unit/test_house_rules.py
 
-bench: install peers  ## measure the hot paths beside real peers
+bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 	@$(BIN)/python -m tests.bench
 
-sim: install  ## whole clusters under a seeded scheduler (comes with replication)
+sim: $(DEV_STAMP)  ## whole clusters under a seeded scheduler (comes with replication)
 	@echo "make sim: the simulator comes with replication; nothing to run yet"
 
-proto: install  ## generate the protobuf modules from the .proto files
+proto: $(DEV_STAMP)  ## generate the protobuf modules from the .proto files
 	@$(BIN)/python -m tests.tools.generate_protos
 
 clean:  ## remove the environment and the caches

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("fairlead.render.cli:render", "Render configuration files from keys and reload their apps."),
     "dns": ("fairlead.dns.cli:dns", "Answer DNS from keys."),
     "proxy": ("fairlead.proxy.cli:proxy", "Route HTTP by keys."),
+    "hello": ("fairlead.cli.hello:hello", ""),
     "kv": ("fairlead.cli.kv:kv", "Read and write keys."),
 }
 
@@ -41,7 +42,7 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items() if text])
 
 
 @click.command(cls=_Commands, name="fairlead", context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,133 @@
+"""One program of a site: started, listened to, started again when it dies, and stopped."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fairlead.cli.site import Program
+from fairlead.client import Backoff
+
+STOP_GRACE_S = 10.0
+LINE_BYTES_MAX = 64 * 1024
+# A program that has run this long is not failing in a row.
+_HEALTHY_S = 10.0
+_BACKOFF = Backoff(first_s=0.5, max_s=15.0)
+
+Say = Callable[[str, "str | dict[str, Any]"], None]
+"""Takes the name of a program and one line of its output, parsed when it is JSON."""
+
+
+class Child:
+    """A supervised program.
+
+    Args:
+        program: what to run.
+        folder: where it runs.
+        say: where its lines go.
+    """
+
+    def __init__(self, program: Program, *, folder: Path, say: Say) -> None:
+        self.program = program
+        self.ready = asyncio.Event()
+        self.failed_to_start = asyncio.Event()
+        self._folder = folder
+        self._say = say
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = asyncio.Event()
+        self._rng = random.Random()  # noqa: S311 - jitter, no secret
+
+    def __repr__(self) -> str:
+        pid = self._process.pid if self._process else None
+        return f"<Child {self.program.name} pid={pid} ready={self.ready.is_set()}>"
+
+    async def run(self) -> None:
+        """Keep the program running until ``stop``."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while not self._stopping.is_set():
+            began_s = loop.time()
+            status = await self._run_once()
+            if self._stopping.is_set():
+                return
+            if not self.ready.is_set():
+                self.failed_to_start.set()
+            self.ready.clear()
+            failures = 0 if loop.time() - began_s > _HEALTHY_S else failures + 1
+            delay_s = _BACKOFF.delay_s(failures, rng=self._rng)
+            self._say(self.program.name, f"ended with status {status}; starting it again in {delay_s:.1f} s")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._stopping.wait()
+
+    async def _run_once(self) -> int:
+        self._process = process = await asyncio.create_subprocess_exec(
+            *_command(self.program),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=self._folder,
+            limit=LINE_BYTES_MAX,
+            # Ctrl-C is for us: we stop the programs, in order.
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        if not self.program.is_ours:
+            self.ready.set()
+        assert process.stdout is not None
+        await self._listen(process.stdout)
+        return await process.wait()
+
+    async def _listen(self, output: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await output.readline()
+            except ValueError:
+                continue  # longer than the limit: dropped, as a line nobody would read
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip()
+            parsed = _parsed(text)
+            self._say(self.program.name, text if parsed is None else parsed)
+            if parsed is not None and parsed.get("event") == "ready":
+                self.ready.set()
+
+    async def stop(self) -> None:
+        """End the program: ask, wait, and insist."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            self._say(self.program.name, "does not end; killing it")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _command(program: Program) -> list[str]:
+    if not program.is_ours:
+        return list(program.arguments)
+    words = [sys.executable, "-m", "fairlead.cli", *program.arguments[1:]]
+    return words if "--log-format" in words else [*words, "--log-format", "json"]
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) and "event" in parsed else None
