@@ -1,0 +1,119 @@
+"""The renderer beside a store: a configuration directory, etcdctl for the keys, and the agent."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests import peers
+from tests.support.ports import free_ports
+from tests.support.processes import Program, clean_environment
+from tests.support.store import StoreServer
+
+APPLIED = "fairlead_agent_applied_revision "
+COMMAND = [sys.executable, "-m", "fairlead.cli", "render"]
+
+
+class Etcdctl:
+    """The stock client, since the keys come from other people's programs."""
+
+    def __init__(self, store: StoreServer) -> None:
+        found = peers.find("etcdctl")
+        assert found is not None, "etcdctl is not installed"
+        self._argv = [found, "--endpoints", store.address]
+
+    def __call__(self, *words: str, stdin: str = "") -> str:
+        return subprocess.run(
+            [*self._argv, *words],
+            input=stdin,
+            env=clean_environment({"ETCDCTL_API": "3"}),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        ).stdout
+
+
+class Site:
+    """``conf.d``, ``templates``, destinations below ``out``, and the renderer over them."""
+
+    def __init__(self, path: Path, store: StoreServer) -> None:
+        self.path = path
+        self.out = path / "out"
+        self._store = store
+        for name in ("conf.d", "templates", "out"):
+            (path / name).mkdir(parents=True)
+        self.agent = Program([], log=path / "agent.log")
+        self.metrics = f"127.0.0.1:{free_ports(1)[0]}"
+
+    def resource(self, name: str, template: str, **fields: str | list[str]) -> Path:
+        """Write template and resource; return the destination."""
+        dest = self.out / f"{name}.conf"
+        (self.path / "templates" / f"{name}.j2").write_text(template)
+        given = {"src": f"{name}.j2", "dest": str(dest), **fields}
+        lines = [f"{field} = {value!r}" for field, value in given.items()]
+        (self.path / "conf.d" / f"{name}.toml").write_text("\n".join(["[template]", *lines]))
+        return dest
+
+    def argv(self, *flags: str) -> list[str]:
+        return [*COMMAND, "--endpoints", self._store.endpoint, "--confdir", str(self.path), *flags]
+
+    def once(self, *flags: str) -> subprocess.CompletedProcess[str]:
+        """Run ``--onetime`` to its end."""
+        return subprocess.run(
+            self.argv("--onetime", *flags),
+            env=clean_environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def watch(self, *flags: str) -> Program:
+        """Start the agent and wait for its first pass."""
+        self.start(*flags)
+        self.agent.wait_until(lambda: "ready" in self.agent.log(), "ready")
+        return self.agent
+
+    def start(self, *flags: str) -> Program:
+        """Start the agent."""
+        self.agent.argv = self.argv(*(flags or ("--watch",)), "--metrics-listen", self.metrics)
+        return self.agent.start()
+
+    def until(self, path: Path, text: str) -> None:
+        """Wait until the file holds exactly ``text``."""
+        self.agent.wait_until(lambda: path.exists() and path.read_text() == text, f"{path.name} == {text!r}")
+
+    def until_logged(self, text: str, *, times: int = 1) -> None:
+        """Wait until the agent has said so."""
+        self.agent.wait_until(lambda: self.agent.log().count(text) >= times, f"saying {text!r}")
+
+    def until_settled(self, etcdctl: Etcdctl) -> None:
+        """Wait until the agent is done with everything written so far."""
+        header = json.loads(etcdctl("put", "/marker", "x", "-w", "json"))["header"]
+        self.agent.wait_until(
+            lambda: self.applied_revision() >= header["revision"], f"at revision {header['revision']}"
+        )
+
+    def applied_revision(self) -> int:
+        """The revision up to which everything is in force."""
+        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return int(float(next(line for line in lines if line.startswith(APPLIED)).split()[1]))
+
+
+@pytest.fixture
+def etcdctl(store: StoreServer) -> Etcdctl:
+    return Etcdctl(store)
+
+
+@pytest.fixture
+def site(store: StoreServer, tmp_path: Path) -> Iterator[Site]:
+    """A site whose agent is ended with the test."""
+    made = Site(tmp_path / "site", store)
+    made.resource("marker", "{{ getv('/marker', '') }}", keys=["/marker"])
+    yield made
+    made.agent.stop()
