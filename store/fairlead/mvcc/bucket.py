@@ -81,20 +81,23 @@ class Bucket:
 
         The iteration must end before the next commit finishes, and nothing may be written meanwhile.
         """
-        above = {**self._flying, **self._fresh}
-        keys = iter(sorted(key for key in above if key >= start))
-        next_key = next(keys, None)
+        overlaid = sorted({key for layer in (self._flying, self._fresh) for key in layer if key >= start})
+        above = iter(overlaid)
+        next_above = next(above, None)
         for key, value in self._committed(start):
-            while next_key is not None and next_key < key:
-                if (overlaid := above[next_key]) is not None:
-                    yield next_key, overlaid
-                next_key = next(keys, None)
-            if next_key != key:
+            while next_above is not None and next_above < key:
+                yield from self._overlaid(next_above)
+                next_above = next(above, None)
+            if next_above != key:
                 yield key, value
-        while next_key is not None:
-            if (overlaid := above[next_key]) is not None:
-                yield next_key, overlaid
-            next_key = next(keys, None)
+        while next_above is not None:
+            yield from self._overlaid(next_above)
+            next_above = next(above, None)
+
+    def _overlaid(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        value = self._fresh[key] if key in self._fresh else self._flying[key]
+        if value is not None:
+            yield key, value
 
     def _committed(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         with self._reader.cursor(db=self._db) as cursor:
@@ -120,7 +123,8 @@ class Bucket:
         if flying:
             puts = [(key, value) for key, value in flying.items() if value is not None]
             with txn.cursor(db=self._db) as cursor:
-                cursor.putmulti(puts, append=self._ordered)
+                _, added = cursor.putmulti(puts, append=self._ordered)
+            assert added == len(puts), "keys of an ordered bucket must ascend"
             for key, value in flying.items():
                 if value is None:
                     txn.delete(key, db=self._db)

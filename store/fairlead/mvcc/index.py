@@ -188,8 +188,9 @@ class KeyIndex:
     def live_positions(self, start: bytes, end: bytes, *, limit: int = 0) -> list[int]:
         """Return where the latest values of a range lie, in key order; ``limit`` 0 is no limit."""
         found = map(self.records.__getitem__, _between(self._keys, start, end))
-        positions = (record.position for record in found if record.create_revision)
-        return list(islice(positions, limit)) if limit else list(positions)
+        if limit:
+            return list(islice((record.position for record in found if record.create_revision), limit))
+        return [record.position for record in found if record.create_revision]
 
     def positions_at(self, start: bytes, end: bytes, revision: int) -> list[int]:
         """Return where the values of a range as of a past revision lie, in key order."""

@@ -71,6 +71,20 @@ def test_removal_goes_in_slices_and_survives_a_restart(store: Store, backend: Ba
     assert pairs(again.range(b"a").kvs) == [(b"a", b"v")]
 
 
+def test_a_tombstone_that_was_kept_is_removed_later_even_after_a_restart(
+    store: Store, backend: Backend
+) -> None:
+    put(store, b"a")
+    delete(store, b"a")
+    put(store, b"b")
+    compact(store, 3)
+    backend.commit_now()
+    again = Store.open(backend)
+    assert again.range(b"\0", b"\0", count_only=True).count == 1
+    compact(again, 4)
+    assert log_of(again) == [(4, b"b")]
+
+
 def test_a_slice_never_removes_more_than_it_was_given(store: Store) -> None:
     """The loop must not stall, whether one key has much history or many have little."""
     for number in range(40):
