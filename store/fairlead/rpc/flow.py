@@ -51,6 +51,7 @@ class Sender:
         "_table_update",
         "buffered_bytes",
         "frame_bytes_max",
+        "has_ended",
         "initial_window",
         "is_awake",
         "is_paused",
@@ -70,6 +71,8 @@ class Sender:
         self.window = WINDOW_DEFAULT
         self.initial_window = WINDOW_DEFAULT
         self.frame_bytes_max = FRAME_BYTES_MIN
+        self.has_ended = False
+        """Whether the connection has: nothing is taken any more."""
         self.is_awake = False
         """Whether somebody is going to call ``take`` anyway."""
         self.is_paused = False
@@ -147,8 +150,8 @@ class Sender:
         """End the answer after its DATA: with ``trailers``, or on the last DATA frame where there are none."""
         if stream.queue:
             stream.closing = trailers
-            return
-        self._end_now(stream, trailers)
+        elif not self.has_ended:
+            self._end_now(stream, trailers)
 
     def _end_now(self, stream: Stream, trailers: bytes) -> None:
         if trailers:

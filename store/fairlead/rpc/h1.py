@@ -230,6 +230,8 @@ class Http1Connection:
         self._in_head = False
         self._has_told = True
         parser = self._parser
+        if parser.should_upgrade() and parser.get_method() != b"CONNECT":
+            return
         exchange = Exchange(
             self,
             method=parser.get_method().decode("latin-1"),
@@ -258,16 +260,25 @@ class Http1Connection:
         self._has_told = False
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Answered as if it had not asked; what follows on the connection is not for us to parse.
-            if self._exchanges:
-                self._exchanges[-1].is_last = True
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._parser.get_method() != b"CONNECT":  # That one has been refused already.
+                self._feed_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400)
         # The parser keeps unfinished lines and heads for itself: this is what bounds them.
         self._kept_bytes = 0 if self._has_told else self._kept_bytes + len(data)
         if self._kept_bytes > self.limits.header_bytes_max:
             self._refuse(431)
+
+    def _feed_without_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol as one that does not (RFC 9110, section 7.8).
+
+        The parser stops at the end of such a head, body or not, so that a new one reads it again.
+        """
+        parser, self._parser = self._parser, httptools.HttpRequestParser(self)
+        lines = [b"%s %s HTTP/1.1" % (parser.get_method(), self._target)]
+        lines += [b"%s: %s" % field for field in self._fields if field[0].lower() != b"upgrade"]
+        self._feed(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     @property
     def _is_final(self) -> bool:

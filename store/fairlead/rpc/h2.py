@@ -249,14 +249,19 @@ class Http2Connection:
             self.state = self.resting = handlers.DRAINING
             self.is_closed = not self.streams
 
-    def _abandon(self, stream_id: int, code: ErrorCode) -> None:
+    def disregard(self, stream_id: int) -> None:
+        """Let pass what is in flight for a stream that the client does not know to have ended."""
         if len(self.abandoned) >= _ABANDONED_MAX:
             del self.abandoned[next(iter(self.abandoned))]
         self.abandoned[stream_id] = None
+
+    def _abandon(self, stream_id: int, code: ErrorCode) -> None:
+        self.disregard(stream_id)
         self.sender.control(frames.rst_stream(stream_id, code))
 
     def _end(self) -> None:
         self.is_closed = True
+        self.sender.has_ended = True
         self.state = self.resting = handlers.CLOSED
         streams = list(self.streams.values())
         self.streams.clear()
@@ -277,7 +282,11 @@ class Http2Connection:
     def _read_frames(self, data: bytes) -> int:
         """Handle every whole frame; return how far they reach."""
         size = len(data)
-        position = self._read_preface(data) if self.state is handlers.BEFORE_PREFACE else 0
+        position = 0
+        if self.state is handlers.BEFORE_PREFACE:
+            position = self._read_preface(data)
+            if position == 0:
+                return 0
         unpack = frames.HEADER.unpack_from
         word_max = self.limits.frame_bytes_max << 8 | 0xFF
         while size - position >= frames.HEADER_BYTES:
