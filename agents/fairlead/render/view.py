@@ -184,8 +184,12 @@ class View:
             prefix = "/"
         full = self._full(prefix)
         self.dependencies.prefixes.add(full)
+        pairs = self._snapshot.starting_with(full)
+        if not any(full.startswith(path.rstrip("/") + "/") for path in self._visible):
+            # The range may reach beyond what is visible; inside, nothing needs to be asked key by key.
+            pairs = ((key, value) for key, value in pairs if self._sees(key))
         cut = len(self._root)
-        return ((key[cut:], value) for key, value in self._snapshot.starting_with(full) if self._sees(key))
+        return ((key[cut:], value) for key, value in pairs)
 
     def _sees(self, full: str) -> bool:
         return any(is_under(full, path) for path in self._visible)

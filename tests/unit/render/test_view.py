@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.render.errors import MissingKeyError, TemplateFault
+from fairlead.render.glob import compile_glob
+from fairlead.render.paths import is_under
 from fairlead.render.view import Dependencies, KVPair, Snapshot, View, to_bytes, to_text
 
 KEYS = {
@@ -78,6 +80,8 @@ def test_a_path_does_not_take_in_its_longer_neighbour() -> None:
     assert view("/app").gets("/*/port") == [KVPair("/app/port", "80")]
     assert view("/app").ls("/") == ["app"]
     assert view("/app", root="/app").ls("/") == ["hosts", "port"]
+    assert view("/app").gets("/app*/port") == [KVPair("/app/port", "80")]
+    assert view("/app").gets("/appl*/port") == []
     assert not view("/app").exists("/application/port")
 
 
@@ -113,6 +117,17 @@ def test_an_update_says_what_changed_and_moves_the_revision() -> None:
     assert snapshot.update({"/a": "1", "/c": "3"}, ["/b", "/never"], revision=5) == {"/b", "/c"}
     assert snapshot.revision == 5
     assert repr(snapshot) == "<Snapshot of 2 keys at revision 5>"
+
+
+@given(
+    st.sampled_from(["/", "/app", "/app/hosts", "/nope"]),
+    st.sampled_from(["/*", "/app*", "/appl*/*", "/*/port", "/app/h*/*", "/app/hosts/?", "/[ao]*", "*"]),
+)
+def test_gets_sees_exactly_the_matching_keys_under_the_visible_path(visible: str, pattern: str) -> None:
+    expected = [
+        key for key in sorted(KEYS) if compile_glob(pattern).fullmatch(key) and is_under(key, visible)
+    ]
+    assert [pair.key for pair in view(visible).gets(pattern)] == expected
 
 
 snapshots = st.dictionaries(st.sampled_from(["/a", "/b", "/c", "/d"]), st.sampled_from("123"))

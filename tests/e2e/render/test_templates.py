@@ -1,0 +1,177 @@
+"""The ready templates, each checked by the program it is for, and served by it."""
+
+import dataclasses
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from signal import SIGHUP
+
+import pytest
+from tests import peers
+from tests.support.ports import free_ports
+from tests.support.processes import Program
+
+from fairlead.render import Renderer, RenderSettings, Snapshot, load_resources
+from fairlead.render.apply import Outcome, apply
+from fairlead.render.errors import CheckFailedError, TemplateError
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+UPSTREAM = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = sys.argv[2].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="nginx opens its log and cache folders even to check"
+)
+
+
+def put_in_place(app: str, keys: Mapping[str, str], out: Path) -> dict[str, Outcome]:
+    """Render a ready folder into ``out``, with its own checks and without its reloads."""
+    settings = RenderSettings(confdir=TEMPLATES / app)
+    loaded = load_resources(settings)
+    assert loaded.problems == ()
+    renderer = Renderer(settings.template_dir, output_bytes_max=1_000_000)
+    outcomes = {}
+    for resource in loaded.resources:
+        name = Path(resource.dest).name
+        moved = dataclasses.replace(resource, dest=str(out / name), reload_cmd="")
+        outcomes[name] = apply(renderer.render(moved, Snapshot(keys, revision=1)), settings)
+    return outcomes
+
+
+def complaints(outcomes: Mapping[str, Outcome]) -> list[str]:
+    return [str(outcome.error) for outcome in outcomes.values() if outcome.error is not None]
+
+
+def get(port: int, host: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/", headers={"Host": host})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def answers(port: int) -> bool:
+    try:
+        return get(port, "nobody.example")[0] == http.HTTPStatus.NOT_FOUND
+    except OSError:
+        return False
+
+
+def path_of(program: str) -> str:
+    found = peers.find(program)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[int]:
+    """A web server that answers ``shop``."""
+    port = free_ports(1)[0]
+    with Program(
+        [sys.executable, "-c", UPSTREAM, str(port), "shop"], log=tmp_path / "upstream.log"
+    ) as program:
+        program.start(lambda: _is_open(port))
+        yield port
+
+
+def _is_open(port: int) -> bool:
+    try:
+        return get(port, "x")[0] == http.HTTPStatus.OK
+    except OSError:
+        return False
+
+
+def web_keys(upstream: int, **more: str) -> dict[str, str]:
+    return {
+        "/apps/shop/host": "shop.example",
+        "/apps/shop/upstreams/1": f"127.0.0.1:{upstream}",
+        "/apps/empty/host": "empty.example",
+        "/apps/empty/upstreams/group/not-an-upstream": "x",
+        **more,
+    }
+
+
+@needs_root
+@pytest.mark.peer("nginx")
+def test_nginx_serves_what_the_keys_say(upstream: int, tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    listen = {"/nginx/listen": f"127.0.0.1:{port}", "/nginx/pid": str(tmp_path / "nginx.pid")}
+    assert complaints(put_in_place("nginx", web_keys(upstream) | listen, tmp_path)) == []
+    argv = [path_of("nginx"), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"]
+    with Program(argv, log=tmp_path / "nginx.log") as nginx:
+        nginx.start(lambda: answers(port))
+        assert get(port, "shop.example") == (200, "shop")
+        assert get(port, "empty.example")[0] == 503
+
+
+@pytest.mark.peer("haproxy")
+def test_haproxy_serves_what_the_keys_say(upstream: int, tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    keys = web_keys(upstream) | {"/haproxy/listen": f"127.0.0.1:{port}"}
+    assert complaints(put_in_place("haproxy", keys, tmp_path)) == []
+    argv = [path_of("haproxy"), "-db", "-f", str(tmp_path / "haproxy.cfg")]
+    with Program(argv, log=tmp_path / "haproxy.log") as haproxy:
+        haproxy.start(lambda: answers(port))
+        assert get(port, "shop.example") == (200, "shop")
+        assert get(port, "empty.example")[0] == 503
+
+
+@pytest.mark.peer("dnsmasq", "dig")
+def test_dnsmasq_serves_what_the_keys_say_and_a_hup_takes_new_hosts(tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    keys = {"/dnsmasq/domain": "lan", "/dnsmasq/hosts/db": "10.1.2.3", "/dnsmasq/servers/1": "127.0.0.1"}
+    assert complaints(put_in_place("dnsmasq", keys, tmp_path)) == []
+    argv = [
+        *(path_of("dnsmasq"), "-k", "-C", str(tmp_path / "fairlead.conf"), "--port", str(port)),
+        *("--addn-hosts", str(tmp_path / "dnsmasq.hosts"), "--user=root", "--pid-file"),
+        *("--listen-address=127.0.0.1", "--bind-interfaces"),
+    ]
+
+    def dig(name: str) -> str:
+        command = [path_of("dig"), "@127.0.0.1", "-p", str(port), "+short", "+tries=1", "+time=1", name]
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
+
+    # Run as root, dnsmasq would give up its rights and could not read the test's folder.
+    with Program(argv, log=tmp_path / "dnsmasq.log") as dnsmasq:
+        dnsmasq.start(lambda: dig("db.lan") == "10.1.2.3")
+        put_in_place("dnsmasq", keys | {"/dnsmasq/hosts/web": "10.1.2.4"}, tmp_path)
+        dnsmasq.signal(SIGHUP)
+        dnsmasq.wait_until(lambda: dig("web.lan") == "10.1.2.4", "serving the new host")
+
+
+@pytest.mark.parametrize(
+    ("app", "file", "key"),
+    [
+        pytest.param(
+            "nginx", "nginx.conf", "/apps/a/upstreams/1", marks=[needs_root, pytest.mark.peer("nginx")]
+        ),
+        pytest.param("haproxy", "haproxy.cfg", "/apps/a/upstreams/1", marks=pytest.mark.peer("haproxy")),
+        pytest.param("dnsmasq", "fairlead.conf", "/dnsmasq/servers/1", marks=pytest.mark.peer("dnsmasq")),
+        pytest.param("dnsmasq", "dnsmasq.hosts", "/dnsmasq/hosts/a", marks=pytest.mark.peer("dnsmasq")),
+    ],
+)
+def test_a_bad_value_never_reaches_the_file(app: str, file: str, key: str, tmp_path: Path) -> None:
+    """One that the program refuses fails the check; one that would say more than a word, the template."""
+    listen = {"/nginx/pid": str(tmp_path / "nginx.pid")}
+    put_in_place(app, listen, tmp_path)
+    good = (tmp_path / file).read_text()
+    refused = put_in_place(app, listen | {key: "no-such-address:99999"}, tmp_path)[file]
+    assert isinstance(refused.error, CheckFailedError), refused
+    smuggled = put_in_place(app, listen | {key: "127.0.0.1; }\nevil"}, tmp_path)[file]
+    assert isinstance(smuggled.error, TemplateError)
+    assert "not one plain word" in str(smuggled.error)
+    assert (tmp_path / file).read_text() == good
