@@ -141,8 +141,8 @@ class Call(Stream):
         deframer = self._deframer
         connection = self.connection
         if deframer is None:
-            bytes_max = connection.limits.message_bytes_max
-            self._deframer = deframer = grpc.Deframer(bytes_max, self._opening.decompress)
+            opening = self._opening
+            self._deframer = deframer = grpc.Deframer(opening.bytes_max, opening.decompress)
         connection.held_bytes -= deframer.held_bytes
         try:
             messages = deframer.feed(payload)
@@ -170,7 +170,7 @@ class UnaryCall(Call):
         """Take a part of the request; nearly always it is the whole."""
         if is_last and self._deframer is None and len(payload) >= grpc.PREFIX_BYTES:
             flag, length = grpc.PREFIX.unpack_from(payload)
-            if flag == 0 and length == len(payload) - grpc.PREFIX_BYTES:
+            if flag == 0 and length == len(payload) - grpc.PREFIX_BYTES <= self._opening.bytes_max:
                 self._handle(payload[grpc.PREFIX_BYTES :])
                 return
         if not self.is_open:

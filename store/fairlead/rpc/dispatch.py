@@ -88,6 +88,7 @@ class Opening:
     """Everything that calls with one and the same head share."""
 
     __slots__ = (
+        "bytes_max",
         "decompress",
         "handled",
         "handler",
@@ -102,6 +103,7 @@ class Opening:
     def __init__(self, service: Service, head: RequestHead, route: Route | None) -> None:
         self.service = service
         self.head = head
+        self.bytes_max = service.limits.message_bytes_max
         self.handled = service.handled[_UNKNOWN if route is None else head.path]
         self.kind: type[Call] = RefusedCall
         self.refusal: RpcError | None = None

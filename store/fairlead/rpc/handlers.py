@@ -89,7 +89,7 @@ def _unpadded(payload: bytes) -> bytes:
 
 
 def _check_not_idle(connection: Http2Connection, stream_id: int) -> None:
-    if not stream_id & 1 or stream_id > connection.last_id:
+    if not stream_id & 1 or (stream_id > connection.last_id and stream_id not in connection.abandoned):
         raise _protocol_error("frame on stream 0 or on an idle stream")
 
 
@@ -204,9 +204,8 @@ def _on_block(connection: Http2Connection, flags: int, stream_id: int, block: by
         check_trailers(fields, stream_id)
         _end_request(stream, b"")
     elif connection.resting is not OPEN and stream_id > connection.last_id:
-        connection.guard.spend(
-            Event.OTHER, connection.now_s
-        )  # After GOAWAY it is the client's to retry (6.8).
+        connection.guard.spend(Event.OTHER, connection.now_s)
+        connection.disregard(stream_id)  # After GOAWAY it is the client's to retry (6.8).
     elif stream_id not in connection.abandoned:
         # "... an unexpected stream identifier MUST respond with a connection error" (5.1.1).
         raise _protocol_error("HEADERS on a stream that has been closed or passed over")

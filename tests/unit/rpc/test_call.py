@@ -60,8 +60,6 @@ class TestUnary:
 
     def test_the_message_may_come_in_pieces_and_end_apart(self) -> None:
         client = Polite()
-        stream_id = client.request(grpc_head())
-        client.client.streams  # noqa: B018 - the request above ended; the next one does not
         stream_id = client.request(grpc_head(), message(b"abcdef")[:3], end=False)
         client.upload(stream_id, message(b"abcdef")[3:])
         client.exchange()
@@ -245,10 +243,10 @@ class TestCompression:
         assert client.status(stream_id)[0] == Code.INTERNAL
 
     def test_a_bomb_costs_no_more_than_the_largest_message(self) -> None:
-        """A gigabyte of zeros in a megabyte."""
+        """A hundred megabytes of zeros in a hundred kilobytes."""
         client = Polite(limits(message_bytes_max=2_000_000))
         packer = zlib.compressobj(9, wbits=31)
-        bomb = b"".join([packer.compress(bytes(10**6)) for _ in range(1000)]) + packer.flush()
+        bomb = b"".join([packer.compress(bytes(10**6)) for _ in range(100)]) + packer.flush()
         stream_id = client.request(grpc_head(ECHO, ("grpc-encoding", "gzip")), message(bomb, flag=1))
         assert client.status(stream_id) == (
             8,
@@ -304,12 +302,10 @@ class TestStreams:
 
     def test_a_handler_that_cannot_open(self) -> None:
         client = Polite()
-        client.service._routes[CHAT].open  # type: ignore[union-attr,index] # noqa: B018 - it is a Stream
 
         def fail(_: object) -> object:
             raise RpcError(Code.PERMISSION_DENIED, "etcdserver: permission denied")
 
-        client._chat = fail  # type: ignore[assignment,method-assign]
         object.__setattr__(client.service._routes[CHAT], "open", fail)
         stream_id = client.request(grpc_head(CHAT), message(b"one"))
         assert client.status(stream_id) == (7, "etcdserver: permission denied")
@@ -543,10 +539,8 @@ class TestKnownHeads:
     def test_blocks_with_literals_are_remembered_where_the_table_stays(self) -> None:
         """nghttp2 never indexes :path; its blocks would miss a rule that asks for indexed fields only."""
         client = Raw()
-        block = client.block(grpc_head()[:2]) + b"\x04\x0b/t.T/Echo__"[:2] + b"/t.T/Echo__"
+        block = client.block(grpc_head()[:2]) + b"\x04\x09/t.T/Echo"
         client.send(frames.HeadersFrame(1, block, flags=["END_HEADERS"]))
-        block = block[:2] + block[2:]
-        client.send(frames.HeadersFrame(3, block, flags=["END_HEADERS"]))
         assert block in client.connection.headers.known
 
     def test_the_cache_is_bounded(self) -> None:
