@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from itertools import cycle
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, Soa
 from fairlead.dns.message import AA, CD, HEADER_BYTES, QR, RD, TC, TCP_BYTES_MAX, Rcode
 from fairlead.dns.names import Name
 from fairlead.dns.wire import Sections
-from fairlead.dns.zone import Zone
+
+if TYPE_CHECKING:
+    from fairlead.dns.zone import Zone
 
 _OPT_BYTES: Final = 11
 _ROOMS_MAX: Final = 4

@@ -1,0 +1,40 @@
+"""The command line: every mistake is one line that says what to do."""
+
+import socket
+
+import pytest
+
+from fairlead.cli import main
+
+MISTAKES = {
+    "unknown flag": (["--frobnicate"], 2, "No such option"),
+    "no port": (["--listen", "127.0.0.1"], 1, "--listen"),
+    "empty listen": (["--listen", ","], 1, "--listen is empty"),
+    "bad zone": (["--domain", "a..b"], 1, "'a..b' is no name"),
+    "empty zone": (["--domain", " , "], 1, "--domain is empty"),
+    "dialect": (["--dialect", "bind"], 2, "coredns"),
+    "workers": (["--workers", "4"], 1, "--workers 4 is not possible yet"),
+    "forwarding": (["--nameservers", "9.9.9.9:53"], 1, "forwarding is not built yet"),
+    "bad endpoint": (["--endpoints", "ftp://x"], 1, "ftp"),
+    "data folder": (["--data-dir", "/dev/null/x", "--listen", "127.0.0.1:0"], 1, "check --data-dir"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "status", "text"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_line(
+    arguments: list[str], status: int, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dns", *arguments]) == status
+    said = capfd.readouterr().err
+    assert text in said
+    assert "Traceback" not in said
+    assert status == 2 or len(said.splitlines()) == 1  # click says how to get help, too
+
+
+def test_a_port_in_use_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert main(["dns", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"]) == 1
+    said = capfd.readouterr().err
+    assert "the port is in use" in said
+    assert len(said.splitlines()) == 1

@@ -1,0 +1,58 @@
+"""UDP: one socket, drained by the loop."""
+
+import asyncio
+import socket
+
+import dns.message
+import pytest
+from tests.unit.dns.site import Site, rdatas, until
+
+from fairlead.dns.server_udp import UdpServer
+
+WITHIN_S = 10.0
+RECORDS = {"web.skydns.test": {"host": "10.0.0.1"}}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> None:
+    """What waits in the socket from before the start is answered too."""
+    server = UdpServer(Site(RECORDS).responder.respond, datagrams_per_wake_max=8)
+    try:
+        address = server.bind(host, 0)
+    except OSError:
+        pytest.skip(f"no {host} here")
+    client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    client.setblocking(False)
+    client.connect(address)
+    for number in range(100):
+        client.send(dns.message.make_query("web.skydns.test", "A", id=number).to_wire())
+    client.send(b"too short")
+    server.start()
+    loop = asyncio.get_running_loop()
+    seen: set[int] = set()
+    async with asyncio.timeout(WITHIN_S):
+        while len(seen) < 100:
+            response = dns.message.from_wire(await loop.sock_recv(client, 4096))
+            assert rdatas(response, "A") == ["10.0.0.1"]
+            seen.add(response.id)
+    client.close()
+    server.close()
+
+
+async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
+    server = UdpServer(lambda packet: packet * 20_000, datagrams_per_wake_max=8)
+    address = server.bind("127.0.0.1", 0)
+    server.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"larger than a datagram", address)
+        await until(lambda: server.unsent)
+    server.close()
+
+
+async def test_a_port_in_use_is_an_error_at_once() -> None:
+    server = UdpServer(lambda _: None, datagrams_per_wake_max=8)
+    address = server.bind("127.0.0.1", 0)
+    with pytest.raises(OSError, match="in use"):
+        UdpServer(lambda _: None, datagrams_per_wake_max=8).bind(*address)
+    server.close()
+    server.close()
