@@ -100,7 +100,7 @@ def test_a_name_of_255_bytes_is_a_name() -> None:
 
 
 def test_the_spelling_of_the_question_comes_back() -> None:
-    """ "0x20": resolvers check that the random case of their question is in the answer."""
+    """Case tricks ("0x20"): resolvers check that the random case of their question is in the answer."""
     site = Site(POOL)
     rng = random.Random(1)
     for _ in range(50):
@@ -139,7 +139,7 @@ def test_other_records_in_a_query_are_skipped() -> None:
 
 BROKEN_RECORDS = {
     "a pointer forward": b"\xc0\x30\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00",
-    "a pointer to itself": b"\xc0\x1d\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00",
+    "a pointer to itself": b"\xc0\x21\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00",
     "half a pointer": b"\xc0",
     "a reserved label type": b"\x41" + b"a" * 65 + b"\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00",
     "a name without end": b"\x03ab",
