@@ -29,7 +29,7 @@ class ClientConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer", "_has_ended", "_is_blocked", "_is_paused", "_is_pumping", "_linger_bytes", "_memo_head",
+        "_buffer", "_is_blocked", "_is_paused", "_is_pumping", "_linger_bytes", "_memo_head",
         "_memo_plan", "_service", "exchange", "peer", "port", "transport",
     )  # fmt: skip
 
@@ -44,7 +44,6 @@ class ClientConnection(asyncio.Protocol, Timed):
         self._is_blocked = False
         self._is_paused = False
         self._is_pumping = False
-        self._has_ended = False
         self._linger_bytes = -1  # what may still be thrown away after an early answer; -1: none was given
         self._memo_head = b""
         self._memo_plan: Plan | None = None
@@ -98,16 +97,11 @@ class ClientConnection(asyncio.Protocol, Timed):
             self._buffer += data
             self.update_reading()
 
-    def eof_received(self) -> bool:
-        """A client may stop sending and still wait for its answer; True keeps the connection open."""
-        self._has_ended = True
-        exchange = self.exchange
-        if exchange is None or self._linger_bytes >= 0:
-            return False
-        if exchange.upload is not None:
-            exchange.cut()
-            return False
-        return True
+    def eof_received(self) -> None:
+        """Take the end of what a client sends for the end of its interest, as nginx and Go do; asyncio closes."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.on_client_gone()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Let go of everything."""
@@ -139,7 +133,9 @@ class ClientConnection(asyncio.Protocol, Timed):
     def on_deadline(self) -> None:
         """Act on what took too long; which it was follows from the state."""
         exchange = self.exchange
-        if self._is_blocked or self._linger_bytes >= 0:
+        if self._is_blocked and exchange is not None:
+            exchange.cut()
+        elif self._is_blocked or self._linger_bytes >= 0:
             self.reset()
         elif exchange is None:
             if self._buffer:
@@ -159,7 +155,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         self.exchange = None
         if not is_complete:
             self._linger()
-        elif not keep_alive or self._has_ended:
+        elif not keep_alive:
             self.transport.close()
         else:
             if not self._is_blocked:
@@ -286,8 +282,7 @@ class ClientConnection(asyncio.Protocol, Timed):
     def _linger(self) -> None:
         """Close, but read for a while: closing on unread bytes would tear the answer from the client's hands."""
         self._buffer = b""
-        if self._has_ended or self.transport.is_closing():
-            self.transport.close()
+        if self.transport.is_closing():
             return
         self._linger_bytes = self._service.limits.linger_bytes_max
         self.transport.write_eof()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.expression import Expression, parse_expression
 from fairlead.proxy.keys import Kind, ObjectId
+from fairlead.proxy.match import compile_expression
 
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
@@ -105,11 +106,15 @@ def _read_frontend(identity: ObjectId, fields: Mapping[str, Any]) -> Frontend:
     settings = _get(fields, "Settings", dict, {})
     limits = _get(settings, "Limits", dict, {})
     route = _require_text(fields, "Route")
+    expression = parse_expression(route)
+    compile_expression(
+        expression
+    )  # What is wrong with a pattern in it must be known here; the result is cached.
     return Frontend(
         id=identity.name,
         backend_id=_require_text(fields, "BackendId"),
         route=route,
-        expression=parse_expression(route),
+        expression=expression,
         priority=_get(fields, "Priority", int, 0),
         pass_host_header=_get(settings, "PassHostHeader", bool, default=False),
         trust_forward_header=_get(settings, "TrustForwardHeader", bool, default=False),

@@ -18,7 +18,7 @@ from fairlead.proxy.errors import BadRequest, ProxyError
 from fairlead.proxy.headers import REQUEST_ROLES, Fields, Role, drop_named, list_items, parse_length
 
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.([01])\r\n")
-_OTHER_VERSION = re.compile(rb"[^ \r\n]+ [^ \r\n]+ HTTP/[0-9]\.[0-9]\r\n")
+_OTHER_VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/(?!1\.[01])[0-9]\.[0-9]\r\n")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+?)\.?(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]://([^/?#]+)(.*)")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
@@ -88,12 +88,13 @@ class Request:
 class _Events:
     """Collects what llhttp reports about one head."""
 
-    __slots__ = ("fields", "is_complete", "is_ended")
+    __slots__ = ("fields", "is_complete", "is_reusable", "llhttp")
 
     def __init__(self) -> None:
         self.fields: Fields = []
         self.is_complete = False
-        self.is_ended = False
+        self.is_reusable = False  # whether the parser takes another message after this one
+        self.llhttp = httptools.HttpRequestParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.fields.append((name, value))
@@ -102,7 +103,7 @@ class _Events:
         self.is_complete = True
 
     def on_message_complete(self) -> None:
-        self.is_ended = True
+        self.is_reusable = self.llhttp.should_keep_alive()
 
 
 class RequestParser:
@@ -111,7 +112,6 @@ class RequestParser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._events = _Events()
-        self._llhttp = httptools.HttpRequestParser(self._events)
 
     def parse(self, head: bytes) -> Request:
         """Read ``head``, which ends with its empty line.
@@ -138,26 +138,22 @@ class RequestParser:
 
     def _fields(self, head: bytes) -> Fields:
         events = self._events
-        events.fields, events.is_complete, events.is_ended = [], False, False
+        events.fields, events.is_complete, events.is_reusable = [], False, False
         try:
-            self._llhttp.feed_data(head)
+            events.llhttp.feed_data(head)
         except httptools.HttpParserUpgrade:
-            events.is_ended = False
+            events.is_reusable = False
         except httptools.HttpParserInvalidMethodError as error:
-            raise self._refused(BadRequest(501, "method not implemented")) from error
+            raise BadRequest(501, "method not implemented") from error
         except httptools.HttpParserError as error:
-            raise self._refused(BadRequest(400, "malformed request")) from error
-        is_reusable = events.is_ended and self._llhttp.should_keep_alive()
-        if not is_reusable:
-            # It waits for a body, which is not its business here, or for nothing more at all.
-            self._llhttp = httptools.HttpRequestParser(events)
+            raise BadRequest(400, "malformed request") from error
+        finally:
+            if not events.is_reusable:
+                # It is broken, or waits for a body, which is not its business here, or for nothing more at all.
+                events.llhttp = httptools.HttpRequestParser(events)
         if not events.is_complete:
             raise BadRequest(400, "malformed request")
         return events.fields
-
-    def _refused(self, answer: BadRequest) -> BadRequest:
-        self._llhttp = httptools.HttpRequestParser(self._events)
-        return answer
 
 
 def _sort_fields(request: Request) -> None:

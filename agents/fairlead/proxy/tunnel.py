@@ -32,6 +32,11 @@ class Tunnel(Timed):
         """Something passed."""
         self._wheel.set(self, self._idle_s)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether both sides have said all they had to say."""
+        return all(side.has_ended for side in self._sides)
+
     def on_deadline(self) -> None:
         """Nothing passed for too long."""
         self.abort()
@@ -54,9 +59,10 @@ class Tunnel(Timed):
 class TunnelSide(asyncio.Protocol):
     """One side: what comes in goes out on the other."""
 
-    __slots__ = ("_has_ended", "_other", "_tunnel", "transport")
+    __slots__ = ("_other", "_tunnel", "has_ended", "transport")
 
     def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, other: asyncio.Transport) -> None:
+        self.has_ended = False
         self._tunnel = tunnel
         self._other = other
         self.transport = transport
@@ -67,10 +73,11 @@ class TunnelSide(asyncio.Protocol):
         self._other.write(data)
 
     def eof_received(self) -> bool:
-        """Pass the end on; the other side may still have something to say."""
+        """Pass the end on; the other side may still have something to say, and then this one stays open."""
+        self.has_ended = True
         if not self._other.is_closing():
             self._other.write_eof()
-        return True
+        return not self._tunnel.is_over
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End the other side too."""

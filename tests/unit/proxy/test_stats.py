@@ -1,0 +1,45 @@
+"""What Prometheus and the access log say of the requests."""
+
+import io
+import json
+
+from prometheus_client import CollectorRegistry, generate_latest
+from tests.unit.proxy.harness import Upstream, eventually, running
+
+from fairlead.proxy.access_log import AccessLog
+from fairlead.proxy.stats import Stats, StatsCollector
+
+
+def test_requests_are_counted_by_class_and_by_duration() -> None:
+    stats = Stats()
+    for status, duration_us in ((200, 100), (204, 3000), (404, 5), (502, 10**9), (0, 1)):
+        stats.answered(status, duration_us)
+    registry = CollectorRegistry()
+    registry.register(StatsCollector(stats))
+    text = generate_latest(registry).decode()
+    assert 'fairlead_proxy_requests_total{code="2xx"} 2.0' in text
+    assert 'fairlead_proxy_requests_total{code="client_gone"} 1.0' in text
+    assert 'fairlead_proxy_request_duration_seconds_bucket{le="0.000128"} 3.0' in text
+    assert 'fairlead_proxy_request_duration_seconds_bucket{le="+Inf"} 5.0' in text
+    assert "fairlead_proxy_request_duration_seconds_count 5.0" in text
+
+
+async def test_the_access_log_has_one_line_for_each_request() -> None:
+    stream = io.StringIO()
+    async with running(Upstream()) as proxy:
+        proxy.service.access_log = AccessLog(stream)
+        await proxy.get("/a?b=???", host="H.example")
+        await eventually(stream.getvalue)
+    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert line["duration_us"] > 0
+    assert {
+        name: line[name] for name in ("client", "method", "host", "target", "status", "frontend", "revision")
+    } == {
+        "client": "127.0.0.1",
+        "method": "GET",
+        "host": "h.example",
+        "target": "/a?b=???",
+        "status": 200,
+        "frontend": "f",
+        "revision": 1,
+    }

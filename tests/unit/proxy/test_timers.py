@@ -1,0 +1,61 @@
+"""The timer wheel against the plain rule that it approximates."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.proxy.config import TICK_S
+from fairlead.proxy.timers import Timed, Wheel
+
+
+class Noted(Timed):
+    """Writes down the tick at which it fell due."""
+
+    def __init__(self, wheel: Wheel, fired: list[int]) -> None:
+        super().__init__()
+        self._wheel, self._fired = wheel, fired
+
+    def on_deadline(self) -> None:
+        self._fired.append(self._wheel.now)
+
+
+@given(
+    script=st.lists(
+        st.one_of(st.none(), st.just("clear"), st.floats(0.0, 10.0)), min_size=1, max_size=60
+    )  # None: a tick
+)
+def test_only_the_last_deadline_counts_and_it_is_never_early(script: list[str | float | None]) -> None:
+    wheel, fired = Wheel(), list[int]()
+    timed = Noted(wheel, fired)
+    due: int | None = None
+    expected: list[int] = []
+    for step in [*script, *[None] * 50]:
+        if isinstance(step, float):
+            wheel.set(timed, step)
+            due = wheel.now + int(step / TICK_S) + 2
+        elif step == "clear":
+            wheel.clear(timed)
+            due = None
+        else:
+            wheel.advance()
+            if due == wheel.now:
+                expected.append(due)
+                due = None
+    assert fired == expected
+    assert repr(wheel) == f"Wheel(now={wheel.now}, waiting=0)"
+
+
+def test_what_falls_due_may_set_itself_again() -> None:
+    wheel = Wheel()
+
+    class Again(Timed):
+        count = 0
+
+        def on_deadline(self) -> None:
+            self.count += 1
+            wheel.set(self, 0.0)
+
+    again = Again()
+    wheel.set(again, 0.0)
+    for _ in range(10):
+        wheel.advance()
+    assert again.count == 5
