@@ -1,6 +1,6 @@
 """Some prefixes of the store, in memory, always as of one revision.
 
-The cycle: list every prefix at one revision; watch from the next; when the watch breaks, check that the
+The cycle: list every prefix at one revision; watch from there; when the watch breaks, check that the
 store still has the history that the mirror stands on, and watch on from there; when it has not (compacted,
 restored, another cluster), list again and compare.
 
@@ -231,7 +231,9 @@ class Mirror:
         """Apply events until the connection breaks, which it says by an error."""
         key, end = hull(self._state.prefixes)
         what = WatchRange(key=key, range_end=end)
-        stream = await WatchStream.open(self._client.caller, what, start_revision=self._state.revision + 1)
+        # From the revision that is held already, whose events are ignored: from the one after it an idle
+        # store would answer no progress request (etcd-io/etcd#20221), and look as if it were dead.
+        stream = await WatchStream.open(self._client.caller, what, start_revision=self._state.revision)
         pulse = asyncio.create_task(self._pulse(stream), name="mirror pulse")
         try:
             if stream.cluster_id != self._cluster_id:
