@@ -66,20 +66,14 @@ class _Up:
         return 0
 
     async def _start(self) -> None:
-        children = self._children
+        # All at once: the agents wait for the store by themselves, and starting takes each its time.
+        self._running += [asyncio.create_task(child.run()) for child in self._children]
         if self._site.store:
-            store, children = children[0], children[1:]
-            self._launch(store)
-            await _until_ready(store)
+            await _until_ready(self._children[0])
         await self._seed()
-        for child in children:
-            self._launch(child)
-        for child in children:
+        for child in self._children:
             await _until_ready(child)
         self._greet()
-
-    def _launch(self, child: Child) -> None:
-        self._running.append(asyncio.create_task(child.run()))
 
     async def _seed(self) -> None:
         """Write the site's keys where they are missing, never over what somebody changed."""

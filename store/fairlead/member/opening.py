@@ -24,6 +24,8 @@ from fairlead.wal import DirectoryLock, OsDisk, Recovered, Wal, lock_directory
 
 _log = structlog.get_logger("fairlead.store")
 
+# Below this the index is read in less than a second.
+_WORTH_TELLING = 100_000
 _META = "meta"
 _APPLIED = b"applied"
 
@@ -135,4 +137,5 @@ def mark_applied(opened: Opened) -> None:
 
 
 def _report_progress(done: int, total: int) -> None:
-    _log.info("reading the key index", revisions=done, of=total)
+    if total >= _WORTH_TELLING:
+        _log.info("reading the key index", revisions=done, of=total)
