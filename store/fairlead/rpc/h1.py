@@ -42,6 +42,7 @@ class Http1Connection:
         "_incoming",
         "_is_awake",
         "_is_draining",
+        "_is_turning",
         "_kept_bytes",
         "_out",
         "_parser",
@@ -86,6 +87,7 @@ class Http1Connection:
         self._in_head = False
         self._heard_s = now_s
         self._is_draining = False
+        self._is_turning = False
 
     def __repr__(self) -> str:
         return f"<Http1Connection {self.peer} {len(self._exchanges)} requests>"
@@ -202,11 +204,15 @@ class Http1Connection:
         self._exchanges.popleft()
         if exchange.is_last or self._is_draining:
             self.close()
-        elif self._exchanges:
-            self._exchanges[0].begin()
-        else:
+        elif not self._exchanges:
             self._heard_s = self.now_s
             self.rouse()
+        elif not self._is_turning:
+            # An answer given at once comes back here: a loop, so that many of them need no stack.
+            self._is_turning = True
+            while self._exchanges and not self._exchanges[0].has_begun:
+                self._exchanges[0].begin()
+            self._is_turning = False
 
     # What the parser calls.
 

@@ -27,7 +27,6 @@ class Exchange:
     __slots__ = (
         "_body_bytes",
         "_connection",
-        "_has_begun",
         "_has_body",
         "_is_chunked",
         "_is_whole",
@@ -37,6 +36,7 @@ class Exchange:
         "_request",
         "_version",
         "buffered_bytes",
+        "has_begun",
         "is_last",
         "is_open",
         "is_reading",
@@ -63,7 +63,8 @@ class Exchange:
         )
         self._reply = HttpReply(self)
         self._refusal = _judge(self._request, fields, connection=connection, version=version)
-        self._has_begun = False
+        self.has_begun = False
+        """Whether it has been its turn."""
         self._is_whole = False
         self._parked: list[bytes] = []
         self._body_bytes = 0
@@ -85,7 +86,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Call the application: it is this request's turn."""
-        self._has_begun = True
+        self.has_begun = True
         if self._refusal is not None:
             self.refuse(self._refusal)
             return
@@ -105,7 +106,7 @@ class Exchange:
         if self._body_bytes > self._connection.limits.body_bytes_max:
             self.is_last = True
             self.refuse(413)
-        elif self._has_begun:
+        elif self.has_begun:
             self._deliver(data)
         else:
             self._parked.append(data)
@@ -113,7 +114,7 @@ class Exchange:
     def request_ended(self) -> None:
         """Learn that the body is complete."""
         self._is_whole = True
-        if self._has_begun:
+        if self.has_begun:
             self._deliver_end()
             if not self.is_open:
                 self._connection.finished(self)
@@ -122,7 +123,7 @@ class Exchange:
         """Answer without the application, and close."""
         self.is_last = True
         self._is_whole = True
-        if not self._has_begun:
+        if not self.has_begun:
             self._refusal = status
         elif not self.is_open:
             self._connection.finished(self)

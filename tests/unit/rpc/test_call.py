@@ -6,9 +6,6 @@ import zlib
 import pytest
 from h2.errors import ErrorCodes
 from hyperframe import frame as frames
-
-from fairlead.rpc import Code, RpcError, Unary
-from fairlead.rpc.codes import percent_decoded
 from tests.unit.rpc.wire import (
     BOOM,
     CHAT,
@@ -23,6 +20,9 @@ from tests.unit.rpc.wire import (
     messages,
     reset_of,
 )
+
+from fairlead.rpc import Code, RpcError, Unary
+from fairlead.rpc.codes import percent_decoded
 
 
 class TestUnary:

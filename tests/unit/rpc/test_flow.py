@@ -7,8 +7,6 @@ from h2.settings import SettingCodes
 from hyperframe import frame as frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from fairlead.rpc import Code
 from tests.unit.rpc.wire import (
     CHAT,
     ECHO,
@@ -22,6 +20,8 @@ from tests.unit.rpc.wire import (
     message,
     messages,
 )
+
+from fairlead.rpc import Code
 
 WINDOW = 65_535
 

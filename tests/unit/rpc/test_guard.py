@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from hyperframe import frame as frames
+from tests.unit.rpc.wire import CHAT, KEEP, Raw, goaway_of, grpc_head, limits
 
 from fairlead.rpc.errors import ConnectionFault
 from fairlead.rpc.guard import BUDGETS, Event, Guard
-from tests.unit.rpc.wire import CHAT, KEEP, Raw, goaway_of, grpc_head, limits
 
 CALM = 11
 

@@ -2,7 +2,6 @@
 
 import pytest
 from hyperframe import frame as frames
-
 from tests.unit.rpc.wire import CHAT, KEEP, PREFACE, Raw, goaway_of, grpc_head, limits, message, reset_of
 
 NO_ERROR, PROTOCOL, INTERNAL, FLOW, _, CLOSED, SIZE, REFUSED, CANCEL, COMPRESSION = range(10)
