@@ -65,6 +65,8 @@ def default_map(settings: Mapping[str, Any], *, path: str, command: click.Comman
             near = difflib.get_close_matches(name.replace("_", "-"), options, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(options))}"
             raise ConfigError(f"{path}: unknown setting {name}", hint)
+        if f"--{name.replace('_', '-')}" in option.secondary_opts:
+            value = not value  # noqa: PLW2901 - "no-rec: true" is the other half of one switch
         if isinstance(value, list) and not option.multiple:
             value = ",".join(str(one) for one in value)  # noqa: PLW2901 - the same setting, as a flag has it
         defaults[option.name] = value

@@ -59,8 +59,8 @@ class Status:
 
     def problem(self, key: bytes | str, text: str) -> None:
         """Say that ``key``, or whatever else goes by that name, is wrong; its last good value stays."""
-        name = key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
-        line = " ".join(text.split())[:TEXT_CHARS_MAX]
+        name = _name(key)
+        line = _one_line(text)
         if self._problems.get(name) == line:
             return
         self._problems[name] = line
@@ -72,7 +72,7 @@ class Status:
 
     def healed(self, key: bytes | str) -> None:
         """Say that ``key`` is right again, or gone; nothing happens when it was not wrong."""
-        name = key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
+        name = _name(key)
         if self._problems.pop(name, None) is not None:
             self._open.set(len(self._problems))
             self._log.info("healed", key=name)
@@ -98,3 +98,13 @@ class Status:
             "problem_count": len(self._problems),
             "counts": dict(sorted(self._counts.items())),
         }
+
+
+def _name(key: bytes | str) -> str:
+    return _one_line(key.decode(errors="backslashreplace") if isinstance(key, bytes) else key)
+
+
+def _one_line(text: str) -> str:
+    """Return text of keys and values as may be shown on a terminal: no control characters, not too long."""
+    line = " ".join(text.split())[:TEXT_CHARS_MAX]
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
