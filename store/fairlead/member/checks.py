@@ -20,8 +20,8 @@ from fairlead.proto import rpc_pb2 as pb
 _SORT_ORDERS = frozenset(pb.RangeRequest.SortOrder.values())
 _SORT_TARGETS = frozenset(pb.RangeRequest.SortTarget.values())
 
-# A range of keys: first, and first past; None is open.
-Interval = tuple[bytes, bytes | None]
+# A range of keys: first, and first past.
+Interval = tuple[bytes, bytes]
 
 
 def check_range(request: pb.RangeRequest) -> None:
@@ -82,15 +82,13 @@ def _check_op(op: pb.RequestOp, ops_left: int) -> None:
 
 
 def _interval(request: pb.DeleteRangeRequest) -> Interval:
-    if not request.range_end:
-        return request.key, request.key + b"\0"
-    if request.range_end == b"\0":
-        return request.key, None
-    return request.key, request.range_end
+    # The open end (one zero byte) is taken literally here, so it covers nothing: etcd does the same, and a
+    # transaction that deletes all from a key on and puts one of them back works there.
+    return request.key, request.range_end or request.key + b"\0"
 
 
 def _covers(deletes: Sequence[Interval], key: bytes) -> bool:
-    return any(first <= key and (end is None or key < end) for first, end in deletes)
+    return any(first <= key < end for first, end in deletes)
 
 
 def _collect_writes(ops: Sequence[pb.RequestOp]) -> tuple[set[bytes], list[Interval]]:

@@ -126,7 +126,7 @@ class Machine:
     def _put(self, request: pb.PutRequest) -> bytes:
         store = self.store
         if request.lease or request.ignore_value or request.ignore_lease:
-            check_put_applies(store, request, has_lease=self.leases.__contains__)
+            check_put_applies(store, request, has_lease=self.leases.__contains__, lease_first=True)
         cost = cost_of(PUT, request)
         has_room = self.quota.has_room(cost)
         self.quota.add(cost)

@@ -91,16 +91,23 @@ def check_path(store: Store, path: Path, *, has_lease: Callable[[int], bool]) ->
             _check_revision(store, op.request_range.revision)
 
 
-def check_put_applies(reader: Reader, request: pb.PutRequest, *, has_lease: Callable[[int], bool]) -> None:
+def check_put_applies(
+    reader: Reader, request: pb.PutRequest, *, has_lease: Callable[[int], bool], lease_first: bool = False
+) -> None:
     """Refuse a put on a lease or on a key that is not there (any more).
+
+    When both are missing, a put by itself names the lease (``lease_first``), one in a transaction the key.
 
     Raises:
         KeyMissingError: it ignores the value or the lease of a key that does not exist.
         LeaseNotFoundError: its lease does not exist.
     """
+    no_lease = request.lease and not has_lease(request.lease)
+    if no_lease and lease_first:
+        raise LeaseNotFoundError(request.lease)
     if (request.ignore_value or request.ignore_lease) and reader.latest(request.key) is None:
         raise KeyMissingError
-    if request.lease and not has_lease(request.lease):
+    if no_lease:
         raise LeaseNotFoundError(request.lease)
 
 

@@ -6,6 +6,7 @@ Source: reference of etcd's API, sections 1.2, 1.4, 1.7 and 1.9.
 from pathlib import Path
 
 import pytest
+from tests.unit.member.conftest import IDENTITY, Rig, make_rig
 
 from fairlead.lease import LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError
 from fairlead.member import (
@@ -18,7 +19,6 @@ from fairlead.member import (
 )
 from fairlead.mvcc import CompactedError, FutureRevisionError
 from fairlead.proto import rpc_pb2 as pb
-from tests.unit.member.conftest import IDENTITY, Rig, make_rig
 
 
 def alarm(rig: Rig, action: int, kind: int) -> pb.AlarmResponse:
@@ -101,6 +101,15 @@ def test_a_put_on_an_unknown_lease_is_refused_and_changes_nothing(rig: Rig) -> N
     with pytest.raises(LeaseNotFoundError):
         rig.put(b"a", lease=77)
     assert rig.store.revision == 1
+
+
+def test_a_put_that_lacks_both_its_lease_and_its_key_names_the_lease(rig: Rig) -> None:
+    """In a transaction it is the key: clients see which mistake is named first."""
+    request = pb.PutRequest(key=b"none", ignore_value=True, lease=99)
+    with pytest.raises(LeaseNotFoundError):
+        rig.put(b"none", b"", ignore_value=True, lease=99)
+    with pytest.raises(KeyMissingError):
+        rig.txn(success=[pb.RequestOp(request_put=request)])
 
 
 def test_a_put_without_a_lease_takes_the_key_off_its_lease(rig: Rig) -> None:
