@@ -12,7 +12,7 @@ import pytest
 from tests import peers
 from tests.support import environments
 from tests.support.processes import clean_environment
-from tests.support.store import EtcdServer, FairleadStore, StoreServer
+from tests.support.store import StoreServer
 
 pytestmark = pytest.mark.peer("etcd")
 
@@ -33,24 +33,25 @@ def compat_python() -> str:
 
 
 def _work(python: str, script: str, store: StoreServer) -> dict[str, Any]:
-    with store:
-        done = subprocess.run(
-            [python, "-W", "ignore", str(_HERE / "clients" / script), "127.0.0.1", str(store.port)],
-            capture_output=True,
-            text=True,
-            env=clean_environment(),
-            timeout=_WITHIN_S,
-            check=False,
-        )
+    done = subprocess.run(
+        [python, "-W", "ignore", str(_HERE / "clients" / script), "127.0.0.1", str(store.port)],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        timeout=_WITHIN_S,
+        check=False,
+    )
     assert done.returncode == 0, f"{script} on {store.kind}:\n{done.stderr}"
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
 @pytest.mark.parametrize("script", ["etcd3_work.py", "etcd3gw_work.py"])
-def test_the_client_does_the_same_work(compat_python: str, script: str, tmp_path: Path) -> None:
-    theirs = _work(compat_python, script, EtcdServer(tmp_path / "etcd"))
-    ours = _work(compat_python, script, FairleadStore(tmp_path / "fairlead"))
+def test_the_client_does_the_same_work(
+    compat_python: str, script: str, etcd: StoreServer, fairlead_store: StoreServer
+) -> None:
+    theirs = _work(compat_python, script, etcd)
+    ours = _work(compat_python, script, fairlead_store)
     assert ours == theirs
 
 

@@ -22,11 +22,12 @@ CLIENTS = {"3.4": lambda: peers.find("etcdctl"), "3.5": lambda: find35("etcdctl"
 
 Transcript = dict[str, Outcome]
 
+# One tuple for each run: pytest knows a fixture's parameter again by identity.
+_RUNS = [(client, script) for client in CLIENTS for script in SCRIPTS]
 _CASES = [
-    pytest.param((client, script), action.name, id=f"{client}-{script}-{action.name}")
-    for client in CLIENTS
-    for script, actions in SCRIPTS.items()
-    for action in actions
+    pytest.param(run, action.name, id=f"{run[0]}-{run[1]}-{action.name}")
+    for run in _RUNS
+    for action in SCRIPTS[run[1]]
 ]
 
 
