@@ -12,6 +12,7 @@ from fairlead.agent.options import AgentOptions
 from fairlead.agent.status import Status
 from fairlead.client import Client, ClientError, Mirror
 
+DRAIN_S = 30.0
 Reload = Callable[[], Awaitable[None] | None]
 
 
@@ -48,6 +49,7 @@ class AgentContext:
         self.stopping = asyncio.Event()
         self.addresses: tuple[str, ...] = ()
         self.is_ready = False
+        self.drain_s = 0.0  # who serves nobody has nothing to finish
         self._reloads: list[Reload] = []
         self._gauges: dict[str, Gauge] = {}
 
@@ -58,6 +60,14 @@ class AgentContext:
             self.addresses = tuple(str(address) for address in addresses)
             self.log.info("ready", addresses=", ".join(self.addresses))
             self.status.touch()
+
+    def stop(self) -> None:
+        """Have the agent finish what it does: /readyz closes, and ``stopping`` is set."""
+        if self.is_ready:
+            self.log.info("draining", limit_s=DRAIN_S)
+            self.drain_s = DRAIN_S
+        self.is_ready = False
+        self.stopping.set()
 
     def on_reload(self, callback: Reload) -> None:
         """Have ``callback`` called at each SIGHUP; what it cannot use it refuses by ConfigError."""

@@ -29,7 +29,6 @@ from fairlead.agent.status import Status
 from fairlead.agent.status_key import StatusKey
 from fairlead.client import Client, ClientError
 
-DRAIN_S = 30.0
 Serve = Callable[[AgentContext], Coroutine[Any, Any, None]]
 
 
@@ -120,7 +119,8 @@ def _handle_signals(context: AgentContext, task: asyncio.Task[None]) -> None:
     def stop() -> None:
         if context.stopping.is_set():
             task.cancel()
-        context.stopping.set()
+        else:
+            context.stop()
 
     def reload() -> None:
         reloaded = loop.create_task(_reload(context), name="reload")
@@ -152,10 +152,8 @@ async def _until_drained(task: asyncio.Task[None], *, context: AgentContext) -> 
     stopping = asyncio.create_task(context.stopping.wait(), name="stopping")
     try:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done() and context.is_ready:  # else it serves nobody yet
-            context.log.info("draining", limit_s=DRAIN_S)
-            context.is_ready = False
-            await asyncio.wait({task}, timeout=DRAIN_S)
+        if not task.done():
+            await asyncio.wait({task}, timeout=context.drain_s)
         if not task.done():
             task.cancel()
         await task
