@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from fairlead.mvcc.codec import deleted_key_value, key_of
-from fairlead.proto.kv_pb2 import KeyValue
 
 
 class Change(NamedTuple):
@@ -14,19 +13,17 @@ class Change(NamedTuple):
         key: the key.
         kv: the encoded KeyValue that the event shows; of a deletion the key and mod_revision alone.
         is_delete: whether the key was deleted; put otherwise.
-        is_create: whether the key did not live before; such an event has no previous pair.
     """
 
     revision: int
     key: bytes
     kv: bytes
     is_delete: bool
-    is_create: bool
 
     @classmethod
     def from_log(cls, position: int, kv: bytes) -> "Change":
         """Return the change that an entry of the revision log records."""
         main, key = position >> 32, key_of(kv)
         if position & 1:
-            return cls(main, key, deleted_key_value(kv, main), True, False)
-        return cls(main, key, kv, False, KeyValue.FromString(kv).create_revision == main)
+            return cls(main, key, deleted_key_value(kv, main), True)
+        return cls(main, key, kv, False)

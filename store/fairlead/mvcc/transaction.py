@@ -38,17 +38,16 @@ class Transaction:
         main = self._main
         position = main << 32 | len(self._changes) << 1
         record = self._store.index.put(key, position, lease)
-        create_revision = record.create_revision
         kv = encode_key_value(
             key,
             value,
-            create_revision=create_revision,
+            create_revision=record.create_revision,
             mod_revision=main,
             version=record.version,
             lease=lease,
         )
         self._log.put(position, kv)
-        self._changes.append(Change(main, key, kv, False, create_revision == main))
+        self._changes.append(Change(main, key, kv, False))
 
     def delete_range(self, key: bytes, range_end: bytes = b"") -> list[bytes]:
         """Delete the live keys in a range; return their last encoded KeyValues, in key order.
@@ -67,7 +66,7 @@ class Transaction:
             index.delete(found, position)
             self._log.put(position, tombstone)
             kv = deleted_key_value(tombstone, self._main)
-            self._changes.append(Change(self._main, found, kv, True, False))
+            self._changes.append(Change(self._main, found, kv, True))
         return deleted
 
     def latest(self, key: bytes) -> bytes | None:

@@ -142,7 +142,6 @@ class EventEncoder:
         return EncodedEvents(revision, b"".join(parts), ends)
 
     def _encode(self, change: Change, *, prev_kv: bool) -> bytes:
-        prev = None
-        if prev_kv and not change.is_create:
-            prev = self._history.value_at(change.key, change.revision - 1)
+        # A creation has none, since the key was not live one revision earlier.
+        prev = self._history.value_at(change.key, change.revision - 1) if prev_kv else None
         return encode_event(change.kv, is_delete=change.is_delete, prev=prev)

@@ -160,6 +160,19 @@ def test_one_scan_of_the_log_serves_all_watchers_near_each_other(store: Store) -
         assert [mod for _, mod in sink.told] == list(range(2 + number, 22))
 
 
+def test_watchers_that_share_a_scan_but_not_a_start_each_get_their_own(store: Store) -> None:
+    for _ in range(3):
+        put(store, b"a")
+    sinks = {start: [RecordingSink() for _ in range(2)] for start in (2, 3)}
+    for turn in range(2):
+        for start, watching in sinks.items():
+            store.hub.watch(b"a", sink=watching[turn], start_revision=start)
+    assert not store.hub.sync_step()
+    for start, watching in sinks.items():
+        for sink in watching:
+            assert [mod for _, mod in sink.told] == list(range(start, 5))
+
+
 def test_a_sink_without_room_is_caught_up_later_and_loses_nothing(store: Store) -> None:
     slow, fast = RecordingSink(room=1), RecordingSink()
     watcher = store.hub.watch(b"a", sink=slow)

@@ -97,14 +97,8 @@ def test_a_record_says_what_compares_ask(abc: Store) -> None:
 
 def test_the_changes_of_the_log_are_those_that_transactions_made(abc: Store) -> None:
     changes = list(abc.changes_from(2))
-    found = [(change.revision, change.key, change.is_delete, change.is_create) for change in changes]
-    assert found == [
-        (2, b"a", False, True),
-        (3, b"b", False, True),
-        (4, b"c", False, True),
-        (5, b"b", True, False),
-        (6, b"a", False, False),
-    ]
+    found = [(change.revision, change.key, change.is_delete) for change in changes]
+    assert found == [(2, b"a", False), (3, b"b", False), (4, b"c", False), (5, b"b", True), (6, b"a", False)]
 
 
 def test_a_restart_rebuilds_the_index_and_reports_progress(abc: Store, backend: Backend) -> None:

@@ -14,7 +14,7 @@ from fairlead.proto.rpc_pb2 import WatchResponse
 
 def change(key: bytes, value: bytes) -> Change:
     kv = encode_key_value(key, value, create_revision=2, mod_revision=2, version=1, lease=0)
-    return Change(2, key, kv, False, True)
+    return Change(2, key, kv, False)
 
 
 class NoHistory:
