@@ -134,9 +134,9 @@ class TestSending:
         client.calls[0].reply(b"x" * 1_000_000)
         first = sizes(client.take())[1]
         assert 100_000 <= first < 100_000 + 16_384
-        assert client.connection.has_more
+        assert client.has_more()
         total = first
-        while client.connection.has_more:
+        while client.has_more():
             total += sizes(client.take())[1]
         assert total == 1_000_005
 
@@ -276,7 +276,7 @@ class TestReceiving:
 
     def test_an_application_that_pauses_is_sent_no_more_than_the_window(self) -> None:
         client = Raw(limits(stream_window_bytes=16_384, connection_window_bytes=1_000_000))
-        client.app = lambda request, reply: reply.pause()
+        client.app = lambda _, reply: reply.pause()
         client.send(client.headers(1, http_head("/up", "POST")))
         assert client.send(client.data(1, b"x" * 16_000)) == []
         client.http[0][1].resume()

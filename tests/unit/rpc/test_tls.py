@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,9 @@ def test_client_certificates_need_an_authority(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["cert_file", "key_file", "trusted_ca_file"])
 def test_a_file_that_is_not_there(tmp_path: Path, missing: str) -> None:
     cert, key = make(tmp_path, "server")
-    files = {"cert_file": cert, "key_file": key, "trusted_ca_file": cert, missing: tmp_path / "nowhere"}
+    files = TlsFiles(cert_file=cert, key_file=key, trusted_ca_file=cert)
     with pytest.raises(TlsFileError, match=r"nowhere: cannot be read \(No such file") as caught:
-        server_context(TlsFiles(**files))
+        server_context(replace(files, **{missing: tmp_path / "nowhere"}))  # type: ignore[arg-type]
     assert caught.value.path == tmp_path / "nowhere"
 
 
@@ -60,9 +61,9 @@ def test_a_file_that_holds_something_else(tmp_path: Path, broken: str, text: str
     cert, key = make(tmp_path, "server")
     bad = tmp_path / "bad.pem"
     bad.write_text(text)
-    files = {"cert_file": cert, "key_file": key, "trusted_ca_file": cert, broken: bad}
+    files = TlsFiles(cert_file=cert, key_file=key, trusted_ca_file=cert)
     with pytest.raises(TlsFileError) as caught:
-        server_context(TlsFiles(**files))
+        server_context(replace(files, **{broken: bad}))  # type: ignore[arg-type]
     assert caught.value.path == bad
     assert "\n" not in str(caught.value)
 

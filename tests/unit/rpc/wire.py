@@ -4,7 +4,7 @@ Neither shares a line with the server: frames are packed and read by ``hyperfram
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -144,6 +144,14 @@ class _Wired(World):
     def _woken(self) -> None:
         self.wakes += 1
 
+    # Asked as calls, since a type checker takes an attribute to stay what it was.
+
+    def has_closed(self) -> bool:
+        return self.connection.is_closed
+
+    def has_more(self) -> bool:
+        return self.connection.has_more
+
 
 class Raw(_Wired):
     """A client that says exactly what it is told to, frame by frame."""
@@ -190,7 +198,7 @@ class Raw(_Wired):
         return bytes(head + self.data(stream_id, message(body), "END_STREAM").serialize())
 
     def fields(self, frame: frames.HeadersFrame) -> dict[str, str]:
-        return dict(self.decoder.decode(frame.data))
+        return {str(name): str(value) for name, value in self.decoder.decode(frame.data)}
 
 
 def goaway_of(found: Iterable[Any]) -> tuple[int, str] | None:
@@ -212,13 +220,13 @@ def reset_of(found: Iterable[Any]) -> tuple[int, int] | None:
 class Polite(_Wired):
     """The h2 library as the client; it judges every byte of ours by its own reading of the RFC."""
 
-    def __init__(self, limits: Limits | None = None, *, settings: dict[int, int] | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, settings: Mapping[Any, int] | None = None) -> None:
         super().__init__(limits)
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.client = h2.connection.H2Connection(config)
         self.client.initiate_connection()
         if settings:
-            self.client.update_settings(settings)
+            self.client.update_settings(dict(settings))
         self.events: list[Any] = []
         self.exchange()
 
@@ -287,7 +295,6 @@ class Polite(_Wired):
         )
 
     def _fields(self, stream_id: int, kind: type) -> dict[str, str]:
-        for event in self.events:
-            if isinstance(event, kind) and event.stream_id == stream_id:
-                return dict(event.headers)
-        return {}
+        own: list[Any] = [event for event in self.events if isinstance(event, kind)]
+        found = [event.headers for event in own if event.stream_id == stream_id]
+        return dict(found[0]) if found else {}
