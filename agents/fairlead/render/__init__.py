@@ -6,8 +6,9 @@ resource fields and the functions, follows confd's documentation and behaviour (
 """
 
 from fairlead.render.config import RenderSettings
-from fairlead.render.environment import Rendered, Renderer
+from fairlead.render.environment import Renderer
 from fairlead.render.errors import RenderError
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource, load_resources
 from fairlead.render.view import Snapshot
 

@@ -14,10 +14,11 @@ from fairlead.agent import AgentContext
 from fairlead.client import Change, Changes, Mirror
 from fairlead.render.apply import Outcome
 from fairlead.render.config import RenderSettings
-from fairlead.render.environment import Rendered, Renderer
+from fairlead.render.environment import Renderer
 from fairlead.render.errors import TemplateError
 from fairlead.render.lane import Lane
 from fairlead.render.plan import Schedule
+from fairlead.render.rendered import Rendered
 from fairlead.render.report import AgentReporter
 from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
 from fairlead.render.view import Snapshot, to_bytes, to_text
@@ -48,15 +49,13 @@ class RenderAgent:
     async def run(self) -> None:
         """Serve until the context is stopping; then finish what runs."""
         self._context.on_reload(self._want_reload)
-        stopping = asyncio.create_task(self._wake_on_stop(), name="render stop")
-        try:
-            while not self._context.stopping.is_set():
-                await self._follow(mirrored_prefixes(self._resources))
-        finally:
-            stopping.cancel()
-            await asyncio.gather(*(lane.finish() for lane in self._lanes.values()))
-            self._render_thread.shutdown()
-            self._apply_threads.shutdown()
+        with self._render_thread, self._apply_threads:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._wake_on_stop(), name="render stop")
+                while not self._context.stopping.is_set():
+                    await self._follow(mirrored_prefixes(self._resources), tasks=tasks)
+                for lane in self._lanes.values():
+                    lane.drop_waiting()
 
     # Resources
 
@@ -77,7 +76,7 @@ class RenderAgent:
 
     # Following the store
 
-    async def _follow(self, prefixes: tuple[str, ...]) -> None:
+    async def _follow(self, prefixes: tuple[str, ...], *, tasks: asyncio.TaskGroup) -> None:
         """Render until the end, or until new resources look at other prefixes."""
         async with contextlib.AsyncExitStack() as stack:
             feed = None
@@ -100,7 +99,7 @@ class RenderAgent:
                 if feed is not None and (self._settings.watch or is_tick or not is_listed):
                     is_listed = await self._take_changes(feed, is_listed=is_listed)
                 if is_listed:
-                    await self._pass()
+                    await self._pass(tasks)
 
     async def _wait(self) -> None:
         """Return when something has happened or is due."""
@@ -142,24 +141,24 @@ class RenderAgent:
 
     # One pass
 
-    async def _pass(self) -> None:
+    async def _pass(self, tasks: asyncio.TaskGroup) -> None:
         """Render what is due, all of it at the snapshot's revision; the lanes do the rest."""
         due = self._schedule.take_due(now_s=self._clock_s())
         if due:
             loop = asyncio.get_running_loop()
             for rendered in await loop.run_in_executor(self._render_thread, self._render, due):
                 self._schedule.rendered(rendered, now_s=self._clock_s())
-                self._lane(rendered.resource).offer(rendered)
+                self._lane(rendered.resource, tasks=tasks).offer(rendered)
         self._settle()
 
     def _render(self, due: list[Resource]) -> list[Rendered]:
         return [self._renderer.render(resource, self._snapshot) for resource in due]
 
-    def _lane(self, resource: Resource) -> Lane:
+    def _lane(self, resource: Resource, *, tasks: asyncio.TaskGroup) -> Lane:
         lane = self._lanes.get(resource.name)
         if lane is None:
             lane = self._lanes[resource.name] = Lane(
-                self._settings, executor=self._apply_threads, report=self._outcome
+                self._settings, tasks=tasks, executor=self._apply_threads, report=self._outcome
             )
         return lane
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from fairlead.render.command import expand, run_command
 from fairlead.render.config import RenderSettings
 from fairlead.render.destination import Destination
-from fairlead.render.environment import Rendered
 from fairlead.render.errors import CheckFailedError, DestinationError, ReloadFailedError, RenderError
 from fairlead.render.plan import FileState, Step, decide, wanted_state
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
 
 
@@ -217,12 +217,15 @@ def _command(
     """Run a check or a reload, where there is one to run; return what went wrong."""
     if not command or settings.sync_only:
         return None
-    return run_command(
-        expand(command, src=src, dest=resource.dest),
-        timeout_s=timeout_s,
-        kill_grace_s=settings.limits.kill_grace_s,
-        output_bytes_max=settings.limits.command_output_bytes_max,
-    )
+    try:
+        return run_command(
+            expand(command, src=src, dest=resource.dest),
+            timeout_s=timeout_s,
+            kill_grace_s=settings.limits.kill_grace_s,
+            output_bytes_max=settings.limits.command_output_bytes_max,
+        )
+    except OSError as error:
+        return f"the command cannot be run: {error}"
 
 
 def _destination_error(resource: Resource, error: OSError) -> DestinationError:

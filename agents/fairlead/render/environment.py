@@ -7,7 +7,6 @@ every exception of a render becomes a ``TemplateError``; there is no other way o
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from fairlead.render.errors import LookupFailedError, TemplateError
 from fairlead.render.functions import FILTERS, PURE
 from fairlead.render.lookup import WORLD
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
-from fairlead.render.view import Dependencies, Snapshot, View, to_bytes
+from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """One template's output at one revision, or why there is none.
-
-    Attributes:
-        content: the bytes for the destination; None when ``error`` is set.
-        dependencies: what was read, up to the error where there was one: a missing key that is written
-            later renders the template again.
-    """
-
-    resource: Resource
-    revision: int
-    dependencies: Dependencies
-    content: bytes | None = None
-    error: TemplateError | None = None
 
 
 class Renderer:

@@ -32,8 +32,8 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     if not rest:
         return re.compile(first)
     middle = "".join(f"(?>[^/]*?{chunk})" for chunk in rest[:-1])
-    last = rf"(?>[^/]*?{rest[-1]}\Z)"
-    return re.compile(first + middle + last)
+    # The text after the last star is held in place by the end of the name.
+    return re.compile(f"{first}{middle}[^/]*{rest[-1]}")
 
 
 def _chunks(pattern: str) -> list[str]:

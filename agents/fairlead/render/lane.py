@@ -10,49 +10,51 @@ from concurrent.futures import Executor
 
 from fairlead.render.apply import Outcome, apply
 from fairlead.render.config import RenderSettings
-from fairlead.render.environment import Rendered
+from fairlead.render.rendered import Rendered
 
 
 class Lane:
     """Applies what it is offered.
 
     Attributes:
+        is_idle: everything that was offered is applied.
         is_reload_owed: the program has not taken the file that is in place.
     """
 
     def __init__(
-        self, settings: RenderSettings, *, executor: Executor, report: Callable[[Outcome], None]
+        self,
+        settings: RenderSettings,
+        *,
+        tasks: asyncio.TaskGroup,
+        executor: Executor,
+        report: Callable[[Outcome], None],
     ) -> None:
         """Make an idle lane.
 
         Args:
             settings: for ``apply``.
+            tasks: whose end waits for the lane, and which a bug in the lane brings down.
             executor: the threads in which commands are waited for.
             report: called in the loop with each outcome.
         """
         self.is_reload_owed = False
         self._settings = settings
+        self._tasks = tasks
         self._executor = executor
         self._report = report
         self._next: Rendered | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether everything that was offered is applied."""
-        return self._task is None
+        self.is_idle = True
 
     def offer(self, rendered: Rendered) -> None:
         """Apply ``rendered`` as soon as what runs now has ended, unless something newer comes by then."""
         self._next = rendered
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"lane {rendered.resource.name}")
+        if self.is_idle:
+            self.is_idle = False
+            self._tasks.create_task(self._run(), name=f"lane {rendered.resource.name}")
 
-    async def finish(self) -> None:
-        """Wait for what runs now and begin nothing more."""
+    def drop_waiting(self) -> None:
+        """Begin nothing after what runs now."""
         self._next = None
-        if self._task is not None:
-            await self._task
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -60,8 +62,7 @@ class Lane:
             self._next = None
             outcome = await loop.run_in_executor(self._executor, self._apply, rendered)
             self.is_reload_owed = outcome.is_reload_owed
-            if self._next is None:
-                self._task = None
+            self.is_idle = self._next is None
             self._report(outcome)
 
     def _apply(self, rendered: Rendered) -> Outcome:

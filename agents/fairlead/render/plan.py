@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from fairlead.render.config import Limits
-from fairlead.render.environment import Rendered
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
 from fairlead.render.view import Dependencies
 

@@ -11,9 +11,9 @@ from tests.unit.render.conftest import ConfDir, MakeResource
 
 from fairlead.render.apply import Outcome, apply
 from fairlead.render.destination import Destination
-from fairlead.render.environment import Rendered
 from fairlead.render.errors import CheckFailedError, DestinationError, ReloadFailedError, TemplateError
 from fairlead.render.plan import FileState, Step
+from fairlead.render.rendered import Rendered
 from fairlead.render.view import Dependencies
 
 Apply = Callable[..., Outcome]
@@ -121,6 +121,19 @@ def test_a_failed_check_leaves_the_destination_as_it_was(put: Apply, dest: Path)
     assert not outcome.is_reload_owed
 
 
+def test_a_command_that_cannot_even_start_is_a_failed_check(
+    put: Apply, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fairlead.render.command.tempfile.TemporaryFile", refuse)
+    outcome = put(b"new", check_cmd="true")
+    assert isinstance(outcome.error, CheckFailedError)
+    assert "the command cannot be run: [Errno 28] No space left on device" in str(outcome.error)
+    assert not dest.exists()
+
+
 def test_a_reload_comes_after_the_swap(put: Apply, dest: Path, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     outcome = put(b"new", reload_cmd=f"cat {{{{.dest}}}} {{{{ src }}}} > {seen}")
@@ -170,6 +183,7 @@ def test_a_render_error_leaves_everything_as_it_was(put: Apply, dest: Path) -> N
 def test_noop_tells_and_touches_nothing(put: Apply, dest: Path, tmp_path: Path) -> None:
     dest.write_text("old")
     touch = f"touch {tmp_path}/ran"
+    put(None, settings={"noop": True}, reload_cmd=touch, is_reload_owed=True)
     outcome = put(b"new", settings={"noop": True}, check_cmd=touch, reload_cmd=touch, is_reload_owed=True)
     assert outcome.step is Step.REPLACE
     assert outcome.wanted is not None

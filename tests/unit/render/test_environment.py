@@ -3,8 +3,9 @@
 import pytest
 from tests.unit.render.conftest import ConfDir, MakeResource
 
-from fairlead.render.environment import Rendered, Renderer
+from fairlead.render.environment import Renderer
 from fairlead.render.errors import LookupFailedError
+from fairlead.render.rendered import Rendered
 from fairlead.render.view import Snapshot
 
 KEYS = {"/app/name": "demo", "/app/hosts/a": "10.0.0.1", "/app/hosts/b": "10.0.0.2", "/other": "x"}

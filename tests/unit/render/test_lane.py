@@ -1,7 +1,7 @@
 """One rendering at a time, always the newest, and no owed reload forgotten."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from tests.support.processes import wait_for
 from tests.unit.render.conftest import ConfDir, MakeResource
 
 from fairlead.render.apply import Outcome
-from fairlead.render.environment import Rendered
 from fairlead.render.lane import Lane
 from fairlead.render.plan import Step
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
 from fairlead.render.view import Dependencies
 
@@ -20,9 +20,9 @@ from fairlead.render.view import Dependencies
 class Bench:
     """A lane and the outcomes it reports."""
 
-    def __init__(self, confdir: ConfDir, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, confdir: ConfDir, tasks: asyncio.TaskGroup, threads: ThreadPoolExecutor) -> None:
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
-        self.lane = Lane(confdir.settings(), executor=threads, report=self._outcomes.put_nowait)
+        self.lane = Lane(confdir.settings(), tasks=tasks, executor=threads, report=self._outcomes.put_nowait)
 
     def offer(self, resource: Resource, content: bytes) -> None:
         self.lane.offer(Rendered(resource=resource, revision=1, dependencies=Dependencies(), content=content))
@@ -36,9 +36,10 @@ class Bench:
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
+async def bench(confdir: ConfDir) -> AsyncIterator[Bench]:
+    with ThreadPoolExecutor(1) as threads:
+        async with asyncio.TaskGroup() as tasks:
+            yield Bench(confdir, tasks, threads)
 
 
 async def until_exists(path: Path) -> None:
@@ -46,9 +47,8 @@ async def until_exists(path: Path) -> None:
 
 
 async def test_what_is_overtaken_while_it_waits_is_never_applied(
-    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+    bench: Bench, make_resource: MakeResource, tmp_path: Path
 ) -> None:
-    bench = Bench(confdir, threads)
     log, gate, started = tmp_path / "log", tmp_path / "gate", tmp_path / "started"
     resource = make_resource(
         reload_cmd=f"cat {{{{.dest}}}} >> {log}; touch {started}; until test -e {gate}; do sleep 0.01; done"
@@ -64,9 +64,8 @@ async def test_what_is_overtaken_while_it_waits_is_never_applied(
 
 
 async def test_the_lane_remembers_that_a_reload_is_owed(
-    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+    bench: Bench, make_resource: MakeResource, tmp_path: Path
 ) -> None:
-    bench = Bench(confdir, threads)
     good = tmp_path / "good"
     resource = make_resource(reload_cmd=f"test -e {good}")
     bench.offer(resource, b"1")
@@ -78,17 +77,31 @@ async def test_the_lane_remembers_that_a_reload_is_owed(
     assert (second.step, second.is_reload_owed) == (Step.RELOAD, False)
 
 
-async def test_finishing_waits_for_what_runs_and_begins_nothing(
-    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, threads: ThreadPoolExecutor
+async def test_what_waits_can_be_dropped_and_what_runs_is_waited_for(
+    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path
 ) -> None:
-    bench = Bench(confdir, threads)
     started = tmp_path / "started"
     resource = make_resource(reload_cmd=f"touch {started}; sleep 0.2")
-    bench.offer(resource, b"1")
-    await until_exists(started)
-    bench.offer(resource, b"2")
-    await bench.lane.finish()
+    with ThreadPoolExecutor(1) as threads:
+        async with asyncio.TaskGroup() as tasks:
+            bench = Bench(confdir, tasks, threads)
+            bench.offer(resource, b"1")
+            await until_exists(started)
+            bench.offer(resource, b"2")
+            bench.lane.drop_waiting()
     assert bench.lane.is_idle
     assert confdir.dest("web").read_bytes() == b"1"
     await bench.outcome()
     assert bench.is_silent
+
+
+async def test_a_bug_brings_the_group_down_and_is_not_passed_over(
+    confdir: ConfDir, make_resource: MakeResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> Outcome:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("fairlead.render.lane.apply", broken)
+    with ThreadPoolExecutor(1) as threads, pytest.raises(ExceptionGroup, match="unhandled errors"):
+        async with asyncio.TaskGroup() as tasks:
+            Bench(confdir, tasks, threads).offer(make_resource(), b"1")

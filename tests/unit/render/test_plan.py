@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.render.conftest import LIMITS, MakeResource
 
-from fairlead.render.environment import Rendered
 from fairlead.render.errors import TemplateError
 from fairlead.render.plan import FileState, Schedule, Step, decide, wanted_state
+from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
 from fairlead.render.view import Dependencies
 
@@ -74,6 +74,20 @@ def test_everything_is_due_at_first_and_then_only_what_is_touched(
     assert schedule.take_due(now_s=0) == [resource]
     schedule.all_due()
     assert schedule.take_due(now_s=0) == [resource]
+
+
+def test_one_change_makes_every_resource_due_that_has_read_it() -> None:
+    both = [
+        Resource(
+            name=name, src="s", dest=name, root="/", visible=("/",), check_timeout_s=1, reload_timeout_s=1
+        )
+        for name in ("a", "b")
+    ]
+    schedule = Schedule(both, limits=LIMITS)
+    for one in schedule.take_due(now_s=0):
+        schedule.rendered(rendered(one, "/k"), now_s=0)
+    schedule.key_changed(iter(["/k"]))
+    assert schedule.take_due(now_s=0) == both
 
 
 def test_a_failure_is_tried_again_after_longer_and_longer_until_it_succeeds(

@@ -1,0 +1,24 @@
+"""What decides reads no clock, no socket and no file."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from fairlead import render
+
+CORES = ("diff.py", "functions.py", "glob.py", "paths.py", "plan.py", "rendered.py", "view.py")
+BANNED = {"asyncio", "socket", "time", "random", "logging", "os", "threading", "subprocess", "structlog"}
+
+
+@pytest.mark.parametrize("module", CORES)
+def test_cores_take_time_and_chance_as_arguments(module: str) -> None:
+    assert render.__file__ is not None
+    path = Path(render.__file__).with_name(module)
+    imported = {
+        (name.name if isinstance(node, ast.Import) else node.module or "").split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported & BANNED == set()
