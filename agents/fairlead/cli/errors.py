@@ -4,13 +4,14 @@ import click
 
 from fairlead.api import ApiError
 from fairlead.client import ClientError
+from fairlead.member import MemberError
 from fairlead.mvcc import MvccError
 from fairlead.rpc import ServerConfigError
 from fairlead.wal import WalError
 
 FAILED = 1
 # What an operator can mend; the text of each says how.
-_OPERATORS = (ApiError, ClientError, MvccError, ServerConfigError, WalError)
+_OPERATORS = (ApiError, ClientError, MemberError, MvccError, ServerConfigError, WalError)
 
 
 class CliError(Exception):

@@ -15,6 +15,7 @@
     │   └── NotSupportedError
     ├── NoSpaceError              the quota is reached: compact, defragment, disarm
     ├── CorruptClusterError       members disagree: an operator must look
+    ├── LogBehindError            the data directory was put together from two
     ├── TooManyRequestsError      too much is waiting: slow down
     └── UnavailableError          this member cannot answer now
         ├── NoLeaderError
@@ -23,6 +24,8 @@
 
 The texts that clients see are etcd's and stand in ``fairlead.api.status``, nowhere else.
 """
+
+from pathlib import Path
 
 
 class MemberError(Exception):
@@ -75,6 +78,21 @@ class NoSpaceError(MemberError):
 
 class CorruptClusterError(MemberError):
     """The CORRUPT alarm is raised."""
+
+
+class LogBehindError(MemberError):
+    """The database has applied entries that the log does not have.
+
+    Attributes:
+        path: the data directory.
+    """
+
+    def __init__(self, path: Path, *, last_index: int, applied: int) -> None:
+        super().__init__(
+            f"{path}: the log ends at entry {last_index}, but the database has applied entry {applied}; "
+            "they do not belong together: restore both from one backup"
+        )
+        self.path = path
 
 
 class TooManyRequestsError(MemberError):

@@ -14,13 +14,14 @@ import structlog
 
 from fairlead.lease import LeaseTable
 from fairlead.member.config import MemberConfig
+from fairlead.member.errors import LogBehindError
 from fairlead.member.identity import Identity, cluster_id_of, member_id_of
 from fairlead.member.machine import Machine, Quota
 from fairlead.member.replica import Replica
 from fairlead.member.responses import Headers
 from fairlead.member.solo import Solo
 from fairlead.mvcc import Backend, Store
-from fairlead.wal import DirectoryLock, OsDisk, Recovered, Wal, lock_directory
+from fairlead.wal import Checkpoint, DirectoryLock, HardState, OsDisk, Recovered, Wal, lock_directory
 
 _log = structlog.get_logger("fairlead.store")
 
@@ -56,6 +57,7 @@ def open_member(config: MemberConfig) -> Opened:
         DirectoryLockedError: another process has it.
         CorruptError: the log is damaged in the middle; names file and offset.
         BackendError: the database file cannot be opened.
+        LogBehindError: the database has entries that the log has not: one of them was restored alone.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = lock_directory(config.data_dir)
@@ -69,9 +71,12 @@ def open_member(config: MemberConfig) -> Opened:
 def _open_locked(config: MemberConfig, lock: DirectoryLock) -> Opened:
     disk = OsDisk()
     wal_dir = config.data_dir / "wal"
-    if not Wal.exists(disk, wal_dir):
-        Wal.create(disk, wal_dir, _new_identity(config).encode()).close()
-    wal, recovered = Wal.open(disk, wal_dir)
+    if Wal.exists(disk, wal_dir):
+        wal, recovered = Wal.open(disk, wal_dir)
+    else:
+        metadata = _new_identity(config).encode()
+        wal = Wal.create(disk, wal_dir, metadata)
+        recovered = Recovered(metadata, HardState(), Checkpoint(), [], [])
     for warning in recovered.warnings:
         _log.warning(warning)
     identity = Identity.decode(recovered.metadata)
@@ -103,9 +108,9 @@ def _replay(config: MemberConfig, identity: Identity, recovered: Recovered, mach
     A lone voter's entries are committed once they are durable, answered or not.
     """
     applied, applied_term = load_applied(machine.backend)
-    last_index = (
-        recovered.entries[-1].index if recovered.entries else max(applied, recovered.checkpoint.index)
-    )
+    last_index = recovered.entries[-1].index if recovered.entries else recovered.checkpoint.index
+    if last_index < applied:
+        raise LogBehindError(config.data_dir, last_index=last_index, applied=applied)
     log = Solo(member_id=identity.member_id, hard_state=recovered.hard_state, last_index=last_index)
     replica = Replica(
         log=log,

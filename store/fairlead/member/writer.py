@@ -10,7 +10,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from fairlead.member.histogram import Histogram
-from fairlead.wal import Checkpoint, Wal, WalError
+from fairlead.wal import Checkpoint, Wal
 
 Job = Callable[[Wal], None]
 Done = Callable[[Exception | None], None]
@@ -58,7 +58,7 @@ class Writer:
             began_s = time.monotonic()
             try:
                 job(self._wal)
-            except WalError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits to be told
                 self._post(done, error)
             else:
                 self.durations.observe(time.monotonic() - began_s)

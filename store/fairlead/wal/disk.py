@@ -6,6 +6,7 @@ operating system words it; the log turns it into `DiskFailedError`.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ class DiskFile(Protocol):
 
     def size(self) -> int:
         """Return the size in bytes."""
+
+    def data_size(self) -> int:
+        """Return an offset beyond which there are only zeros; the size, where the file system cannot tell."""
 
     def read(self, offset: int, size_max: int) -> bytes:
         """Return at most ``size_max`` bytes; fewer, or none, at the end of the file."""
@@ -81,10 +85,10 @@ def write_all(file: DiskFile, data: bytes, offset: int) -> None:
 
 
 def read_all(file: DiskFile) -> bytes:
-    """Return the whole file."""
+    """Return the whole file but for zeros at its end, which a preallocated one has by the megabyte."""
     chunks: list[bytes] = []
-    offset = 0
-    while chunk := file.read(offset, file.size() - offset):
+    offset, size = 0, file.data_size()
+    while offset < size and (chunk := file.read(offset, size - offset)):
         chunks.append(chunk)
         offset += len(chunk)
     return b"".join(chunks)
@@ -101,6 +105,17 @@ class OsFile:
     def size(self) -> int:
         """See `DiskFile.size`."""
         return os.fstat(self._fd).st_size
+
+    def data_size(self) -> int:
+        """See `DiskFile.data_size`."""
+        end = 0
+        try:
+            while True:
+                start = os.lseek(self._fd, end, os.SEEK_DATA)
+                end = os.lseek(self._fd, start, os.SEEK_HOLE)
+        except OSError as error:
+            # Beyond the last of the data there is none: that is the answer.
+            return end if error.errno == errno.ENXIO else self.size()
 
     def read(self, offset: int, size_max: int) -> bytes:
         """See `DiskFile.read`."""

@@ -82,6 +82,10 @@ class MemoryFile:
         """See `DiskFile.size`."""
         return len(self._inode.volatile)
 
+    def data_size(self) -> int:
+        """See `DiskFile.data_size`."""
+        return len(self._inode.volatile)
+
     def read(self, offset: int, size_max: int) -> bytes:
         """See `DiskFile.read`."""
         self._step("read")

@@ -1,10 +1,10 @@
 """Range: order of work, limits, counts, filters and sorts (reference section 1.3)."""
 
 import pytest
+from tests.unit.member.conftest import Rig
 
 from fairlead.mvcc import FutureRevisionError
 from fairlead.proto import rpc_pb2 as pb
-from tests.unit.member.conftest import Rig
 
 R = pb.RangeRequest
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.member.conftest import Rig, make_rig
 
 from fairlead.member import PUT, StoppedError, TimedOutError, TooManyRequestsError
 from fairlead.proto import rpc_pb2 as pb
-from tests.unit.member.conftest import Rig, make_rig
 
 
 def propose(rig: Rig, answers: list[bytes | Exception], key: bytes = b"a", deadline_s: float = 5.0) -> None:

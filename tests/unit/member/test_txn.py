@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.unit.member.conftest import Rig
 
 from fairlead.lease import LeaseNotFoundError
 from fairlead.member import COMPACTION, KeyMissingError, is_read_only, is_serializable
 from fairlead.mvcc import CompactedError, FutureRevisionError
 from fairlead.proto import rpc_pb2 as pb
-from tests.unit.member.conftest import Rig
 
 
 def put(key: bytes, value: bytes = b"v", **fields: Any) -> pb.RequestOp:

@@ -77,6 +77,21 @@ def test_a_write_beyond_the_end_leaves_zeros_between(disk: Disk, home: Path) -> 
     file.close()
 
 
+def test_beyond_the_data_there_are_only_zeros(disk: Disk, home: Path) -> None:
+    """A segment is preallocated: reading its empty part at every start would take most of the start."""
+    file = disk.create(home / "f")
+    file.preallocate(1 << 20)
+    write_all(file, b"x" * 10, 0)
+    write_all(file, b"y" * 10, 1 << 19)
+    size = file.data_size()
+    assert size >= (1 << 19) + 10
+    assert not any(file.read(size, 1 << 20))
+    assert read_all(file).rstrip(b"\0").endswith(b"y" * 10)
+    if isinstance(disk, OsDisk):
+        assert size < 1 << 20
+    file.close()
+
+
 def test_preallocated_room_reads_as_zeros_and_never_shrinks_a_file(disk: Disk, home: Path) -> None:
     file = disk.create(home / "f")
     file.write(b"abc", 0)
@@ -116,7 +131,7 @@ def test_all_is_written_although_writes_stop_short() -> None:
 
 def test_all_is_read_although_reads_stop_short() -> None:
     class Stingy:
-        def size(self) -> int:
+        def data_size(self) -> int:
             return 10
 
         def read(self, offset: int, size_max: int) -> bytes:
