@@ -8,6 +8,7 @@ import pytest
 from tests import peers
 from tests.support.processes import clean_environment
 from tests.support.store import EtcdServer
+from tests.unit.mvcc.model import Model
 from tests.unit.mvcc.writes import compact, delete, put
 
 from fairlead.mvcc import CompactedError, FutureRevisionError, Store
@@ -51,6 +52,31 @@ def test_every_byte_counts(store: Store) -> None:
         put(store, b"a", value)
         seen.add(store.hash_kv().hash)
     assert len(seen) == 3
+
+
+def test_the_hash_is_of_what_compaction_keeps_but_a_deletion_at_its_revision(store: Store) -> None:
+    model = Model()
+    for kind, key, argument in (
+        ("put", b"a", b"1"),
+        ("put", b"b", b"2"),
+        ("put", b"a", b"3"),
+        ("delete", b"b", b""),
+        ("delete", b"a", b""),
+        ("put", b"a", b"4"),
+        ("delete", b"a", b""),
+    ):
+        model.apply([(kind, key, argument)])
+        txn = store.begin()
+        if kind == "put":
+            txn.put(key, argument, len(argument))
+        else:
+            txn.delete_range(key)
+        txn.end()
+    assert store.hash_kv().hash == model.hash(8)
+    model.compact_revision = 5
+    store.compact(5)
+    assert store.hash_kv().hash == model.hash(8)
+    assert store.hash_kv(6).hash == model.hash(6)
 
 
 def test_a_hash_in_slices_is_the_hash_at_one_go_though_writes_come_between(store: Store) -> None:

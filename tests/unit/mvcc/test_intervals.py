@@ -36,6 +36,15 @@ def test_a_key_is_in_the_ranges_that_a_scan_of_all_finds(
         assert set(found) == expected
 
 
+def test_a_removed_range_is_found_no_more_though_the_tree_was_built_with_it() -> None:
+    index: IntervalIndex[int] = IntervalIndex()
+    for number in range(100):
+        index.add(number, b"a", b"z")
+    for number in range(99):
+        index.remove(number)
+        assert sorted(index.holding(b"k")) == list(range(number + 1, 100))
+
+
 def test_disjoint_ranges_are_passed_over() -> None:
     """The cost of an event must not grow with watchers of other prefixes."""
     compared = 0
