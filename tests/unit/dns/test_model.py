@@ -112,6 +112,7 @@ def test_settings_in_the_store_are_taken_up_live() -> None:
     site.put(
         {"config": {"ttl": 77, "min_ttl": 11, "hostmaster": "ops@example.com", "dns_addr": "0.0.0.0:53"}}
     )
+    assert site.model.table._denials == {}
     assert records(site.ask("x.skydns.test").answer) == ["x.skydns.test. 77 IN A 10.0.0.1"]
     assert records(site.ask("y.skydns.test").answer) == ["y.skydns.test. 5 IN A 10.0.0.2"]
     denial = "skydns.test. 11 IN SOA ns.dns.skydns.test. ops.example.com. 3 28800 7200 604800 11"

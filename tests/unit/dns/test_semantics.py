@@ -261,6 +261,15 @@ def test_a_tangle_of_names_costs_no_more_than_its_records() -> None:
     assert rdatas(site.ask("l0.skydns.test"), "A") == ["10.0.0.1"]
 
 
+def test_names_that_all_lead_to_each_other_are_each_read_once() -> None:
+    site = Site(
+        {f"{j}.n{i}.skydns.test": {"host": f"n{j}.skydns.test"} for i in range(30) for j in range(30)}
+    )
+    response = site.ask("n0.skydns.test")
+    assert rcode(response) == "NOERROR"
+    assert response.answer == []
+
+
 def test_a_chain_that_leads_nowhere_is_nodata() -> None:
     response = Site({"x.skydns.test": {"host": "gone.skydns.test"}}).ask("x.skydns.test")
     assert rcode(response) == "NOERROR"
@@ -438,6 +447,7 @@ def test_losing_its_apex_addresses_a_zone_answers_from_everything_again() -> Non
         ({"a.dom": "g1", "b.dom": "g2"}, [1, 2]),
         ({"a.dom": "", "b.sub.dom": "g2"}, [1, 2]),
         ({"a.sub.dom": "g1", "b.dom": "g2", "c.dom": ""}, [2, 3]),
+        ({"x.a.dom": "g1", "b.dom": "", "y.z.c.dom": "g2"}, [1, 2]),
     ],
 )
 def test_the_shortest_key_chooses_the_group(groups: dict[str, str], found: list[int]) -> None:

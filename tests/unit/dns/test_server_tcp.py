@@ -115,6 +115,17 @@ async def test_a_connection_without_whole_queries_is_ended() -> None:
         assert len(server) == 0
 
 
+async def test_whole_queries_wind_up_the_clock() -> None:
+    async with serving(Site(RECORDS)) as (server, port), connected(port) as (reader, writer):
+        times_s = []
+        for _ in range(3):
+            writer.write(query())
+            await answer(reader)
+            (connection,) = server._connections
+            times_s.append(connection.last_query_s)
+        assert times_s == sorted(set(times_s))
+
+
 async def _dribble(writer: asyncio.StreamWriter) -> None:
     while not writer.is_closing():
         writer.write(b"\x00")
