@@ -75,7 +75,7 @@ class Lease:
                 except (ClientError, TimeoutError):
                     if clock_s() >= deadline_s:
                         return
-                    pause_s = min(1.0, deadline_s - clock_s())
+                    pause_s = max(0.05, min(1.0, (deadline_s - clock_s()) / 3))
                 else:
                     # Counted from when it was asked: the store began no earlier.
                     deadline_s, pause_s = asked_s + ttl_s, ttl_s / 3

@@ -316,6 +316,7 @@ async def test_a_mirror_moves_to_another_member_when_its_own_hangs(tmp_path: Pat
                 follower = Follower(mirror.changes())
                 await follower.next()
                 assert follower.pairs == {}
+                await until(lambda: mirror.is_live)
                 one.program.signal(SIGSTOP)
                 try:
                     await follower.until_held(b"/a/two", b"2")

@@ -1,5 +1,7 @@
 """The mirror's core against a naive model: a plain dict, and a consumer that only ever sees Changes."""
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,36 +47,36 @@ class Consumer:
 revisions = st.lists(
     st.dictionaries(st.sampled_from(KEYS), st.none() | st.sampled_from([b"x", b"y"]), min_size=1), max_size=12
 )
-# How it reaches the mirror: events (some of them twice), or a list of the state; and who reads when.
-deliveries = st.lists(st.tuples(st.sampled_from(["events", "again", "list"]), st.booleans()), max_size=12)
+# How each revision reaches the mirror: at once, with the next one, followed by a repetition of half of all
+# that went before, or by a list; and whether the lazy consumer looks then.
+deliveries = st.lists(
+    st.tuples(st.sampled_from(["events", "later", "again", "list"]), st.booleans()), min_size=12, max_size=12
+)
 
 
-@given(history=revisions, how=deliveries)
+@given(history=revisions, ways=deliveries)
 def test_every_consumer_ends_with_what_the_store_holds(
-    history: list[dict[bytes, bytes | None]], how: list[tuple[str, bool]]
+    history: list[dict[bytes, bytes | None]], ways: list[tuple[str, bool]]
 ) -> None:
     state = MirrorState([b"/a/", b"/b"])
     eager, lazy = Consumer(), Consumer()
     model: dict[bytes, KeyValue] = {}
     log: list[Event] = []
-    ways = [*how, *[("events", True)] * len(history)]
-    for number, writes in enumerate(history):
-        revision = number + 1
-        for key, value in writes.items():
-            if value is not None:
-                model[key] = pair(key, value, revision=revision)
-                log.append(put(key, value, revision=revision))
-            elif model.pop(key, None) is not None:
-                log.append(deletion(key, revision=revision))
-        way, is_read = ways[number]
+    for revision, (writes, (way, is_read)) in enumerate(zip(history, ways, strict=False), 1):
+        log += write(model, writes, revision=revision)
         wanted = {key: kv for key, kv in model.items() if key.startswith((b"/a/", b"/b"))}
+        if way == "later" and revision < len(history):
+            continue
         if way == "list":
-            touched = state.replace(wanted.values(), revision=revision)
+            touched = [state.replace(wanted.values(), revision=revision)]
         else:
-            events = log if way == "again" else [e for e in log if e.kv.mod_revision > state.revision]
-            touched = state.apply(events, revision=revision)
+            news = [event for event in log if event.kv.mod_revision > state.revision]
+            touched = [state.apply(news, revision=revision)]
+        if way == "again":
+            touched.append(state.apply(log[: len(log) // 2], revision=revision // 2))
         for consumer in (eager, lazy):
-            consumer.pending.note(touched, is_snapshot=way == "list")
+            for one in touched:
+                consumer.pending.note(one, is_snapshot=way == "list")
         eager.catch_up(state)
         if is_read:
             lazy.catch_up(state)
@@ -83,6 +85,18 @@ def test_every_consumer_ends_with_what_the_store_holds(
         assert state.revision == revision
     lazy.catch_up(state)
     assert lazy.pairs == eager.pairs
+
+
+def write(
+    model: dict[bytes, KeyValue], writes: dict[bytes, bytes | None], *, revision: int
+) -> Iterator[Event]:
+    """Do what one revision does; yield its events."""
+    for key, value in writes.items():
+        if value is not None:
+            model[key] = pair(key, value, revision=revision)
+            yield put(key, value, revision=revision)
+        elif model.pop(key, None) is not None:
+            yield deletion(key, revision=revision)
 
 
 @given(history=revisions)
@@ -104,6 +118,17 @@ def test_a_key_that_came_and_went_between_two_looks_is_not_mentioned() -> None:
     state, pending = MirrorState([b""]), Pending()
     pending.note(state.apply([put(b"a", b"x", revision=1)], revision=1), is_snapshot=False)
     pending.note(state.apply([deletion(b"a", revision=2)], revision=2), is_snapshot=False)
+
+    assert pending.take(state) is None
+
+
+def test_a_key_that_a_restored_store_has_as_the_consumer_knew_it_is_not_mentioned() -> None:
+    state, pending = MirrorState([b""]), Pending()
+    old = pair(b"a", b"old", revision=1)
+    pending.note(state.replace([old], revision=1), is_snapshot=True)
+    pending.take(state)
+    pending.note(state.apply([put(b"a", b"new", revision=2)], revision=2), is_snapshot=False)
+    pending.note(state.replace([old], revision=1), is_snapshot=False)
 
     assert pending.take(state) is None
 
