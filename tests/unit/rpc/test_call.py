@@ -294,6 +294,12 @@ class TestStreams:
         assert client.status(stream_id) == (2, "boom")
         assert client.log == [b"one", b"boom"]
 
+    def test_a_handler_that_ends_the_call_is_told_no_more(self) -> None:
+        client = Polite()
+        stream_id = client.request(grpc_head(CHAT), message(b"bye") + message(b"never"))
+        assert client.status(stream_id) == (0, "")
+        assert client.log == [b"bye"]
+
     def test_half_a_message_ends_the_call(self) -> None:
         client = Polite()
         stream_id = client.request(grpc_head(CHAT), message(b"one")[:-1])
@@ -395,6 +401,7 @@ class TestDeadlines:
     def test_a_call_that_is_answered_leaves_nothing_behind(self) -> None:
         client = Polite()
         client.request(grpc_head(ECHO, ("grpc-timeout", "2S")), message(b""))
+        assert list(client.service.deadlines._slots.values()) == [{}]
         client.service.deadlines.expire(client.now_s + 3)
         assert client.service.handled[ECHO] == [1] + [0] * 16
         assert client.service.deadlines.next_deadline_s is None

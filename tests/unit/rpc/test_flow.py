@@ -92,7 +92,10 @@ class TestSending:
         client.take()
         client.calls[1].reply(b"small")
         assert sizes(client.take()) == {}
-        assert sizes(client.send(frames.WindowUpdateFrame(0, 100_000))) == {1: 100_005 - WINDOW, 3: 10}
+        grant, quick = frames.WindowUpdateFrame(0, 10), client.request(5, b"quick")
+        assert sizes(client.send(grant, quick)) == {1: 10}
+        left = 100_005 - WINDOW - 10
+        assert sizes(client.send(frames.WindowUpdateFrame(0, 100_000))) == {1: left, 3: 10, 5: 10}
 
     def test_a_changed_initial_window_moves_open_streams(self) -> None:
         """6.9.2: by the difference, also below zero, from where WINDOW_UPDATE must lift it first."""

@@ -431,6 +431,12 @@ class TestPatience:
         assert status_of(browser.take()) == 408
         assert browser.has_closed()
 
+    def test_a_body_that_stalls_after_its_answer_ends_the_connection(self) -> None:
+        browser = Browser(limits(stall_s=60.0))
+        browser.send(post(b"abc")[:-1])
+        browser.connection.tick(browser.now_s + 61)
+        assert browser.has_closed()
+
     def test_a_body_that_stalls_is_408(self) -> None:
         browser = Browser(limits(stall_s=60.0))
         browser.app = keep

@@ -66,6 +66,8 @@ class Chat:
         self.log.append(message)
         if message == b"boom":
             raise ValueError("boom")
+        if message == b"bye":
+            self.call.finish()
         self.call.send(message)
 
     def on_half_close(self) -> None:
