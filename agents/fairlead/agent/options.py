@@ -89,8 +89,26 @@ def common_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., An
     Args:
         kind: the agent, as in ``fairlead dns``.
     """
+    decorators = _decorators(kind)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(**values: Any) -> Any:
+            common = {name: values.pop(name) for name in COMMON_NAMES}
+            return function(options=_options(common, click.get_current_context()), **values)
+
+        decorated: Callable[..., Any] = command
+        for add in reversed(decorators):
+            decorated = add(decorated)
+        return decorated
+
+    return decorate
+
+
+def _decorators(kind: str) -> list[Callable[..., Any]]:
+    """Return the shared options, in the order of the help."""
     flag = functools.partial(click.option, cls=_CommonOption, kind=kind)
-    decorators = [
+    return [
         flag(
             "--endpoints", default=DEFAULT_ENDPOINT, show_default=True, metavar="URL[,URL]", help="The store."
         ),
@@ -123,19 +141,6 @@ def common_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., An
             help="Settings, named as the flags are; flags and environment come first.",
         ),
     ]
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def command(**values: Any) -> Any:
-            common = {name: values.pop(name) for name in COMMON_NAMES}
-            return function(options=_options(common, click.get_current_context()), **values)
-
-        decorated: Callable[..., Any] = command
-        for add in reversed(decorators):
-            decorated = add(decorated)
-        return decorated
-
-    return decorate
 
 
 COMMON_NAMES = (

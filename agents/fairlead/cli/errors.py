@@ -1,17 +1,21 @@
 """Errors on their last way out: one line on stderr, and an exit status."""
 
+import importlib
+import sys
+
 import click
 
-from fairlead.api import ApiError
-from fairlead.client import ClientError
-from fairlead.member import MemberError
-from fairlead.mvcc import MvccError
-from fairlead.rpc import ServerConfigError
-from fairlead.wal import WalError
-
 FAILED = 1
-# What an operator can mend; the text of each says how.
-_OPERATORS = (ApiError, ClientError, MemberError, MvccError, ServerConfigError, WalError)
+# What an operator can mend; the text of each says how.  Named and not imported: an error can only be one of
+# these if its package is loaded already, and a command should not load the whole store to fail well.
+_OPERATORS = (
+    ("fairlead.api", "ApiError"),
+    ("fairlead.client", "ClientError"),
+    ("fairlead.member", "MemberError"),
+    ("fairlead.mvcc", "MvccError"),
+    ("fairlead.rpc", "ServerConfigError"),
+    ("fairlead.wal", "WalError"),
+)
 
 
 class CliError(Exception):
@@ -27,7 +31,13 @@ def exit_status_of(error: Exception) -> int | None:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if isinstance(error, (CliError, *_OPERATORS)):
+    if isinstance(error, (CliError, *_loaded())):
         click.echo(f"fairlead: {' '.join(str(error).split())}", err=True)
         return FAILED
     return None
+
+
+def _loaded() -> tuple[type[Exception], ...]:
+    return tuple(
+        getattr(importlib.import_module(module), name) for module, name in _OPERATORS if module in sys.modules
+    )

@@ -12,6 +12,8 @@ from fairlead.member.writer import Writer
 from fairlead.mvcc import BackendError, Commit
 from fairlead.wal import Checkpoint
 
+# Watchers that are behind read so many revisions in one turn: about two milliseconds.
+_REVISIONS_MAX = 250
 _log = structlog.get_logger("fairlead.store")
 
 
@@ -148,7 +150,7 @@ class Upkeep:
 
     def _sync_watchers(self) -> None:
         self._watchers_are_due = False
-        if self._opened.store.hub.sync_step():
+        if self._opened.store.hub.sync_step(revisions_max=_REVISIONS_MAX):
             self.sync_watchers_soon()
 
     async def stop(self) -> None:

@@ -55,7 +55,7 @@ class Browser:
     def open(self, path: str, method: str = "POST") -> tuple[HttpRequest, Exchange]:
         request = HttpRequest(method, path, {}, peer="test", common_name=None)
         exchange = Exchange()
-        self.http(request, HttpReply(exchange))  # type: ignore[arg-type]  # a fake
+        self.http(request, HttpReply(exchange))
         return request, exchange
 
     async def post(self, path: str, body: str) -> tuple[int, Any]:

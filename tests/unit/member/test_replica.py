@@ -7,6 +7,7 @@ from tests.unit.member.conftest import Rig, make_rig
 
 from fairlead.member import PUT, StoppedError, TimedOutError, TooManyRequestsError
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.wal import Entry
 
 
 def propose(rig: Rig, answers: list[bytes | Exception], key: bytes = b"a", deadline_s: float = 5.0) -> None:
@@ -53,9 +54,9 @@ def test_entries_of_a_term_follow_each_other_and_a_term_begins_with_its_own(rig:
 def test_nothing_is_read_linearizably_before_an_entry_of_the_own_term_is_applied(tmp_path: Path) -> None:
     rig = make_rig(tmp_path / "db")
     rig.replica.campaign()
-    assert not rig.replica.can_read
+    before = rig.replica.can_read
     rig.flush()
-    assert rig.replica.can_read
+    assert (before, rig.replica.can_read) == (False, True)
     rig.machine.backend.close()
 
 
@@ -92,7 +93,7 @@ def test_the_queue_has_a_bound_in_number_and_in_bytes(rig: Rig) -> None:
 def test_a_replica_that_replays_the_log_reaches_the_same_bytes(tmp_path: Path) -> None:
     """Entries are all there is: whoever applies the same ones has the same state."""
     first = make_rig(tmp_path / "one")
-    entries = []
+    entries: list[Entry] = []
     answers: list[bytes | Exception] = []
     for key in (b"a", b"b", b"a"):
         propose(first, answers, key)
