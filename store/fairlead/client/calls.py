@@ -15,14 +15,12 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
-import grpc
-import grpc.aio
-
 from fairlead.client import methods
 from fairlead.client.channels import Channels
 from fairlead.client.config import Credentials, Endpoint, Patience
 from fairlead.client.errors import AuthError, ClientError, CompactedError, RequestError, UnavailableError
 from fairlead.client.methods import Method, RequestT, ResponseT
+from fairlead.client.quiet_grpc import grpc
 from fairlead.proto import rpc_pb2
 
 ResultT = TypeVar("ResultT")
@@ -38,6 +36,12 @@ _NO_USER = "user name is empty"
 _COMPACTED = "required revision has been compacted"
 # Sent with code UNKNOWN by a leader that has just stopped being one.
 _NOT_PRIMARY = "not a primary lessor"
+_NOT_TRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_HANDSHAKES = {
+    "WRONG_VERSION_NUMBER": "it does not speak TLS there: write http:// instead of https://",
+    "Failed to create security handshaker": "the TLS files cannot be used: check --cacert, --cert and --key",
+    "Socket closed": "it closed the connection: check http:// or https://, and --cert and --key",
+}
 _HINTS = {
     "authentication failed": "check the name and the password of --user NAME:PASSWORD",
     _NO_USER: "the store asks for a user: give --user NAME:PASSWORD",
@@ -224,7 +228,13 @@ def _reason(code: grpc.StatusCode, detail: str) -> str:
     """Return the part of gRPC's text that an operator can use."""
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return "it did not answer in time"
+    if not detail.startswith(_NOT_CONNECTED):
+        return detail.removeprefix("etcdserver: ").replace("\n", " ")
+    if _NOT_TRUSTED in detail:
+        why = detail.partition(_NOT_TRUSTED)[2].removesuffix(": OK").lstrip(": ")
+        return f"its certificate is not trusted, {why}: check --cacert"
+    for part, text in _HANDSHAKES.items():
+        if part in detail:
+            return text
     # What the operating system said stands last, after gRPC's own account of it.
-    if detail.startswith(_NOT_CONNECTED):
-        return detail.rpartition(": ")[2].rstrip(".").lower() or "cannot connect"
-    return detail.removeprefix("etcdserver: ").replace("\n", " ")
+    return detail.rpartition(": ")[2].rstrip(".").lower() or "cannot connect"

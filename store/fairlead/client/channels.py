@@ -6,11 +6,9 @@ connections stay few; it moves on only when that one fails.
 
 from pathlib import Path
 
-import grpc
-import grpc.aio
-
 from fairlead.client.config import Endpoint, Patience, Tls
 from fairlead.client.errors import EndpointError
+from fairlead.client.quiet_grpc import grpc
 
 
 class Channels:
@@ -97,6 +95,9 @@ def _read(path: Path | None, *, flag: str) -> bytes | None:
     if path is None:
         return None
     try:
-        return path.read_bytes()
+        pem = path.read_bytes()
     except OSError as error:
         raise EndpointError(f"cannot read {path}: {error.strerror}; check {flag}") from error
+    if b"-----BEGIN " not in pem:
+        raise EndpointError(f"{path} is not a PEM file; check {flag}")
+    return pem

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
 
-import grpc.aio
-
 from fairlead.client import methods, values
 from fairlead.client.calls import Caller, Metadata, open_stream
 from fairlead.client.channels import Channels
 from fairlead.client.config import Credentials, Endpoint, Patience, Tls
 from fairlead.client.errors import CompactedError, EndpointError, LeaseLostError, RequestError
 from fairlead.client.lease import LeaseContext
+from fairlead.client.quiet_grpc import grpc
 from fairlead.client.values import (
     Alarm,
     DeleteResult,

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-import grpc.aio
-
 from fairlead.client import methods, values
 from fairlead.client.calls import Caller, error_for, open_stream, refusal
 from fairlead.client.config import Endpoint
@@ -27,6 +24,7 @@ from fairlead.client.errors import (
     HistoryLostError,
     UnavailableError,
 )
+from fairlead.client.quiet_grpc import grpc
 from fairlead.client.values import WatchBatch
 from fairlead.proto import rpc_pb2
 

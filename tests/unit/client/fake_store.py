@@ -26,7 +26,8 @@ class FakeStore(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no ty
         calls: the path of every call, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: grpc.ServerCredentials | None = None) -> None:
+        self._tls = tls
         self.answers: dict[str, Answer] = {}
         self.talks: dict[str, Talk] = {}
         self.calls: list[str] = []
@@ -36,7 +37,7 @@ class FakeStore(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no ty
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         path = details.method
@@ -58,7 +59,10 @@ class FakeStore(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no ty
         return None
 
     async def __aenter__(self) -> Self:
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        if self._tls is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self._server.add_secure_port("127.0.0.1:0", self._tls)
         await self._server.start()
         return self
 
