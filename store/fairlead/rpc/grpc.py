@@ -8,12 +8,15 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairlead.rpc.codes import Code, percent_encoded
 from fairlead.rpc.errors import RpcError
 from fairlead.rpc.frames import END_HEADERS, END_STREAM, HEADERS
-from fairlead.rpc.headers import Field, encoded
+from fairlead.rpc.headers import encoded
+
+if TYPE_CHECKING:
+    from fairlead.rpc.fields import Field
 
 PREFIX: Final = struct.Struct(">BI")
 """Compressed-Flag and Message-Length."""

@@ -10,8 +10,8 @@ from fairlead.rpc.http import HttpReply, HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fairlead.rpc.fields import Field
     from fairlead.rpc.h1 import Http1Connection
-    from fairlead.rpc.headers import Field
 
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _BODILESS: Final = frozenset({204, 304})

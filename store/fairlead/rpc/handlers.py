@@ -18,7 +18,7 @@ from fairlead.rpc import frames
 from fairlead.rpc.errors import ConnectionFault, StreamFault
 from fairlead.rpc.frames import ErrorCode, Setting
 from fairlead.rpc.guard import Event
-from fairlead.rpc.headers import check_trailers, request_head
+from fairlead.rpc.headers import check_trailers
 
 if TYPE_CHECKING:
     from fairlead.rpc.h2 import Http2Connection
@@ -215,7 +215,7 @@ def _open(connection: Http2Connection, flags: int, stream_id: int, block: bytes)
     headers = connection.headers
     head = headers.known.get(block)
     if head is None:
-        head = request_head(headers.fields(block), stream_id)
+        head = headers.head(block, stream_id)
         head.open = connection.resolve(head)
         headers.remember(block, head)
     if len(connection.streams) >= connection.limits.concurrent_streams_max:

@@ -1,4 +1,4 @@
-"""Header blocks: from HPACK to a checked request, and from fields to literals.
+"""Header blocks: from their bytes to a checked request, and from fields to literals.
 
 A client repeats the same few blocks on every stream.  A block that leaves the dynamic table as it was means
 the same until the table next changes, so its decoded, checked and resolved head is remembered under its
@@ -9,21 +9,20 @@ Source: RFC 7541 (HPACK); RFC 9113, sections 8.2 and 8.3 (what makes a request m
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar
 
-from hpack import Decoder, HPACKError, OversizedHeaderListError
-from hpack.table import HeaderTable
-
-from fairlead.rpc.errors import ConnectionFault, StreamFault
+from fairlead.rpc.errors import StreamFault
+from fairlead.rpc.fields import Field, FieldDecoder
 from fairlead.rpc.frames import ErrorCode
 from fairlead.rpc.limits import Limits
 
-Field = tuple[bytes, bytes]
+Key = TypeVar("Key")
 
 EMPTY_TABLE: Final = b"\x20"
 """At the start of a block: our dynamic table has size 0 from here on (RFC 7541, section 6.3)."""
 TABLE_BYTES_DEFAULT: Final = 4096
 
+_TIMEOUT: Final = b"grpc-timeout"
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _BAD_VALUE: Final = re.compile(rb"[\x00\r\n]|\A[ \t]|[ \t]\Z")
 _PSEUDO: Final = frozenset({b":method", b":scheme", b":authority", b":path"})
@@ -61,17 +60,28 @@ class RequestHead:
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.path}>"
 
+    def with_timeout(self, value: bytes) -> Self:
+        """Return a copy that differs in its grpc-timeout only."""
+        head = type(self).__new__(type(self))
+        head.method = self.method
+        head.scheme = self.scheme
+        head.path = self.path
+        head.authority = self.authority
+        head.content_length = self.content_length
+        head.fields = {**self.fields, "grpc-timeout": value.decode("latin-1")}
+        head.list_bytes = self.list_bytes + len(value) - len(self.fields["grpc-timeout"])
+        return head
+
 
 class HeaderReader:
-    """The receiving end of one connection's header compression."""
+    """The receiving end of one connection: blocks in, heads out, each checked once if that can be."""
 
-    __slots__ = ("_decoder", "_heads_max", "_table", "known")
+    __slots__ = ("_alike", "_decoder", "_heads_max", "known")
 
     def __init__(self, limits: Limits) -> None:
-        self._table = _WatchedTable()
-        self._decoder = Decoder(max_header_list_size=limits.header_bytes_max * _HARD_LIMIT_FACTOR)
-        self._decoder.header_table = self._table
+        self._decoder = FieldDecoder(limits.header_bytes_max * _HARD_LIMIT_FACTOR)
         self._heads_max = limits.known_heads_max
+        self._alike: dict[tuple[Field, ...], RequestHead] = {}  # By all fields but grpc-timeout.
         self.known: dict[bytes, RequestHead] = {}
         """Heads by block, each valid for the dynamic table as it is."""
 
@@ -81,44 +91,43 @@ class HeaderReader:
         Raises:
             ConnectionFault: the block cannot be decoded; the table is lost, and the connection with it.
         """
-        self._table.has_changed = False
-        try:
-            fields: list[Field] = [*self._decoder.decode(block, raw=True)]
-        except OversizedHeaderListError as error:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header list too large") from error
-        except (HPACKError, IndexError) as error:
-            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, "header block cannot be decoded") from error
-        if self._table.has_changed:
+        fields = self._decoder.decode(block)
+        if self._decoder.has_changed:
             self.known.clear()
         return fields
 
+    def head(self, block: bytes, stream_id: int) -> RequestHead:
+        """Return the request in ``block``.
+
+        Raises:
+            ConnectionFault: as for ``fields``.
+            StreamFault: the request is malformed.
+        """
+        fields = self.fields(block)
+        same = tuple([field for field in fields if field[0] != _TIMEOUT])
+        if len(same) + 1 != len(fields):
+            return request_head(fields, stream_id)
+        # What a client changes from call to call is the time that is left; the rest was checked before.
+        alike = self._alike.get(same)
+        at = next(at for at, field in enumerate(fields) if field[0] == _TIMEOUT)
+        value = fields[at][1]
+        is_in_place = at + 1 == len(fields) or fields[at + 1][0][:1] != b":"
+        if alike is not None and is_in_place and not _BAD_VALUE.search(value):
+            return alike.with_timeout(value)
+        head = request_head(fields, stream_id)
+        _keep(self._alike, same, head, self._heads_max)
+        return head
+
     def remember(self, block: bytes, head: RequestHead) -> None:
         """Keep ``head`` for the next stream that sends ``block``, where that is sound."""
-        if not self._table.has_changed:
-            if len(self.known) >= self._heads_max:
-                self.known.clear()
-            self.known[block] = head
+        if not self._decoder.has_changed:
+            _keep(self.known, block, head, self._heads_max)
 
 
-class _WatchedTable(HeaderTable):
-    """HPACK's table, which tells when it is no longer what it was."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.has_changed = False
-
-    def add(self, name: bytes, value: bytes) -> None:
-        self.has_changed = True
-        super().add(name, value)
-
-    @property
-    def maxsize(self) -> int:
-        return self._maxsize
-
-    @maxsize.setter
-    def maxsize(self, newmax: int) -> None:
-        self.has_changed = True
-        HeaderTable.maxsize.fset(self, newmax)  # type: ignore[attr-defined]
+def _keep(heads: dict[Key, RequestHead], key: Key, head: RequestHead, heads_max: int) -> None:
+    if len(heads) >= heads_max:
+        heads.clear()
+    heads[key] = head
 
 
 def request_head(fields: list[Field], stream_id: int) -> RequestHead:

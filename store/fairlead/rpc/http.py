@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from fairlead.rpc.headers import Field
+from fairlead.rpc.fields import Field
 
 Headers = Iterable[tuple[str, str]]
 

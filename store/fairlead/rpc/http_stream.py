@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairlead.rpc.frames import ErrorCode
-from fairlead.rpc.headers import Field, encoded
+from fairlead.rpc.headers import encoded
 from fairlead.rpc.http import HttpReply, HttpRequest
 from fairlead.rpc.stream import Stream
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairlead.rpc.dispatch import Service
+    from fairlead.rpc.fields import Field
     from fairlead.rpc.h2 import Http2Connection
     from fairlead.rpc.headers import RequestHead
 
