@@ -1,7 +1,7 @@
 """Where a message body ends: one small decoder per framing (RFC 9112, sections 6 and 7).
 
-A decoder is fed what was received and hands out payload without framing.  The proxy frames anew what it sends on,
-so that no byte of a peer's chunk headers, extensions or trailers passes through.  Sans-IO.
+A decoder is fed what was received and hands out payload without framing.  The proxy frames anew what it
+sends on, so that no byte of a peer's chunk headers, extensions or trailers passes through.  Sans-IO.
 """
 
 import re

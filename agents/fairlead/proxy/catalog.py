@@ -1,8 +1,8 @@
 """The objects in force, key by key: what to keep when a key turns bad, and what to tell the operator.
 
-A key that cannot be used costs only itself.  If it was good before, the last good object stays in force; the
-problem is named, and healed when the key is fixed or deleted.  Problems between objects (a frontend without its backend, two
-frontends with one route) are found anew after each change.
+A key that cannot be used costs only itself.  If it was good before, the last good object stays in force;
+the problem is named, and healed when the key is fixed or deleted.  Problems between objects (a frontend
+without its backend, two frontends with one route) are found anew after each change.
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,21 +22,37 @@ from fairlead.proxy.config import ProxyConfig
     metavar="PREFIX",
     help="Where the routes are in the store, with or without the leading slash there.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["vulcand", "traefik"]),
+    default="vulcand",
+    show_default=True,
+    help="Whose keys to read; only vulcand's for now.",
+)
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
+@click.option("--admin-listen", metavar="HOST:PORT", help="Not built yet.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
 def proxy(
     *,
     options: AgentOptions,
     listen: str,
     etcd_key: str,
+    layout: str,
     data_dir: str | None,
     access_log: str | None,
+    admin_listen: str | None,
     workers: int,
 ) -> int:
     """Route HTTP to servers by vulcand's keys, a whole store revision at a time."""
     if workers != 1:
         raise ConfigError(f"--workers {workers} is not possible yet", "leave it out, or give 1")
+    if layout != "vulcand":
+        raise ConfigError(f"--layout {layout} is not built yet", "leave it out, or give vulcand")
+    if admin_listen:
+        raise ConfigError(
+            "--admin-listen is not built yet", "leave it out; --metrics-listen has the health pages"
+        )
     if not etcd_key.strip("/"):
         raise ConfigError("--etcd-key is empty", "give the prefix of the keys, such as /vulcand")
     config = ProxyConfig(

@@ -1,7 +1,7 @@
 """A client's connection: reads one request head at a time and hands each request to an exchange.
 
-Requests that a client sends ahead wait, unparsed, until the answer before theirs is out; so answers are in order,
-and what may wait is bounded by bytes.
+Requests that a client sends ahead wait, unparsed, until the answer before theirs is out; so answers are in
+order, and what may wait is bounded by bytes.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ class ClientConnection(asyncio.Protocol, Timed):
             self.update_reading()
 
     def eof_received(self) -> None:
-        """Take the end of what a client sends for the end of its interest, as nginx and Go do; asyncio closes."""
+        """Take the end of what a client sends for the end of its interest, as nginx and Go do."""
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.on_client_gone()
@@ -210,7 +210,7 @@ class ClientConnection(asyncio.Protocol, Timed):
             self.update_reading()
 
     def _can_start(self) -> bool:
-        """Whether there may be a request to start on; a client that does not read answers gets no more of them."""
+        """Whether to start on a request; a client that does not read answers gets no more of them."""
         if not self._buffer or self.exchange is not None or self._is_blocked:
             return False
         return self._linger_bytes < 0 and not self.transport.is_closing()
@@ -273,14 +273,14 @@ class ClientConnection(asyncio.Protocol, Timed):
             self.update_reading()
 
     def _refuse(self, error: BadRequest) -> None:
-        """Answer what could not even be planned, and end: after a malformed request nothing can be trusted."""
+        """Answer what could not be planned, and end: after a malformed request nothing can be trusted."""
         self._service.stats.refused += 1
         self._service.stats.answered(error.status, 0)
         self.transport.write(error_response(error.status, error.reason, keep_alive=False))
         self._linger()
 
     def _linger(self) -> None:
-        """Close, but read for a while: closing on unread bytes would tear the answer from the client's hands."""
+        """Close, but read for a while: closing on unread bytes would take the answer back from the client."""
         self._buffer = b""
         if self.transport.is_closing():
             return

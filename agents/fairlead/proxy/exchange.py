@@ -2,19 +2,20 @@
 
     planned ── no server ─────────────────────────────► answered by the proxy (404, 503, 413, ...)
        │
-       ├── pooled connection ──┐                    ┌── died before a byte came, safe to repeat: once more, fresh
+       ├── pooled connection ──┐                    ┌── died before a byte came: once more, if safe
        └── new connection ─────┴─► sent ─► head ─► body ─► over
                  └── failed: 502, 504      └── broken off: the client's connection is reset
 
-Nothing is read or written here: the two connections tell the exchange what came, and the exchange tells them what goes.
-It owns the rules in between: framing anew, when to repeat, who waits for whom, what a failure means.
+Nothing is read or written here: the two connections tell the exchange what came, and the exchange tells
+them what goes. It owns the rules in between: framing anew, when to repeat, who waits for whom, what a
+failure means.
 """
 
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fairlead.proxy.body import LAST_CHUNK, BodyError, chunk
-from fairlead.proxy.request import Framing
+from fairlead.proxy.request import CHUNKED, NO_BODY
 from fairlead.proxy.response import Response
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body_is_sent", "_client", "_has_retried", "_is_chunking", "_is_over", "_keep", "_kept", "_kept_bytes",
-        "_server", "_service", "_started_s", "_upload_bytes", "connection", "plan", "status", "upload",
+        "_body_is_sent", "_client", "_has_retried", "_is_chunking", "_is_over", "_keep", "_kept",
+        "_kept_bytes", "_server", "_service", "_started_s", "_upload_bytes", "connection", "plan", "status",
+        "upload",
     )  # fmt: skip
 
     def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
@@ -115,7 +117,7 @@ class Exchange:
             if self._upload_bytes > limit:
                 self.fail_request(413, "request body too large")
                 return len(data)
-        if self.plan.request.framing is Framing.CHUNKED:
+        if self.plan.request.framing is CHUNKED:
             pieces = chunk(pieces)
             if end >= 0:
                 pieces.append(LAST_CHUNK)
@@ -150,7 +152,7 @@ class Exchange:
         """Whether sending the request again cannot do anything twice (RFC 9110, section 9.2.2)."""
         if self.plan.request.is_idempotent:
             return self._kept is not None
-        return self.plan.request.framing is not Framing.NONE and not self._body_is_sent
+        return self.plan.request.framing is not NO_BODY and not self._body_is_sent
 
     # The response, as the server's connection reports it
 
@@ -166,7 +168,7 @@ class Exchange:
         self.status = response.status
         # An early answer: the rest of the request is still coming, so that the connection ends with it.
         keep = request.keep_alive and self.upload is None and not self._service.is_draining
-        if response.framing in {Framing.CHUNKED, Framing.UNTIL_CLOSE}:
+        if response.is_of_unknown_length:
             self._is_chunking = request.minor == 1
             keep = keep and self._is_chunking
             if self._is_chunking:
@@ -219,7 +221,7 @@ class Exchange:
         """The connection ended before a single byte of the response."""
         self.connection = None
         if was_reused and not self._has_retried and self._may_repeat() and self._server is not None:
-            # The server closed it as idle while the request was on its way; that says nothing about the server.
+            # The server closed it as idle while the request was on its way: no fault of the server.
             self._has_retried = True
             self._service.stats.retries += 1
             assert self.plan.group is not None

@@ -5,8 +5,9 @@ r"""The route language: vulcand's expressions, and ``||`` and parentheses beside
     term       = "(" expression ")" | name "(" string { "," string } ")"
     string     = Go's: "with \ escapes" or `as it stands`
 
-What an expression means is decided in ``match``; here it is only read.  vulcand accepts ``&&`` alone, so each of
-its expressions reads the same here.  Source: vulcand/route, and the Go specification on string literals.
+What an expression means is decided in ``match``; here it is only read.  vulcand accepts ``&&`` alone, so
+each of its expressions reads the same here.  Source: vulcand/route, and the Go specification on string
+literals.
 """
 
 import re

@@ -1,30 +1,16 @@
 """Header fields: which stay behind at this hop, and which this hop adds.
 
-Sources: RFC 9110, section 7.6 (Connection, Via); RFC 9112, section 6; RFC 6455 (Upgrade); the de-facto X-Forwarded-*.
+Sources: RFC 9110, section 7.6 (Connection, Via); RFC 9112, section 6; RFC 6455 (Upgrade); the de-facto
+X-Forwarded-*.
 """
 
 import re
 from collections.abc import Iterable
-from enum import Enum, auto
 
 from fairlead.proxy.errors import ProxyError
 
 Fields = list[tuple[bytes, bytes]]
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-class Role(Enum):
-    """What a field means to a proxy; fields without a role are passed on untouched."""
-
-    DROP = auto()
-    HOST = auto()
-    LENGTH = auto()
-    CODING = auto()
-    CONNECTION = auto()
-    UPGRADE = auto()
-    EXPECT = auto()
-    FORWARDED = auto()
-    VIA = auto()
 
 
 _HOP_BY_HOP = (
@@ -48,22 +34,13 @@ _FORWARDED = (
     b"x-forwarded-server",
     b"x-real-ip",
 )
-_FRAMING = {
-    b"content-length": Role.LENGTH,
-    b"transfer-encoding": Role.CODING,
-    b"connection": Role.CONNECTION,
-    b"upgrade": Role.UPGRADE,
-}
-REQUEST_ROLES = {
-    **dict.fromkeys(_HOP_BY_HOP, Role.DROP),
-    **dict.fromkeys(_FORWARDED, Role.FORWARDED),
-    **_FRAMING,
-    b"host": Role.HOST,
-    b"expect": Role.EXPECT,
-    b"via": Role.VIA,
-}
-RESPONSE_ROLES = {**dict.fromkeys(_HOP_BY_HOP, Role.DROP), **_FRAMING}
-# An authenticate challenge of a 407 would be the proxy's own to make, and ours makes none.
+_CONTROL = (b"connection", b"content-length", b"transfer-encoding", b"upgrade")
+
+# What the proxy reads or writes itself; every other field is passed on untouched.  Sets of names and not a
+# table of roles: the look-up is made for each field of each message.
+REQUEST_FIELDS = frozenset({*_HOP_BY_HOP, *_CONTROL, b"host", b"expect", b"via"})
+RESPONSE_FIELDS = frozenset({*_HOP_BY_HOP, *_CONTROL})
+FORWARDED_FIELDS = frozenset(_FORWARDED)
 
 # What a client must not be able to take off a request by naming it in Connection ("hop-by-hop abuse").
 _PROTECTED = frozenset(
@@ -128,19 +105,20 @@ def forwarding_fields(
         server_name: for X-Forwarded-Server; empty leaves it out.
         is_trusted: believe what was received and add to it; else it is dropped (anyone can write it).
     """
-    trusted = {name.lower(): value for name, value in received} if is_trusted else {}
-    addresses = (
-        [value for name, value in received if name.lower() == b"x-forwarded-for"] if is_trusted else []
-    )
-    fields = [
-        (b"X-Forwarded-For", b", ".join([*addresses, peer])),
-        (b"X-Forwarded-Proto", trusted.get(b"x-forwarded-proto", b"http")),
-        (b"X-Forwarded-Host", trusted.get(b"x-forwarded-host", host)),
-        (b"X-Forwarded-Port", trusted.get(b"x-forwarded-port", port)),
-        (b"X-Real-IP", trusted.get(b"x-real-ip", peer)),
-    ]
-    if (forwarded := trusted.get(b"forwarded")) is not None:
-        fields.append((b"Forwarded", forwarded))
+    addresses, proto, real_ip, extra = peer, b"http", peer, b""
+    if is_trusted and received:
+        trusted = {name.lower(): value for name, value in received}
+        before = [value for name, value in received if name.lower() == b"x-forwarded-for"]
+        addresses = b", ".join([*before, peer])
+        proto = trusted.get(b"x-forwarded-proto", proto)
+        host = trusted.get(b"x-forwarded-host", host)
+        port = trusted.get(b"x-forwarded-port", port)
+        real_ip = trusted.get(b"x-real-ip", real_ip)
+        if b"forwarded" in trusted:
+            extra = b"Forwarded: %b\r\n" % trusted[b"forwarded"]
     if server_name:
-        fields.append((b"X-Forwarded-Server", server_name.encode()))
-    return encode_fields(fields)
+        extra += b"X-Forwarded-Server: %b\r\n" % server_name.encode()
+    return (
+        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
+        b"X-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n%b" % (addresses, proto, host, port, real_ip, extra)
+    )

@@ -1,7 +1,8 @@
 """From a route expression to conditions that a request meets or not.
 
-An expression becomes a list of conjunctions (``||`` is multiplied out), each a list of conditions.  A condition is
-literal, and then the router can look it up in a dictionary, or it is a test over one field of the request.
+An expression becomes a list of conjunctions (``||`` is multiplied out), each a list of conditions.  A
+condition is literal, and then the router can look it up in a dictionary, or it is a test over one field of
+the request.
 """
 
 import re

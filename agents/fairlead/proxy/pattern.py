@@ -1,11 +1,11 @@
 """Patterns and regular expressions of routes, compiled so that no request can make them slow.
 
-A pattern is literal text with vulcand's placeholders: ``<name>`` (up to the separator), ``<int:name>`` (digits, up
-to the separator), ``<path:name>`` (the rest).  Placeholders take all they can and give nothing back, as vulcand's
-trie does; possessive quantifiers say the same.  A regular expression is searched for, not anchored, and must
-stay within what RE2 knows.  Python's engine backtracks, so that a repeat of what can itself match in several ways is refused
-(that is where the cost turns exponential), the number of repeats is bounded, and so is the length of what is
-searched (that keeps the polynomial rest small; see ``config``).
+A pattern is literal text with vulcand's placeholders: ``<name>`` (up to the separator), ``<int:name>``
+(digits, up to the separator), ``<path:name>`` (the rest).  Placeholders take all they can and give nothing
+back, as vulcand's trie does; possessive quantifiers say the same.  A regular expression is searched for,
+not anchored, and must stay within what RE2 knows.  Python's engine backtracks, so that a repeat of what can
+itself match in several ways is refused (that is where the cost turns exponential), the number of repeats is
+bounded, and so is the length of what is searched (that keeps the polynomial rest small; see ``config``).
 
 Source: vulcand/route, trie.go; RE2's syntax page.
 """

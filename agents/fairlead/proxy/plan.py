@@ -1,12 +1,12 @@
-"""What is to be done with a request: decided once from its head, its client and the snapshot, and nothing else.
+"""What is to be done with a request: decided from its head, its client and the snapshot, and nothing else.
 
-That makes a plan reusable: a client that sends the same head again on its connection, while the configuration is the same,
-gets the same plan without any of the work.
+That makes a plan reusable: a client that sends the same head again on its connection, while the
+configuration is the same, gets the same plan without any of the work.
 """
 
 from fairlead.proxy.headers import encode_fields, forwarding_fields
 from fairlead.proxy.model import Frontend
-from fairlead.proxy.request import Framing, Request
+from fairlead.proxy.request import BY_LENGTH, CHUNKED, Request
 from fairlead.proxy.state import Group, ServerState, Snapshot
 
 
@@ -53,9 +53,9 @@ class Plan:
         self._before_host = b"%b %b HTTP/1.1\r\nHost: " % (request.method, request.target)
         self._host = request.host_field if frontend.pass_host_header else b""
         parts = [b"\r\n", encode_fields(request.fields), added]
-        if request.framing is Framing.CHUNKED:
+        if request.framing is CHUNKED:
             parts.append(b"Transfer-Encoding: chunked\r\n")
-        elif request.framing is Framing.LENGTH:
+        elif request.framing is BY_LENGTH:
             parts.append(b"Content-Length: %d\r\n" % request.length)
         if request.expects_continue:
             parts.append(b"Expect: 100-continue\r\n")
@@ -76,7 +76,7 @@ def make_plan(request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes,
         pseudonym: this proxy's name in Via, unique among proxies.
     """
     plan = Plan(request, snapshot)
-    if any(pseudonym in each for each in request.via):
+    if request.via and any(pseudonym in each for each in request.via):
         plan.refusal = (508, "the request came here twice: a server address leads back to this proxy")
         return plan
     frontend = snapshot.router.find(request)
@@ -91,8 +91,8 @@ def make_plan(request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes,
         server_name=frontend.hostname,
         is_trusted=frontend.trust_forward_header,
     )
-    via = b", ".join([*request.via, b"1.%d %b" % (request.minor, pseudonym)])
-    plan.forward(frontend, b"%bVia: %b\r\n" % (forwarding, via))
+    via = b"".join([each + b", " for each in request.via])
+    plan.forward(frontend, b"%bVia: %b1.%d %b\r\n" % (forwarding, via, request.minor, pseudonym))
     if plan.group is None or not plan.group.servers:
         plan.refusal = (503, "no servers in the pool")
     return plan

@@ -11,16 +11,15 @@ from fairlead.proxy.body import Chunked, Counted, Decoder, UntilClose
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadResponse, ProxyError
 from fairlead.proxy.headers import (
-    RESPONSE_ROLES,
+    RESPONSE_FIELDS,
     TOKEN,
     Fields,
-    Role,
     drop_named,
     encode_fields,
     list_items,
     parse_length,
 )
-from fairlead.proxy.request import Framing
+from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Special
 
 _LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 
@@ -29,7 +28,8 @@ class Response:
     """What a response head says.
 
     Attributes:
-        head: status line and fields for the client, each with its CR LF, without framing, Connection and the end.
+        head: status line and fields for the client, each with its CR LF; framing, Connection and the empty
+            line are still to come.
         length: of the body, with Framing.LENGTH.
         upgrade: with 101, the protocol, lower-case; else ``b""``.
         announced_length: a Content-Length that is passed on although no body follows (HEAD, 304), or None.
@@ -56,16 +56,21 @@ class Response:
         self.upgrade = b""
         self.usual_head = b""
 
+    @property
+    def is_of_unknown_length(self) -> bool:
+        """Whether the client has to be told by other means than a length where the body ends."""
+        return self.framing is CHUNKED or self.framing is UNTIL_CLOSE
+
     def head_for(self, *, minor: int, keep_alive: bool) -> bytes:
         """Return the whole head for a client that speaks HTTP/1.``minor``."""
         is_usual = minor == 1 and keep_alive
         if is_usual and self.usual_head:
             return self.usual_head
         parts = [self.head]
-        if self.framing is Framing.LENGTH or self.announced_length is not None:
+        if self.framing is BY_LENGTH or self.announced_length is not None:
             length = self.length if self.announced_length is None else self.announced_length
             parts.append(b"Content-Length: %d\r\n" % length)
-        elif self.framing is not Framing.NONE and minor == 1:
+        elif self.is_of_unknown_length and minor == 1:
             parts.append(b"Transfer-Encoding: chunked\r\n")
         if not keep_alive:
             parts.append(b"Connection: close\r\n")
@@ -79,9 +84,9 @@ class Response:
 
     def decoder(self) -> Decoder | None:
         """Return what takes the body apart, or None when none follows."""
-        if self.framing is Framing.CHUNKED:
+        if self.framing is CHUNKED:
             return Chunked()
-        if self.framing is Framing.UNTIL_CLOSE:
+        if self.framing is UNTIL_CLOSE:
             return UntilClose()
         return Counted(self.length) if self.length else None
 
@@ -119,38 +124,38 @@ class ResponseParser:
 
 
 def _read(line: re.Match[bytes], received: Fields, *, is_head: bool) -> Response:
-    special: dict[Role, list[bytes]] = {}
+    special: Special = {}
     fields: Fields = []
     for field in received:
-        role = RESPONSE_ROLES.get(field[0].lower())
-        if role is None:
-            fields.append(field)
+        name = field[0].lower()
+        if name in RESPONSE_FIELDS:
+            special.setdefault(name, []).append(field[1].strip(b" \t"))
         else:
-            special.setdefault(role, []).append(field[1].strip(b" \t"))
-    connection = list_items(special.get(Role.CONNECTION, ()))
+            fields.append(field)
+    connection = list_items(special[b"connection"]) if b"connection" in special else []
     minor, status = int(line[1]), int(line[2])
     start = b"HTTP/1.1 %d %b\r\n" % (status, line[3] or b"")
     response = Response(
         status=status,
         head=start + encode_fields(drop_named(fields, connection)),
-        framing=Framing.NONE,
+        framing=NO_BODY,
     )
     _read_framing(response, special, minor=minor, is_head=is_head)
     response.keep_alive = (
         b"close" not in connection
         and (minor == 1 or b"keep-alive" in connection)
-        and response.framing is not Framing.UNTIL_CLOSE
+        and response.framing is not UNTIL_CLOSE
     )
     if status == 101:
-        upgrades = list_items(special.get(Role.UPGRADE, ()))
+        upgrades = list_items(special.get(b"upgrade", ()))
         if len(upgrades) != 1 or TOKEN.fullmatch(upgrades[0].replace(b"/", b"")) is None:
             raise BadResponse("101 without one Upgrade")
         response.upgrade = upgrades[0]
     return response
 
 
-def _read_framing(response: Response, special: dict[Role, list[bytes]], *, minor: int, is_head: bool) -> None:
-    codings, lengths = special.get(Role.CODING), special.get(Role.LENGTH)
+def _read_framing(response: Response, special: Special, *, minor: int, is_head: bool) -> None:
+    codings, lengths = special.get(b"transfer-encoding"), special.get(b"content-length")
     if codings and (lengths or len(codings) > 1 or codings[0].lower() != b"chunked" or minor == 0):
         raise BadResponse("unacceptable Transfer-Encoding")
     length: int | None = None
@@ -167,8 +172,8 @@ def _read_framing(response: Response, special: dict[Role, list[bytes]], *, minor
             response.announced_length = length
         return
     if codings:
-        response.framing = Framing.CHUNKED
+        response.framing = CHUNKED
     elif length is not None:
-        response.framing, response.length = Framing.LENGTH, length
+        response.framing, response.length = BY_LENGTH, length
     else:
-        response.framing = Framing.UNTIL_CLOSE
+        response.framing = UNTIL_CLOSE

@@ -1,10 +1,11 @@
 """Which frontend a request belongs to: an immutable index over the conditions of all routes.
 
-The rule is vulcand's: routes are tried in reverse lexicographic order of their text, and the first that matches
-wins; a ``Priority`` goes before that.  The rank of a route is its place in this order.  Trying a thousand routes
-one by one would be slow, so that each conjunction is filed under its literal host, if it has one, and there under
-its path: a dictionary for literal paths, a tree of segments for patterns, a list for the rest.  A look-up
-collects the best rank from each of these and comes to the same answer as trying all.
+The rule is vulcand's: routes are tried in reverse lexicographic order of their text, and the first that
+matches wins; a ``Priority`` goes before that.  The rank of a route is its place in this order.  Trying a
+thousand routes one by one would be slow, so that each conjunction is filed under its literal host, if it
+has one, and there under its path: a dictionary for literal paths, a tree of segments for patterns, a list
+for the rest.  A look-up collects the best rank from each of these and comes to the same answer as trying
+all.
 """
 
 from collections.abc import Iterable, Iterator

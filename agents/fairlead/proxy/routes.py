@@ -1,7 +1,7 @@
 """From changes of the store to the snapshot in force: one revision is one switch.
 
-A Change is taken whole, a new snapshot is built beside the old one, and one assignment puts it in force: a request
-sees all of a transaction or nothing of it.
+A Change is taken whole, a new snapshot is built beside the old one, and one assignment puts it in force: a
+request sees all of a transaction or nothing of it.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
 """A connection to a server: sends one request at a time, and reads the response that belongs to it.
 
-Whatever arrives outside of a response ends the connection: it would be taken for the answer to somebody else's
-request ("response-queue poisoning").
+Whatever arrives outside of a response ends the connection: it would be taken for the answer to somebody
+else's request ("response-queue poisoning").
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy.body import BodyError, Decoder
 from fairlead.proxy.errors import BadResponse
-from fairlead.proxy.request import Framing
+from fairlead.proxy.request import BY_LENGTH
 from fairlead.proxy.response import Response
 from fairlead.proxy.timers import Timed
 
@@ -31,8 +31,8 @@ class ServerConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response", "_server",
-        "_service", "_was_used", "is_blocked", "is_open", "transport",
+        "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response",
+        "_server", "_service", "_was_used", "is_blocked", "is_open", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -226,7 +226,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         return bool(rest)
 
     def _begin_response(self, exchange: "Exchange", response: Response, data: bytes, end: int) -> None:
-        if response.framing is Framing.LENGTH and len(data) - end == response.length:
+        if response.framing is BY_LENGTH and len(data) - end == response.length:
             # The common case: all of it is here.
             self._end_response(exchange, response, is_clean=True)
             exchange.on_response(response, [data[end:]], is_end=True)

@@ -1,7 +1,7 @@
 """The data path's common ground: what every connection of one process shares.
 
-One ``Service`` owns the listening socket, the snapshot in force, the parsers, the timer wheel, the counters, and the
-only tasks of the data path: those that connect to servers.
+One ``Service`` owns the listening socket, the snapshot in force, the parsers, the timer wheel, the
+counters, and the only tasks of the data path: those that connect to servers.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Service:
         self.response_parser = ResponseParser(self.limits)
         self.is_draining = False
         self._request_parser = RequestParser(self.limits)
-        # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route leads in circles.
+        # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
         self._pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
         self._clients: set[ClientConnection] = set()
         self._tunnels: set[Tunnel] = set()
@@ -99,7 +99,7 @@ class Service:
         self._tick()
 
     async def drain(self, *, limit_s: float | None = None) -> None:
-        """Stop accepting, finish what is under way, for at most ``limit_s`` seconds; then end all that is left."""
+        """Stop accepting, finish what is under way within ``limit_s`` seconds; then end all that is left."""
         assert self._server is not None, "bind() comes first"
         self.is_draining = True
         self._server.close()
@@ -164,8 +164,8 @@ class Service:
     def pooled(self, server: ServerState, *, is_repeatable: bool) -> ServerConnection | None:
         """Return a kept-alive connection, or None.
 
-        One that the server has just closed may still be among them.  If the request cannot be sent twice, the kernel
-        is asked; else finding out is cheaper than asking.
+        One that the server has just closed may still be among them.  If the request cannot be sent twice,
+        the kernel is asked; else finding out is cheaper than asking.
         """
         while (connection := server.pool.take()) is not None:
             if connection.is_open and (is_repeatable or connection.is_quiet()):
@@ -200,7 +200,7 @@ class Service:
     def tunnel(
         self, client: ClientConnection, connection: ServerConnection, server: ServerState, early: bytes
     ) -> None:
-        """Join a client and a server that agreed on another protocol; ``early`` came from the server already."""
+        """Join two sides that agreed on another protocol; ``early`` came from the server already."""
 
         def on_end(tunnel: Tunnel) -> None:
             server.in_flight -= 1

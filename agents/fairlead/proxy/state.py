@@ -1,7 +1,7 @@
 """What outlives a change of the configuration: per server its pool and counts, per backend its turn.
 
-A change makes new immutable objects (``Group``, ``Snapshot``); what has been learned since the start hangs on the
-objects here, which are found again by id.  vulcand rebuilt all of this on each change, and lost it.
+A change makes new immutable objects (``Group``, ``Snapshot``); what has been learned since the start hangs
+on the objects here, which are found again by id.  vulcand rebuilt all of this on each change, and lost it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -13,7 +13,7 @@ class Stats:
 
     Attributes:
         by_class: requests answered, by the first digit of the status; index 0: the client left first (499).
-        latency: requests by bit length of their duration in microseconds: bucket n holds 2**(n-1) <= us < 2**n.
+        latency: requests by bit length of their duration in microseconds: bucket n is 2**(n-1) <= us < 2**n.
     """
 
     __slots__ = (

@@ -1,8 +1,8 @@
 """One coarse timer wheel for every timeout of the data path.
 
-A request changes its deadlines several times and almost never reaches one.  So setting a deadline is a store into
-an attribute; the wheel looks again when the old moment comes, and moves the object on.  Sans-IO: the shell calls
-``advance`` once per tick.
+A request changes its deadlines several times and almost never reaches one.  So setting a deadline is a
+store into an attribute; the wheel looks again when the old moment comes, and moves the object on.  Sans-IO:
+the shell calls ``advance`` once per tick.
 """
 
 from fairlead.proxy.config import TICK_S

@@ -1,4 +1,4 @@
-"""The data path in this process, between raw sockets: a proxy, upstream servers that do what a test says, clients.
+"""The data path in this process, between raw sockets: a proxy, servers that do what a test says, clients.
 
 Nothing here parses HTTP; tests compare bytes.
 """

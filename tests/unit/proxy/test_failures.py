@@ -132,7 +132,7 @@ async def test_a_reset_in_a_body_that_ends_with_the_connection_is_a_reset_for_th
 
 
 def _one_answer_each(*, close: asyncio.Event) -> Upstream:
-    """A server that answers once per connection, keeps it open, and closes all at ``close``... of the next request."""
+    """A server that answers once per connection, and resets it when the next request has come."""
     upstream = Upstream()
 
     async def serve(peer: Peer) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from tests.unit.proxy.harness import OK, Peer, Upstream, eventually, fields_of, running, status_of
 
 GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -270,3 +271,64 @@ async def test_draining_finishes_what_is_under_way_and_says_so() -> None:
         gate.set()
         assert b"\r\nConnection: close\r\n" in await busy.head()
         await draining
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n1\r\nZ",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 34\r\n\r\n",
+        b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0;\n\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0_2\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\nContent-Length: 34\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ],
+)
+async def test_what_follows_a_request_that_can_be_read_in_two_ways_is_never_read(attack: bytes) -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        client = await proxy.connect()
+        await client.send(attack + SMUGGLED)
+        answer = await client.rest()
+        assert status_of(answer) == 400
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert not any(b"smuggled" in head for head in upstream.heads)
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        (b'Transfer-Encoding: chunked\r\n\r\n3;x="\x0d"\r\n', None),
+        (b"Content-Length: 5\r\nTransfer_Encoding: chunked\r\n\r\n0\r\n\r\n", b"0\r\n\r\n"),
+        (b"Content-Length: 5\r\nX: Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"0\r\n\r\n"),
+    ],
+)
+async def test_what_is_forwarded_has_one_reading(sent: bytes, body: bytes | None) -> None:
+    """A strict server reads the request as the proxy does, and the next one after it."""
+    bodies: list[bytes] = []
+    upstream = Upstream()
+
+    async def serve(peer: Peer) -> None:
+        while True:
+            head = await peer.head()
+            fields = fields_of(head)
+            assert not {"transfer-encoding", "transfer_encoding"} & fields.keys()
+            bodies.append(await peer.exactly(int(fields.get("content-length", ["0"])[0])))
+            await peer.send(OK)
+
+    upstream.handler = serve
+    async with running(upstream) as proxy:
+        client = await proxy.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\n" + sent)
+        if body is None:
+            assert status_of(await client.rest()) == 400
+            return
+        assert (await client.response())[1] == b"ok"
+        assert (await client.ask(SMUGGLED))[1] == b"ok"
+    assert bodies == [body, b""]

@@ -1,7 +1,7 @@
 """Request heads: what is refused, and that what is not reads the same everywhere.
 
-The refused list is that of RFC 9112 and of the known ways to smuggle a request past a proxy; each line of it is something
-that some product let through.
+The refused list is that of RFC 9112 and of the known ways to smuggle a request past a proxy; each line of
+it is something that some product let through.
 """
 
 import h11
