@@ -132,7 +132,7 @@ class FairleadStore(StoreServer):
         return [sys.executable, "-m", "fairlead.cli", "store"]
 
 
-KINDS: dict[str, Callable[[Path], StoreServer]] = {"etcd": EtcdServer, "fairlead": FairleadStore}
+KINDS: dict[str, Callable[..., StoreServer]] = {"etcd": EtcdServer, "fairlead": FairleadStore}
 
 
 @pytest.fixture(params=[pytest.param("etcd", marks=pytest.mark.peer("etcd")), "fairlead"])
