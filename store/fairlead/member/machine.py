@@ -47,13 +47,17 @@ class Quota:
 
     Args:
         bytes_max: below 0 it may grow for ever.
+
+    Attributes:
+        is_exceeded: a write that was on its way has been applied beyond the quota; the alarm is due.
     """
 
-    __slots__ = ("bytes_max", "used_bytes")
+    __slots__ = ("bytes_max", "is_exceeded", "used_bytes")
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.used_bytes = 0
+        self.is_exceeded = False
 
     def has_room(self, cost: int) -> bool:
         """Whether ``cost`` more bytes fit."""
@@ -135,6 +139,7 @@ class Machine:
         revision = txn.end()
         if not has_room:
             # The write stands; its client learns that the next one will not.
+            self.quota.is_exceeded = True
             raise NoSpaceError
         return self.headers.at(revision) + body
 
@@ -155,6 +160,7 @@ class Machine:
         body = Writer(store, txn, self.leases).run(path)
         revision = txn.end()
         if not has_room:
+            self.quota.is_exceeded = True
             raise NoSpaceError
         return self.headers.at(revision) + body
 

@@ -132,7 +132,7 @@ class Member:
 
         Raises:
             RequestTooLargeError: the command is larger than ``request_bytes_max``.
-            NoSpaceError: it would grow the database beyond its quota; the alarm is raised.
+            NoSpaceError: it would grow the database beyond its quota, and the alarm says so already.
             TooManyRequestsError: too much is waiting.
             StoppedError: the member has stopped.
         """
@@ -142,8 +142,11 @@ class Member:
             raise RequestTooLargeError
         cost = cost_of(kind, request)
         if cost and not self.machine.quota.has_room(cost):
-            self._raise_no_space()
-            raise NoSpaceError
+            if self.machine.has_alarm(pb.NOSPACE):
+                raise NoSpaceError
+            # The client hears of it when the alarm stands, so that a crash cannot take the alarm back.
+            self._raise_no_space(lambda _: reply(NoSpaceError()))
+            return
         self._propose(kind, payload, request, reply)
 
     def _propose(self, kind: int, payload: bytes, request: Any, reply: Reply) -> None:
@@ -154,12 +157,10 @@ class Member:
             # At the end of this turn of the loop: all that arrives in it shares one fsync.
             self._loop.call_soon(self._flush)
 
-    def _raise_no_space(self) -> None:
+    def _raise_no_space(self, raised: Reply) -> None:
         member_id = self.identity.member_id
-        if (member_id, pb.NOSPACE) in self.machine.alarms:
-            return
         request = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, memberID=member_id, alarm=pb.NOSPACE)
-        self._propose(ALARM, request.SerializeToString(), request, _ignore)
+        self._propose(ALARM, request.SerializeToString(), request, raised)
         _log.warning(
             "the database has reached its quota: only reads, deletions and compaction go on",
             quota_bytes=self.config.quota_bytes,
@@ -190,6 +191,9 @@ class Member:
             return
         self.machine.now_s = self._clock_s()
         self.replica.written(batch)
+        if self.machine.quota.is_exceeded and not self.machine.has_alarm(pb.NOSPACE):
+            self.machine.quota.is_exceeded = False
+            self._raise_no_space(_ignore)
         self._flush()
         self.upkeep.written(len(batch.entries))
         self._idle.set()
