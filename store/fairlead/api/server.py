@@ -21,8 +21,10 @@ from fairlead.api.metrics import Metrics
 from fairlead.api.status import status_of
 from fairlead.api.watch import Watches
 from fairlead.member import COMPACTION, Member, MemberError, StoppedError
+from fairlead.mvcc import BackendError
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.rpc import Code, ListenError, Server, Stream, Unary
+from fairlead.wal import WalError
 
 _log = structlog.get_logger("fairlead.store")
 _GRACE_S = 2.0
@@ -154,10 +156,17 @@ async def serve(config: StoreConfig) -> int:
     )
     fatal = await ended
     if fatal is not None:
+        _tell_the_end(fatal)
+    await store.stop()
+    return 0 if fatal is None else 1
+
+
+def _tell_the_end(fatal: Exception) -> None:
+    if isinstance(fatal, WalError | BackendError):
         _log.critical(
             "the disk failed: this member answers nothing more, so that nothing is acknowledged and then lost",
             error=str(fatal),
             next="mend the disk, then start the member again",
         )
-    await store.stop()
-    return 0 if fatal is None else 1
+    else:
+        _log.critical("a bug of ours stopped this member: please report it", exc_info=fatal)

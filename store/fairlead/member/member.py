@@ -20,6 +20,7 @@ from fairlead.member.errors import (
     NoSpaceError,
     RequestTooLargeError,
     StoppedError,
+    TooManyRequestsError,
 )
 from fairlead.member.histogram import Histogram
 from fairlead.member.machine import ALARM, LEASE_REVOKE, cost_of
@@ -71,7 +72,8 @@ class Member:
 
         Args:
             config: what the member is told.
-            on_fatal: called once when the disk fails; the member answers nothing from then on.
+            on_fatal: called once when the disk fails, or an entry cannot be applied; the member answers
+                nothing from then on.
 
         Raises:
             WalError: the directory is in use, or the log is damaged; the text names the file.
@@ -190,7 +192,11 @@ class Member:
         if self._is_stopped:
             return
         self.machine.now_s = self._clock_s()
-        self.replica.written(batch)
+        try:
+            self.replica.written(batch)
+        except Exception as bug:  # noqa: BLE001 - half an entry may be applied: to go on would be to diverge
+            self._fail(bug)
+            return
         if self.machine.quota.is_exceeded and not self.machine.has_alarm(pb.NOSPACE):
             self.machine.quota.is_exceeded = False
             self._raise_no_space(_ignore)
@@ -224,13 +230,17 @@ class Member:
         self.replica.expire(now_s=now_s)
         for lease_id in self.leases.expire(now_s=now_s, limit=LEASES_REVOKED_MAX):
             request = pb.LeaseRevokeRequest(ID=lease_id)
-            self._propose(LEASE_REVOKE, request.SerializeToString(), request, _ignore)
+            try:
+                self._propose(LEASE_REVOKE, request.SerializeToString(), request, _ignore)
+            except TooManyRequestsError:
+                # The table names what is due again, until it is gone.
+                break
         self._leasing = self._loop.call_later(EXPIRE_LEASES_S, self._expire_leases)
 
     # ---- the end ----
 
     def _fail(self, error: Exception) -> None:
-        """The disk failed: nothing can be acknowledged any more, and trying again would lie."""
+        """The disk failed, or we did: nothing can be acknowledged any more, and trying again would lie."""
         if self._is_stopped:
             return
         self._is_stopped = True
