@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 
 import pytest
 from tests.unit.proxy.harness import OK, Peer, Upstream, eventually, fields_of, running, status_of
@@ -198,6 +200,45 @@ async def test_a_put_with_its_body_is_repeated_whole() -> None:
         assert received == [b"body", b"body"]
 
 
+async def test_a_body_that_has_outgrown_what_is_kept_is_not_repeated() -> None:
+    """Half of it is gone; the server would get a request that nobody sent."""
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(OK)
+        await peer.head()
+        await peer.exactly(50)
+        peer.writer.transport.abort()
+
+    async with running(Upstream(serve), replay_bytes_max=10) as proxy:
+        client = await proxy.connect()
+        await client.ask(GET)
+        await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + b"x" * 50)
+        assert status_of(await client.rest()) == 502
+        assert proxy.service.stats.retries == 0
+
+
+async def test_what_cannot_be_repeated_is_not_given_a_connection_that_has_ended() -> None:
+    """The kernel knows of the end before the event loop has told anybody."""
+    peers: list[Peer] = []
+
+    async def serve(peer: Peer) -> None:
+        peers.append(peer)
+        await peer.head()
+        await peer.send(OK)
+        await peer.rest()
+
+    async with running(Upstream(serve)) as proxy:
+        await proxy.get()
+        server = proxy.service.snapshot.groups["b"].servers[0]
+        assert len(server.pool) == 1
+        with socket.socket(fileno=os.dup(peers[0].writer.get_extra_info("socket").fileno())) as raw:
+            raw.shutdown(socket.SHUT_WR)
+            # From here to the end nothing awaits: the loop cannot have noticed.
+            assert proxy.service.pooled(server, is_repeatable=False) is None
+        assert len(server.pool) == 0
+
+
 async def test_a_connection_that_the_server_closed_is_not_kept() -> None:
     upstream = Upstream()
 
@@ -220,9 +261,9 @@ async def test_bytes_after_a_response_reach_nobody(extra: bytes) -> None:
     upstream = Upstream()
 
     async def serve(peer: Peer) -> None:
-        await peer.head()
-        await peer.send(OK + extra)
-        await peer.head()
+        while True:
+            await peer.head()
+            await peer.send(OK + extra)
 
     upstream.handler = serve
     async with running(upstream) as proxy:

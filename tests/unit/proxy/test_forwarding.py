@@ -196,6 +196,20 @@ async def test_what_has_no_body_has_none_whatever_its_length_says() -> None:
             assert await client.head() == expected
 
 
+async def test_equal_heads_mean_different_things_after_get_and_head() -> None:
+    async def serve(peer: Peer) -> None:
+        while True:
+            head = await peer.head()
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + b"ok" * head.startswith(b"GET"))
+
+    async with running(Upstream(serve)) as proxy:
+        client = await proxy.connect()
+        for _ in range(3):
+            assert (await client.ask(GET))[1] == b"ok"
+            await client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert await client.head() == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
 async def test_interim_responses_pass_through() -> None:
     async def serve(peer: Peer) -> None:
         await peer.head()

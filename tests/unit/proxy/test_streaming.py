@@ -63,6 +63,28 @@ async def test_a_slow_server_stops_the_reading_of_the_client() -> None:
         assert (await client.response())[1] == b"ok"
 
 
+async def test_a_slow_client_is_not_held_against_the_server() -> None:
+    """Neither one that reads slowly nor one that sends slowly makes the server late."""
+
+    async def serve(peer: Peer) -> None:
+        head = await peer.head()
+        if head.startswith(b"POST"):
+            assert await peer.exactly(4) == b"body"
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (16 * len(MEGABYTE)))
+        for _ in range(16):
+            await peer.send(MEGABYTE)
+
+    async with running(Upstream(serve), read_s=0.1) as proxy:
+        client = await proxy.connect(limit=1024)
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        for byte in b"body":
+            await asyncio.sleep(0.7)  # longer than read_s and the ticks around it
+            await client.send(bytes([byte]))
+        assert status_of(await client.head()) == 200
+        await asyncio.sleep(1.0)
+        assert len(await client.exactly(16 * len(MEGABYTE))) == 16 * len(MEGABYTE)
+
+
 async def test_a_client_that_never_reads_is_cut_off() -> None:
     async def serve(peer: Peer) -> None:
         await peer.head()
