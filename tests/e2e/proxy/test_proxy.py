@@ -77,9 +77,11 @@ async def test_a_transaction_moves_all_servers_at_once_under_load(proxy: Running
                 delete=[f"backends/{here}/servers/s{n}" for n in range(10)],
             )
             await proxy.until(f"/{there}", 200)
-            assert {(await proxy.get(f"/{there}"))[1] for _ in range(40)} == {
-                str(n).encode() for n in range(10)
-            }
+            # The load takes turns too, so that it may take more than ten requests to meet all ten.
+            answers: set[bytes] = set()
+            async with asyncio.timeout(20):
+                while len(answers) < 10:
+                    answers.add((await proxy.get(f"/{there}"))[1])
         loading.cancel()
         client.close()
         # A pair may straddle a move (both found their servers, or neither), never fail in another way.
