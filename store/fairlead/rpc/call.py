@@ -5,7 +5,7 @@ Source: the gRPC project, "gRPC over HTTP2"; where that leaves room, as grpc-go 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fairlead.rpc import grpc
 from fairlead.rpc.codes import Code
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fairlead.rpc.dispatch import Opening
     from fairlead.rpc.h2 import Http2Connection
     from fairlead.rpc.routes import StreamHandler
+
+_OK: Final = Code.OK  # an enumeration is slow to ask in a hot path
 
 
 class Call(Stream):
@@ -69,7 +71,7 @@ class Call(Stream):
             self.send(message)
             self.finish()
             return
-        self._close(Code.OK)
+        self._close(_OK)
         self.connection.sender.unary(self, message)
 
     def send(self, message: bytes) -> None:
