@@ -1,0 +1,83 @@
+"""``python -m tests.bench [put get sget range watch memory propagation]``: the headlines, beside real peers.
+
+Contenders are measured in turn within each round, and medians are compared: only ratios within one run count.
+Nothing is written unless ``--record`` asks for it.
+"""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from tests.bench import contenders, fanout, memory, propagation, requests
+from tests.bench.contenders import Contender
+from tests.bench.table import Results
+
+RECORD = Path(__file__).with_name("RESULTS.md")
+NAMES = (*requests.CASES, "watch", "memory", "propagation")
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option("--rounds", default=3, show_default=True, help="Rounds; medians are compared.")
+@click.option("--seconds", default=2.0, show_default=True, help="Length of each run of h2load.")
+@click.option("--against", multiple=True, help="Only these peers, e.g. --against 'etcd 3.5'.")
+@click.option("--record", is_flag=True, help=f"Append the tables to {RECORD.name}.")
+def main(
+    names: tuple[str, ...], rounds: int, seconds: float, against: tuple[str, ...], *, record: bool
+) -> None:
+    """Measure NAMES (all, when none is given)."""
+    console = Console(width=None if os.isatty(1) else 140)
+    wanted = names or NAMES
+    found = [one for one in contenders.present() if not against or one.name in {contenders.OURS, *against}]
+
+    def say(what: str) -> None:
+        console.print(f"[dim]==> {what}[/dim]", highlight=False)
+
+    done = []
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder:
+        for results in _run(wanted, found, Path(folder), rounds=rounds, seconds=seconds, say=say):
+            results.show(console)
+            done.append(results)
+    if record:
+        with RECORD.open("a") as file:
+            file.write(_heading(found, wanted, rounds=rounds, seconds=seconds))
+            file.writelines(results.markdown() + "\n" for results in done)
+
+
+def _run(
+    wanted: tuple[str, ...],
+    found: list[Contender],
+    folder: Path,
+    *,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Iterator[Results]:
+    if cases := [name for name in wanted if name in requests.CASES]:
+        yield requests.bench(found, cases, rounds=rounds, seconds=seconds, folder=folder, say=say)
+    if "watch" in wanted:
+        yield fanout.bench(found, rounds=rounds, folder=folder, say=say)
+    if "memory" in wanted:
+        yield memory.bench(found, folder=folder, say=say)
+    if "propagation" in wanted:
+        yield propagation.bench(found, folder=folder, say=say)
+
+
+def _heading(found: list[Contender], wanted: tuple[str, ...], *, rounds: int, seconds: float) -> str:
+    """Date, command, versions and the size of the machine: figures mean nothing without them."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return (
+        f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n"
+        f"`python -m tests.bench {' '.join(wanted)} --rounds {rounds} --seconds {seconds:g}` on "
+        f"{os.cpu_count()} cores, {memory_bytes / 2**30:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}; {', '.join(one.name for one in found)}.\n\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
