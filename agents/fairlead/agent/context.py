@@ -54,8 +54,11 @@ class AgentContext:
         self._gauges: dict[str, Gauge] = {}
 
     def ready(self, *addresses: object) -> None:
-        """Say, once, that the agent serves at ``addresses``: /readyz opens and the line ``ready`` is logged."""
-        if not self.is_ready:
+        """Say, once, that the agent serves at ``addresses``: /readyz opens and the line ``ready`` is logged.
+
+        An agent that has been told to stop is not ready any more, whatever it finishes meanwhile.
+        """
+        if not self.is_ready and not self.stopping.is_set():
             self.is_ready = True
             self.addresses = tuple(str(address) for address in addresses)
             self.log.info("ready", addresses=", ".join(self.addresses))

@@ -1,4 +1,7 @@
-"""One program of a site: started, listened to, started again when it dies, and stopped."""
+"""One program of a site: started, listened to, started again when it dies, and stopped.
+
+A program that ends before it was ever ready is not started again: what it was told is wrong, and it has said so.
+"""
 
 import asyncio
 import contextlib
@@ -19,6 +22,7 @@ LINE_BYTES_MAX = 64 * 1024
 # A program that has run this long is not failing in a row.
 _HEALTHY_S = 10.0
 _BACKOFF = Backoff(first_s=0.5, max_s=15.0)
+_CANNOT_RUN = 127  # as a shell says it
 
 Say = Callable[[str, "str | dict[str, Any]"], None]
 """Takes the name of a program and one line of its output, parsed when it is JSON."""
@@ -31,16 +35,23 @@ class Child:
         program: what to run.
         folder: where it runs.
         say: where its lines go.
+
+    Attributes:
+        ready: set while it serves; for a program that is not ours, while it runs.
+        failed_to_start: set when it ended before it was ever ready.
+        last_words: its last line that was no structured log, which is where a program says why it ends.
     """
 
     def __init__(self, program: Program, *, folder: Path, say: Say) -> None:
         self.program = program
         self.ready = asyncio.Event()
         self.failed_to_start = asyncio.Event()
+        self.last_words = ""
         self._folder = folder
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._has_served = False
         self._rng = random.Random()  # noqa: S311 - jitter, no secret
 
     def __repr__(self) -> str:
@@ -48,7 +59,7 @@ class Child:
         return f"<Child {self.program.name} pid={pid} ready={self.ready.is_set()}>"
 
     async def run(self) -> None:
-        """Keep the program running until ``stop``."""
+        """Keep the program running until ``stop``, or until it fails to start."""
         loop = asyncio.get_running_loop()
         failures = 0
         while not self._stopping.is_set():
@@ -56,8 +67,9 @@ class Child:
             status = await self._run_once()
             if self._stopping.is_set():
                 return
-            if not self.ready.is_set():
+            if not self._has_served:
                 self.failed_to_start.set()
+                return
             self.ready.clear()
             failures = 0 if loop.time() - began_s > _HEALTHY_S else failures + 1
             delay_s = _BACKOFF.delay_s(failures, rng=self._rng)
@@ -67,22 +79,34 @@ class Child:
                     await self._stopping.wait()
 
     async def _run_once(self) -> int:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *_command(self.program),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self._folder,
-            limit=LINE_BYTES_MAX,
-            # Ctrl-C is for us: we stop the programs, in order.
-            start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        command = _command(self.program)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=self._folder,
+                limit=LINE_BYTES_MAX,
+                # Ctrl-C is for us: we stop the programs, in order.
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        except OSError as error:
+            self.last_words = f"cannot run {command[0]!r}: {error.strerror}"
+            return _CANNOT_RUN
+        self._process = process
+        if self._stopping.is_set():
+            process.kill()  # ``stop`` came while it was being started, and saw nothing to stop
         if not self.program.is_ours:
-            self.ready.set()
+            self._serves()
         assert process.stdout is not None
         await self._listen(process.stdout)
         return await process.wait()
+
+    def _serves(self) -> None:
+        self._has_served = True
+        self.ready.set()
 
     async def _listen(self, output: asyncio.StreamReader) -> None:
         while True:
@@ -94,9 +118,11 @@ class Child:
                 return
             text = line.decode(errors="replace").rstrip()
             parsed = _parsed(text)
+            if parsed is None:
+                self.last_words = text or self.last_words
             self._say(self.program.name, text if parsed is None else parsed)
             if parsed is not None and parsed.get("event") == "ready":
-                self.ready.set()
+                self._serves()
 
     async def stop(self) -> None:
         """End the program: ask, wait, and insist."""

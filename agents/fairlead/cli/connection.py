@@ -1,12 +1,14 @@
 """How a one-shot command finds the store: its options, and the client made of them."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fairlead.cli.errors import CliError
 from fairlead.client import Client, Credentials, Tls
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:2379"
@@ -45,7 +47,7 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         def connect() -> Client:
             return Client(
                 [endpoint for endpoint in endpoints.split(",") if endpoint.strip()],
-                tls=Tls(ca=_path(cacert), cert=_path(cert), key=_path(key_file)) if cacert or cert else None,
+                tls=_tls(cacert=cacert, cert=cert, key=key_file),
                 credentials=Credentials.parse(user) if user else None,
                 timeout_s=_TIMEOUT_S,
             )
@@ -58,5 +60,11 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
+def _tls(**files: str | None) -> Tls | None:
+    given = {name: Path(file) for name, file in files.items() if file}
+    for name, path in given.items():
+        if not os.access(path, os.R_OK):
+            raise CliError(f"cannot read {path}; check --{name}")
+    if not given:
+        return None
+    return Tls(ca=given.get("cacert"), cert=given.get("cert"), key=given.get("key"))

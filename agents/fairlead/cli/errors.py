@@ -28,13 +28,31 @@ def exit_status_of(error: Exception) -> int | None:
         return error.exit_code
     if isinstance(error, click.Abort):
         return 130
+    if isinstance(error, click.UsageError) and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _say(_usage(error))
+        return error.exit_code
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
     if isinstance(error, (CliError, *_loaded())):
-        click.echo(f"fairlead: {' '.join(str(error).split())}", err=True)
+        _say(f"fairlead: {error}")
         return FAILED
     return None
+
+
+def _say(text: str) -> None:
+    click.echo(" ".join(text.split()), err=True)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return click's four lines as one: which command, what is wrong with its words, where to read on."""
+    command = error.ctx.command_path if error.ctx else "fairlead"
+    what = error.format_message().rstrip(".")
+    # `kv put /offset -5`: the one mistake whose cure the help does not tell at once.
+    takes_value = error.ctx is not None and any(param.name == "value" for param in error.ctx.command.params)
+    is_dash = takes_value and isinstance(error, click.NoSuchOption)
+    cure = "write -- before a value that begins with a dash; " if is_dash else ""
+    return f"{command}: {what[:1].lower()}{what[1:]}; {cure}see {command} --help"
 
 
 def _loaded() -> tuple[type[Exception], ...]:

@@ -1,6 +1,8 @@
 """``fairlead kv``: keys from the command line."""
 
 import asyncio
+import os
+import shlex
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -15,6 +17,9 @@ from fairlead.cli.txn_words import read_condition, read_operation
 from fairlead.client import Client, GetResult, PutResult
 
 Connect = Callable[[], Client]
+_COUNT = click.IntRange(min=0)
+# Wider than any value: rich cuts a branch at the width of its console, and a value is to be seen whole.
+_TREE_WIDTH_MAX = 1 << 24
 _output = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form."
 )
@@ -46,8 +51,8 @@ def _print(answer: Any, output: str) -> None:
 @kv.command()
 @click.argument("key")
 @click.option("--prefix", is_flag=True, help="Every key that begins with KEY.")
-@click.option("--rev", type=int, default=0, help="As it was at this revision.")
-@click.option("--limit", type=int, default=0, help="At most so many.")
+@click.option("--rev", type=_COUNT, default=0, help="As it was at this revision.")
+@click.option("--limit", type=_COUNT, default=0, help="At most so many.")
 @click.option("--keys-only", is_flag=True, help="Without the values.")
 @connection_options
 @_output
@@ -57,7 +62,9 @@ def get(
     """Show a key's value, or all pairs below a prefix."""
     answer: GetResult = _run(
         connect,
-        lambda client: client.get(key, prefix=prefix, revision=rev, limit=limit, keys_only=keys_only),
+        lambda client: client.get(
+            os.fsencode(key), prefix=prefix, revision=rev, limit=limit, keys_only=keys_only
+        ),
     )
     if output == "json":
         click.echo(show.json_of(show.result(answer)))
@@ -68,7 +75,7 @@ def get(
             click.echo(name if keys_only else f"{name}  {show.text_of(kv_pair.value)}")
         return
     if answer.kv is None:
-        raise CliError(f"no key {key!r}; see what there is: fairlead kv tree")
+        raise CliError(f"no key {key!r}; see what begins so: fairlead kv get {shlex.quote(key)} --prefix")
     # The value alone and as it is, so that it can be piped.
     sys.stdout.buffer.write(answer.kv.value)
     sys.stdout.buffer.write(b"" if answer.kv.value.endswith(b"\n") else b"\n")
@@ -82,13 +89,17 @@ def get(
 @connection_options
 @_output
 def put(*, connect: Connect, key: str, value: str, lease: str, output: str) -> None:
-    """Write a key; VALUE - is standard input."""
-    data = sys.stdin.buffer.read() if value == "-" else value.encode()
+    """Write a key; VALUE - is standard input.
+
+    A VALUE that begins with a dash comes after --, as in: fairlead kv put /offset -- -5
+    """
+    # Words of the command line are bytes to the store, whatever their encoding.
+    data = sys.stdin.buffer.read() if value == "-" else os.fsencode(value)
     try:
         lease_id = int(lease, 16)
     except ValueError:
         raise CliError(f"--lease {lease!r} is no lease; it is a hexadecimal number") from None
-    answer: PutResult = _run(connect, lambda client: client.put(key, data, lease=lease_id))
+    answer: PutResult = _run(connect, lambda client: client.put(os.fsencode(key), data, lease=lease_id))
     _print(answer, output)
 
 
@@ -99,10 +110,10 @@ def put(*, connect: Connect, key: str, value: str, lease: str, output: str) -> N
 @_output
 def delete(*, connect: Connect, key: str, prefix: bool, output: str) -> None:
     """Delete a key, or all below a prefix."""
-    answer = _run(connect, lambda client: client.delete(key, prefix=prefix))
-    _print(answer, output)
+    answer = _run(connect, lambda client: client.delete(os.fsencode(key), prefix=prefix))
     if answer.deleted == 0 and output == "text":
-        raise CliError(f"no key {key!r}; nothing was deleted")
+        raise CliError(f"no key {key!r}, nothing was deleted; see what there is: fairlead kv tree")
+    _print(answer, output)
 
 
 @kv.command()
@@ -111,7 +122,9 @@ def delete(*, connect: Connect, key: str, prefix: bool, output: str) -> None:
 @_output
 def ls(*, connect: Connect, prefix: str, output: str) -> None:
     """List the names directly below a prefix; folders end with a slash."""
-    answer: GetResult = _run(connect, lambda client: client.get(prefix, prefix=True, keys_only=True))
+    answer: GetResult = _run(
+        connect, lambda client: client.get(os.fsencode(prefix), prefix=True, keys_only=True)
+    )
     names = show.children((show.text_of(found.key) for found in answer.kvs), prefix)
     if output == "json":
         click.echo(show.json_of({"revision": answer.revision, "names": names}))
@@ -126,18 +139,20 @@ def ls(*, connect: Connect, prefix: str, output: str) -> None:
 @_output
 def tree(*, connect: Connect, prefix: str, output: str) -> None:
     """Show all pairs below a prefix as a tree."""
-    answer: GetResult = _run(connect, lambda client: client.get(prefix, prefix=True))
+    answer: GetResult = _run(connect, lambda client: client.get(os.fsencode(prefix), prefix=True))
     if output == "json":
         click.echo(show.json_of(show.result(answer)))
         return
-    Console(highlight=False, soft_wrap=True).print(show.tree_of(answer.kvs, prefix.rstrip("/")))
+    Console(highlight=False, width=_TREE_WIDTH_MAX).print(
+        show.tree_of(answer.kvs, prefix.rstrip("/")), soft_wrap=True
+    )
 
 
 @kv.command()
 @click.argument("key")
 @click.option("--prefix", is_flag=True, help="Every key that begins with KEY.")
-@click.option("--rev", type=int, default=0, help="Begin with this revision; 0 is from now on.")
-@click.option("--count", type=int, default=0, help="Stop after so many events.")
+@click.option("--rev", type=_COUNT, default=0, help="Begin with this revision; 0 is from now on.")
+@click.option("--count", type=_COUNT, default=0, help="Stop after so many events.")
 @connection_options
 @_output
 def watch(*, connect: Connect, key: str, prefix: bool, rev: int, count: int, output: str) -> None:
@@ -145,7 +160,7 @@ def watch(*, connect: Connect, key: str, prefix: bool, rev: int, count: int, out
 
     async def follow(client: Client) -> None:
         left = count
-        async with client.watch(key, prefix=prefix, start_revision=rev) as changes:
+        async with client.watch(os.fsencode(key), prefix=prefix, start_revision=rev) as changes:
             async for batch in changes:
                 for change in batch.events:
                     _print_event(show.event(change), output)
@@ -187,6 +202,8 @@ def txn(
     A CONDITION compares version, create, mod, lease or value of a key by =, !=, < or >; an OPERATION is
     'put KEY VALUE', 'get KEY' or 'del KEY', with --prefix at the end for all keys below.
     """
+    if not success and not failure:
+        raise CliError("nothing to do; give --then 'put KEY VALUE', --then 'get KEY' or --else ...")
     compares = [read_condition(text) for text in conditions]
     then = [read_operation(text) for text in success]
     otherwise = [read_operation(text) for text in failure]

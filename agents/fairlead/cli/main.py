@@ -54,6 +54,8 @@ def fairlead() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     try:
         result = fairlead.main(args=arguments, prog_name="fairlead", standalone_mode=False)
     except KeyboardInterrupt:

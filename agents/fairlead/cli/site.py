@@ -11,11 +11,14 @@
       web1: [fairlead, hello, --listen, 127.0.0.1:9001, --name, web1]
     keys:
       /app/name: demo                               # written where they are missing
-    try: [curl http://127.0.0.1:8080/]
+      /app/limits: {rate: 10}                       # what is no text is written as JSON
+    try: ["curl http://127.0.0.1:8080/", "cat {data-dir}/app.conf"]
 
 Paths in a value are relative to the folder of the file and begin with ``./``.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +49,20 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What a site file says."""
+    """What a site file says.
+
+    Attributes:
+        store: the member to run; None: the one at ``endpoints`` is used.
+        processes: what the agents have to do with, such as the servers behind a proxy.
+        agents: what follows the store.
+        keys: to write where they are missing.
+        hints: what to try when all is up.
+    """
 
     store: Program | None
     endpoints: tuple[str, ...]
-    programs: tuple[Program, ...]
+    processes: tuple[Program, ...]
+    agents: tuple[Program, ...]
     keys: dict[str, str]
     hints: tuple[str, ...]
 
@@ -67,7 +79,7 @@ def load_site(path: Path, *, data_dir: Path) -> Site:
         raise CliError(
             f"cannot read {path}: {error.strerror}; name a site file: fairlead up SITE.yaml"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CliError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(loaded, dict) or not loaded:
         raise CliError(f"{path} says nothing; it needs 'agents:' at least")
@@ -78,62 +90,73 @@ def load_site(path: Path, *, data_dir: Path) -> Site:
 
 def _site(loaded: dict[str, Any], *, path: Path, data_dir: Path) -> Site:
     folder = path.parent
-    store_flags = loaded.get("store", {})
-    listen = DEFAULT_LISTEN if store_flags is None else store_flags.get("listen", DEFAULT_LISTEN)
-    endpoints = tuple(str(loaded.get("endpoints", listen)).split(","))
-    agents = _mapping(loaded, "agents", path)
+    has_store = loaded.get("store", {}) is not None
+    store_flags = _mapping(loaded, "store", path=path)
+    listen = str(store_flags.pop("listen", DEFAULT_LISTEN))
+    endpoints = tuple(_joined(loaded.get("endpoints", listen)).split(","))
+    agents = _mapping(loaded, "agents", path=path)
     if unknown := sorted(set(agents) - set(AGENTS)):
         raise CliError(f"{path}: unknown agent {unknown[0]!r}; known are {', '.join(AGENTS)}")
-    processes = _mapping(loaded, "processes", path)
-    programs = [
-        Program(name=name, arguments=tuple(map(str, words)), is_ours=words[0] == "fairlead")
-        for name, words in processes.items()
-        if _is_command(name, words, path)
-    ]
-    programs += [
-        Program(
-            name=name,
-            arguments=("fairlead", name, "--endpoints", ",".join(endpoints), *_flags(flags or {}, folder)),
-            is_ours=True,
-        )
-        for name, flags in agents.items()
-    ]
+    processes = _mapping(loaded, "processes", path=path)
+    hints = loaded.get("try") or []
+    if not isinstance(hints, list):
+        raise CliError(f"{path}: 'try' must be a list of commands")
     return Site(
-        store=None if store_flags is None else _store(store_flags, listen, folder=folder, data_dir=data_dir),
+        store=_store({"data-dir": data_dir / "store"} | store_flags, listen, folder) if has_store else None,
         endpoints=endpoints,
-        programs=tuple(programs),
-        keys={str(key): str(value) for key, value in _mapping(loaded, "keys", path).items()},
-        hints=tuple(map(str, loaded.get("try") or ())),
+        processes=tuple(_process(str(name), words, path=path) for name, words in processes.items()),
+        agents=tuple(
+            _agent(name, _mapping(agents, name, path=path), endpoints=endpoints, folder=folder)
+            for name in agents
+        ),
+        keys={str(key): _text(value) for key, value in _mapping(loaded, "keys", path=path).items()},
+        hints=tuple(map(str, hints)),
     )
 
 
-def _mapping(loaded: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    value = loaded.get(key) or {}
+def _mapping(parent: Mapping[str, Any], key: str, *, path: Path) -> dict[str, Any]:
+    value = parent.get(key)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
-        raise CliError(f"{path}: {key!r} must be a mapping")
-    return value
+        raise CliError(f"{path}: {key!r} must be a mapping, such as {key}: {{NAME: VALUE}}")
+    return dict(value)
 
 
-def _is_command(name: str, words: object, path: Path) -> bool:
+def _process(name: str, words: object, *, path: Path) -> Program:
     if not isinstance(words, list) or not words:
         raise CliError(f"{path}: process {name!r} must be a list of words: [PROGRAM, ARGUMENT, ...]")
-    return True
+    return Program(name=name, arguments=tuple(map(str, words)), is_ours=words[0] == "fairlead")
 
 
-def _store(flags: dict[str, Any], listen: str, *, folder: Path, data_dir: Path) -> Program:
-    given = {name: value for name, value in flags.items() if name != "listen"}
-    given.setdefault("data-dir", str(data_dir / "store"))
+def _agent(name: str, flags: Mapping[str, Any], *, endpoints: tuple[str, ...], folder: Path) -> Program:
+    words = ("fairlead", name, "--endpoints", ",".join(endpoints))
+    return Program(name=name, arguments=(*words, *_flags(flags, folder)), is_ours=True)
+
+
+def _store(flags: Mapping[str, Any], listen: str, folder: Path) -> Program:
     words = ("fairlead", "store", "--listen-client-urls", listen, "--advertise-client-urls", listen)
-    return Program(name="store", arguments=(*words, *_flags(given, folder)), is_ours=True)
+    return Program(name="store", arguments=(*words, *_flags(flags, folder)), is_ours=True)
 
 
-def _flags(flags: dict[str, Any], folder: Path) -> list[str]:
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    # YAML reads numbers, booleans and dates out of bare words; JSON writes the first two as people do.
+    return json.dumps(value, default=str)
+
+
+def _joined(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _flags(flags: Mapping[str, Any], folder: Path) -> list[str]:
     words = []
     for name, value in flags.items():
         flag = f"--{name}"
         if value is True:
             words.append(flag)
         elif value is not False and value is not None:
-            text = str(value)
+            text = _joined(value)
             words += [flag, str((folder / text).resolve()) if text.startswith("./") else text]
     return words

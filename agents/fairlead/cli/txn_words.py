@@ -1,5 +1,6 @@
 """The small language of ``fairlead kv txn``: conditions and operations as people write them."""
 
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from fairlead.cli.errors import CliError
 from fairlead.client import Compare, op_delete, op_get, op_put
 
 _CONDITION = re.compile(r"\s*(\w+)\((.+)\)\s*(=|!=|<|>)\s*(.*?)\s*", re.DOTALL)
-_TARGETS: dict[str, Callable[[str], Compare]] = {
+_TARGETS: dict[str, Callable[[bytes], Compare]] = {
     "version": Compare.version,
     "create": Compare.create_revision,
     "mod": Compare.mod_revision,
@@ -28,11 +29,11 @@ def read_condition(text: str) -> Any:
     if found is None or found[1] not in _TARGETS:
         raise CliError(f"{text!r} is no condition; write it as 'version(/a) = 0' or 'value(/a) != old'")
     target, key, relation, operand = found.groups()
-    compare = _TARGETS[target](key)
+    compare = _TARGETS[target](os.fsencode(key))
     return _RELATIONS[relation](compare, _operand(target, operand))
 
 
-_RELATIONS: dict[str, Callable[[Compare, str | int], Any]] = {
+_RELATIONS: dict[str, Callable[[Compare, bytes | int], Any]] = {
     "=": Compare.equals,
     "!=": Compare.differs,
     "<": Compare.is_below,
@@ -40,10 +41,10 @@ _RELATIONS: dict[str, Callable[[Compare, str | int], Any]] = {
 }
 
 
-def _operand(target: str, text: str) -> str | int:
+def _operand(target: str, text: str) -> bytes | int:
     plain = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
     if target == "value":
-        return plain
+        return os.fsencode(plain)
     try:
         return int(plain, 16 if target == "lease" else 10)
     except ValueError:
@@ -63,11 +64,11 @@ def read_operation(text: str) -> Any:
     has_prefix = "--prefix" in words
     match [word for word in words if word != "--prefix"]:
         case ["put", key, value] if not has_prefix:
-            return op_put(key, value)
+            return op_put(os.fsencode(key), os.fsencode(value))
         case ["get", key]:
-            return op_get(key, prefix=has_prefix)
+            return op_get(os.fsencode(key), prefix=has_prefix)
         case ["del", key]:
-            return op_delete(key, prefix=has_prefix)
+            return op_delete(os.fsencode(key), prefix=has_prefix)
         case _:
             raise CliError(
                 f"{text!r} is no operation; write 'put KEY VALUE', 'get KEY' or 'del KEY [--prefix]'"

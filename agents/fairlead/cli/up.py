@@ -1,6 +1,7 @@
 """``fairlead up``: a whole site in one terminal."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from fairlead.client import Client, Compare, op_put
 _COLORS = ("cyan", "magenta", "yellow", "blue", "green", "bright_cyan", "bright_magenta", "bright_yellow")
 _LEVEL_COLORS = {"warning": "yellow", "error": "red", "critical": "red"}
 _READY_S = 30.0
+_DATA_DIR = "{data-dir}"  # in a hint; the folder as the operator wrote it
 _DEMO = Path("share") / "fairlead" / "deploy" / "demo" / "site.yaml"
 
 
@@ -30,10 +32,12 @@ _DEMO = Path("share") / "fairlead" / "deploy" / "demo" / "site.yaml"
 )
 def up(*, site: Path | None, data_dir: Path) -> int:
     """Run a store and the agents of a SITE file, the demo without one, until Ctrl-C."""
-    path = site or Path(sys.prefix) / _DEMO
-    data_dir.mkdir(parents=True, exist_ok=True)
-    data_dir = data_dir.resolve()
-    return asyncio.run(_Up(load_site(path, data_dir=data_dir), data_dir).run())
+    loaded = load_site(site or Path(sys.prefix) / _DEMO, data_dir=data_dir.resolve())
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CliError(f"cannot make {data_dir}: {error.strerror}; give another --data-dir") from error
+    return asyncio.run(_Up(loaded, data_dir).run())
 
 
 class _Up:
@@ -41,19 +45,24 @@ class _Up:
 
     def __init__(self, site: Site, data_dir: Path) -> None:
         self._site = site
-        programs = [*([site.store] if site.store else []), *site.programs]
+        self._data_dir = data_dir
+        programs = (*((site.store,) if site.store else ()), *site.processes, *site.agents)
         self._colors = {p.name: _COLORS[n % len(_COLORS)] for n, p in enumerate(programs)}
-        self._width = max(len(p.name) for p in programs)
-        self._children = [Child(program, folder=data_dir, say=self._say) for program in programs]
+        self._width = max((len(p.name) for p in programs), default=0)
+        folder = data_dir.resolve()
+        self._store, self._processes, self._agents = (
+            [Child(program, folder=folder, say=self._say) for program in group]
+            for group in ((site.store,) if site.store else (), site.processes, site.agents)
+        )
         self._running: list[asyncio.Task[None]] = []
+        self._interrupted = asyncio.Event()
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        interrupted = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupted.set)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupted.set)
         starting = asyncio.create_task(self._start())
-        waiting = asyncio.create_task(interrupted.wait())
+        waiting = asyncio.create_task(self._interrupted.wait())
         try:
             await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
@@ -66,14 +75,16 @@ class _Up:
         return 0
 
     async def _start(self) -> None:
-        # All at once: the agents wait for the store by themselves, and starting takes each its time.
-        self._running += [asyncio.create_task(child.run()) for child in self._children]
-        if self._site.store:
-            await _until_ready(self._children[0])
+        # The agents come after the keys: else the first thing that a new site says is that keys are missing.
+        self._run(*self._store, *self._processes)
+        await _until_ready(*self._store)
         await self._seed()
-        for child in self._children:
-            await _until_ready(child)
+        self._run(*self._agents)
+        await _until_ready(*self._processes, *self._agents)
         self._greet()
+
+    def _run(self, *children: Child) -> None:
+        self._running += [asyncio.create_task(child.run()) for child in children]
 
     async def _seed(self) -> None:
         """Write the site's keys where they are missing, never over what somebody changed."""
@@ -88,52 +99,68 @@ class _Up:
             self._say_own(f"wrote {written} of the site's keys")
 
     def _greet(self) -> None:
-        click.echo()
-        click.secho("  everything is up; Ctrl-C ends it", bold=True)
+        self._echo()
+        self._echo(click.style("  everything is up; Ctrl-C ends it", bold=True))
         if self._site.hints:
-            click.echo("  try, in another terminal:")
+            self._echo("  try, in another terminal:")
         for hint in self._site.hints:
-            click.secho(f"    {hint}", fg="green")
-        click.echo()
+            self._echo(click.style(f"    {hint.replace(_DATA_DIR, str(self._data_dir))}", fg="green"))
+        self._echo()
 
     async def _stop(self) -> None:
-        click.echo()
+        self._echo()
         self._say_own("stopping")
-        # What depends on the store ends before it.
-        last = 1 if self._site.store else 0
-        await asyncio.gather(*(child.stop() for child in self._children[last:]))
-        for child in self._children[:last]:
-            await child.stop()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        # What depends on others ends before them: agents leave their status keys, requests their servers.
+        for children in (self._agents, self._processes, self._store):
+            await asyncio.gather(*(child.stop() for child in children))
+        await asyncio.gather(*self._running)
+
+    def _echo(self, line: str = "") -> None:
+        try:
+            click.echo(line)
+        except OSError:
+            # Nobody reads any more: the terminal is closed, or the next in a pipe has seen enough.
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - stands in for stdout until the end
+            self._interrupted.set()
 
     def _say_own(self, text: str) -> None:
-        click.secho(f"{'up':>{self._width}} │ {text}", bold=True)
+        self._echo(click.style(f"{'up':>{self._width}} │ {text}", bold=True))
 
     def _say(self, name: str, line: str | dict[str, Any]) -> None:
         prefix = click.style(f"{name:>{self._width}} │", fg=self._colors.get(name))
-        click.echo(f"{prefix} {line if isinstance(line, str) else _text_of(line)}")
+        self._echo(f"{prefix} {line if isinstance(line, str) else _text_of(line)}")
 
 
-async def _until_ready(child: Child) -> None:
-    """Wait until a program serves.
+async def _until_ready(*children: Child) -> None:
+    """Wait until programs serve.
 
     Raises:
-        CliError: it ended first, or takes too long; its own line has said why.
+        CliError: one ended first, or takes too long.
     """
+    await asyncio.gather(*map(_until_one_is_ready, children))
+
+
+async def _until_one_is_ready(child: Child) -> None:
     ready = asyncio.create_task(child.ready.wait())
     failed = asyncio.create_task(child.failed_to_start.wait())
     done, rest = await asyncio.wait({ready, failed}, timeout=_READY_S, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
     if ready not in done:
-        why = "ended before it was ready" if failed in done else f"was not ready within {_READY_S:.0f} s"
-        raise CliError(f"{child.program.name} {why}; the line above says more")
+        if failed in done:
+            why = child.last_words.removeprefix("fairlead: ") or "it ended without a word; run it by itself"
+            raise CliError(f"{child.program.name} did not start: {why}")
+        raise CliError(
+            f"{child.program.name} was not ready within {_READY_S:.0f} s; its lines above say more"
+        )
 
 
 def _text_of(line: dict[str, Any]) -> str:
     """Return a line of structured log as people read it."""
-    hidden = {"event", "level", "timestamp", "logger"}
-    fields = "  ".join(f"{key}={_value(value)}" for key, value in line.items() if key not in hidden)
+    # The prefix of the line names the agent already.
+    hidden = {"event", "level", "timestamp", "logger", "agent"}
+    shown = {key: _value(value) for key, value in line.items() if key not in hidden}
+    fields = "  ".join(f"{key}={text}" for key, text in shown.items() if text)
     event = click.style(str(line["event"]), fg=_LEVEL_COLORS.get(str(line.get("level"))))
     return f"{event}  {click.style(fields, dim=True)}" if fields else event
 

@@ -37,6 +37,15 @@ def test_ready_is_said_once_with_every_address(context: AgentContext, log: LogCa
     ]
 
 
+def test_an_agent_that_was_told_to_stop_does_not_become_ready(context: AgentContext, log: LogCapture) -> None:
+    """The last work of a drain may be what readiness waited for; nobody should be sent to it any more."""
+    context.stop()
+    context.ready("127.0.0.1:53")
+
+    assert not context.is_ready
+    assert log.entries == []
+
+
 async def test_a_reload_that_fails_costs_itself_only(context: AgentContext, log: LogCapture) -> None:
     done: list[str] = []
 
