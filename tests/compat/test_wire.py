@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from tests.compat.workload import Workload
-from tests.support.store import EtcdServer, FairleadStore
+from tests.support.store import EtcdServer, FairleadStore, StoreServer
 from tests.support.wire import Answer, Stream, Wire
 
 from fairlead.proto import kv_pb2
@@ -63,6 +63,16 @@ def test_every_answer_is_the_same(pair: tuple[Wire, Wire], seed: int) -> None:
         expected, got = (comparable(wire.call(method, request)) for wire in (theirs, ours))
         assert got == expected, f"seed {seed}, step {step}: {method}\n{request}"
         learn(workload, method, request, expected)
+
+
+def test_an_unknown_sort_option_is_refused(fairlead_store: StoreServer) -> None:
+    """etcd 3.4 and 3.5 overlook it; 3.6, which we are, does not."""
+    with Wire(fairlead_store.address) as wire:
+        refused = Answer(None, "INVALID_ARGUMENT", "etcdserver: invalid sort option")
+        order, target = b"\x20\x09", b"\x28\x09"  # fields 4 and 5 of a RangeRequest, each with the value 9
+        for option in (order, target):
+            request = pb.RangeRequest.FromString(b"\x0a\x01a" + option)
+            assert wire.call("Range", request) == refused
 
 
 def learn(workload: Workload, method: str, request: Message, answer: Answer) -> None:
