@@ -69,7 +69,7 @@ def test_an_unknown_sort_option_is_refused(fairlead_store: StoreServer) -> None:
     """etcd 3.4 and 3.5 overlook it; 3.6, which we are, does not."""
     with Wire(fairlead_store.address) as wire:
         refused = Answer(None, "INVALID_ARGUMENT", "etcdserver: invalid sort option")
-        order, target = b"\x20\x09", b"\x28\x09"  # fields 4 and 5 of a RangeRequest, each with the value 9
+        order, target = b"\x28\x09", b"\x30\x09"  # fields 5 and 6 of a RangeRequest, each with the value 9
         for option in (order, target):
             request = pb.RangeRequest.FromString(b"\x0a\x01a" + option)
             assert wire.call("Range", request) == refused
