@@ -11,14 +11,16 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fairlead.cli.site import Program
 from fairlead.client import Backoff
 
 STOP_GRACE_S = 10.0
 LINE_BYTES_MAX = 64 * 1024
+_LAST_LINES_S = 1.0
 # A program that has run this long is not failing in a row.
 _HEALTHY_S = 10.0
 _BACKOFF = Backoff(first_s=0.5, max_s=15.0)
@@ -79,30 +81,38 @@ class Child:
                     await self._stopping.wait()
 
     async def _run_once(self) -> int:
-        command = _command(self.program)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                cwd=self._folder,
-                limit=LINE_BYTES_MAX,
-                # Ctrl-C is for us: we stop the programs, in order.
-                start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        except OSError as error:
-            self.last_words = f"cannot run {command[0]!r}: {error.strerror}"
-            return _CANNOT_RUN
-        self._process = process
-        if self._stopping.is_set():
-            process.kill()  # ``stop`` came while it was being started, and saw nothing to stop
-        if not self.program.is_ours:
-            self._serves()
-        assert process.stdout is not None
-        await self._listen(process.stdout)
-        return await process.wait()
+        output, write_end = await _pipe()
+        with write_end, contextlib.closing(output):
+            try:
+                self._process = process = await self._start(write_end)
+            except OSError as error:
+                self.last_words = f"cannot run {_command(self.program)[0]!r}: {error.strerror}"
+                return _CANNOT_RUN
+            write_end.close()
+            if self._stopping.is_set():
+                process.kill()  # ``stop`` came while it was being started, and saw nothing to stop
+            if not self.program.is_ours:
+                self._serves()
+            listening = asyncio.create_task(self._listen(output.reader))
+            status = await process.wait()
+            # What it leaves behind ends with it; a daemon, in a session of its own, may keep the pipe for ever.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.wait({listening}, timeout=_LAST_LINES_S)
+            listening.cancel()
+            return status
+
+    async def _start(self, output: BinaryIO) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *_command(self.program),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=self._folder,
+            # Ctrl-C is for us: we stop the programs, in order.
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
 
     def _serves(self) -> None:
         self._has_served = True
@@ -140,6 +150,31 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """The end of a pipe that we read."""
+
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+async def _pipe() -> tuple[_Output, BinaryIO]:
+    """Return both ends of a pipe of our own.
+
+    With asyncio's, a program has ended for its ``wait`` only when everybody has let go of the pipe.
+    """
+    read_end, write_end = os.pipe()
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
+    )
+    return _Output(reader, transport), os.fdopen(write_end, "wb", buffering=0)
 
 
 def _command(program: Program) -> list[str]:

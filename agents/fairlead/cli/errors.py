@@ -52,7 +52,9 @@ def _usage(error: click.UsageError) -> str:
     takes_value = error.ctx is not None and any(param.name == "value" for param in error.ctx.command.params)
     is_dash = takes_value and isinstance(error, click.NoSuchOption)
     cure = "write -- before a value that begins with a dash; " if is_dash else ""
-    return f"{command}: {what[:1].lower()}{what[1:]}; {cure}see {command} --help"
+    line = f"{command}: {what[:1].lower()}{what[1:]}"
+    # click may end with a question of its own: did you mean ...?
+    return f"{line} See {command} --help" if line.endswith("?") else f"{line}; {cure}see {command} --help"
 
 
 def _loaded() -> tuple[type[Exception], ...]:

@@ -117,15 +117,16 @@ def delete(*, connect: Connect, key: str, prefix: bool, output: str) -> None:
 
 
 @kv.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", metavar="[FOLDER]", default="")
 @connection_options
 @_output
 def ls(*, connect: Connect, prefix: str, output: str) -> None:
-    """List the names directly below a prefix; folders end with a slash."""
+    """List the names directly below a folder; those of folders end with a slash."""
+    folder = show.folder_of(prefix)
     answer: GetResult = _run(
-        connect, lambda client: client.get(os.fsencode(prefix), prefix=True, keys_only=True)
+        connect, lambda client: client.get(os.fsencode(folder), prefix=True, keys_only=True)
     )
-    names = show.children((show.text_of(found.key) for found in answer.kvs), prefix)
+    names = show.children((show.text_of(found.key) for found in answer.kvs), folder)
     if output == "json":
         click.echo(show.json_of({"revision": answer.revision, "names": names}))
         return
@@ -134,17 +135,18 @@ def ls(*, connect: Connect, prefix: str, output: str) -> None:
 
 
 @kv.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", metavar="[FOLDER]", default="")
 @connection_options
 @_output
 def tree(*, connect: Connect, prefix: str, output: str) -> None:
-    """Show all pairs below a prefix as a tree."""
-    answer: GetResult = _run(connect, lambda client: client.get(os.fsencode(prefix), prefix=True))
+    """Show all pairs below a folder as a tree."""
+    folder = show.folder_of(prefix)
+    answer: GetResult = _run(connect, lambda client: client.get(os.fsencode(folder), prefix=True))
     if output == "json":
         click.echo(show.json_of(show.result(answer)))
         return
     Console(highlight=False, width=_TREE_WIDTH_MAX).print(
-        show.tree_of(answer.kvs, prefix.rstrip("/")), soft_wrap=True
+        show.tree_of(answer.kvs, folder.rstrip("/")), soft_wrap=True
     )
 
 

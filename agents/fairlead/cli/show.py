@@ -71,11 +71,16 @@ def event(change: Event) -> dict[str, Any]:
     return {"type": "DELETE" if change.is_delete else "PUT", **pair(change.kv)}
 
 
-def children(keys: Iterable[str], prefix: str) -> list[str]:
-    """Return the names directly below ``prefix``, folders with a slash, each once and in order."""
+def folder_of(prefix: str) -> str:
+    """Return what the keys below ``prefix`` begin with: ``/app`` has ``/app/name`` below it, not ``/apple``."""
+    return f"{prefix.rstrip('/')}/" if prefix else ""
+
+
+def children(keys: Iterable[str], folder: str) -> list[str]:
+    """Return the names directly below ``folder``, subfolders with a slash, each once and in order."""
     names = set()
     for key in keys:
-        first, slash, _ = key[len(prefix) :].lstrip("/").partition("/")
+        first, slash, _ = key[len(folder) :].lstrip("/").partition("/")
         names.add(first + slash)
     return sorted(name for name in names if name)
 
