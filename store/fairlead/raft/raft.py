@@ -1,0 +1,331 @@
+"""`Raft`, the door: events in, `Ready` out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fairlead.raft import election, membership, reads, replication, transfer
+from fairlead.raft.confchange import Change
+from fairlead.raft.config import Config
+from fairlead.raft.configuration import Configuration
+from fairlead.raft.errors import NoLeaderError, ProposalDroppedError
+from fairlead.raft.log import Log
+from fairlead.raft.node import Node
+from fairlead.raft.progress import Progress
+from fairlead.raft.types import (
+    NOBODY,
+    AppendEntries,
+    AppendReply,
+    Chance,
+    Entry,
+    Forward,
+    HardState,
+    Heartbeat,
+    HeartbeatReply,
+    InstallSnapshot,
+    Message,
+    ReadReply,
+    ReadRequest,
+    Ready,
+    RequestVote,
+    Role,
+    Snapshot,
+    TimeoutNow,
+    VoteReply,
+)
+
+Handler = Callable[[Node, Any], None]
+
+
+def _following(handler: Handler) -> Handler:
+    """Make a handler that first recognises the sender as this term's leader (Raft, section 5.2)."""
+
+    def handle(node: Node, message: Message) -> None:
+        node.become_follower(node.term, message.sender)
+        handler(node, message)
+
+    return handle
+
+
+def _relay(node: Node, message: Forward) -> None:
+    # One hop only: the sender knows a leader that this member has ceased to be, and will try again.
+    del message
+    node.dropped_total += 1
+
+
+def _take(node: Node, message: Forward) -> None:
+    for data in message.proposals:
+        try:
+            _append(node, data)
+        except ProposalDroppedError:
+            node.dropped_total += 1
+
+
+_APPEND = _following(replication.on_append_entries)
+_HEARTBEAT = _following(replication.on_heartbeat)
+_INSTALL = _following(replication.on_install_snapshot)
+_VOTE = election.on_request_vote
+_READ = reads.on_read_reply
+
+# What a member does with a message of its own term.  A pair that is not here is of no meaning: late, or wrong.
+_HANDLERS: Mapping[Role, Mapping[type[Message], Handler]] = {
+    Role.FOLLOWER: {
+        RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
+        ReadReply: _READ, Forward: _relay, TimeoutNow: election.on_timeout_now,
+    },
+    Role.PRE_CANDIDATE: {
+        RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
+        ReadReply: _READ, Forward: _relay, VoteReply: election.on_pre_vote_reply,
+    },
+    Role.CANDIDATE: {
+        RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
+        ReadReply: _READ, Forward: _relay, VoteReply: election.on_vote_reply,
+    },
+    Role.LEADER: {
+        RequestVote: _VOTE, AppendReply: replication.on_append_reply,
+        HeartbeatReply: replication.on_heartbeat_reply,
+        ReadRequest: reads.on_read_request, ReadReply: _READ, Forward: _take,
+    },
+}  # fmt: skip
+
+
+class Raft:
+    """One member's consensus core: deterministic, given its events and its generator.
+
+    Args:
+        config: times and limits.
+        snapshot: where the log begins.  A new cluster begins at index 0 with a configuration of all its
+            members; a member that joins begins at index 0 with an empty one.
+        hard_state: as last written.
+        entries: those after the snapshot, as written.
+        applied: index up to which the state machine has applied; at least the snapshot's.
+        rng: chooses election timeouts.
+    """
+
+    __slots__ = ("_node", "_sequence", "_taken_hard_state")
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        snapshot: Snapshot,
+        rng: Chance,
+        hard_state: HardState | None = None,
+        entries: Sequence[Entry] = (),
+        applied: int = 0,
+    ) -> None:
+        log = Log(snapshot, entries)
+        state = hard_state or HardState()
+        log.commit_to(max(state.commit, applied))
+        log.applying = max(log.applying, applied)
+        self._node = Node(config, log, state, rng=rng)
+        self._sequence = 0
+        self._taken_hard_state = self._node.hard_state
+
+    def __repr__(self) -> str:
+        node = self._node
+        return f"<Raft {node.member_id:x} {node.role.value} term={node.term} leader={node.leader:x} {node.log!r}>"
+
+    @property
+    def role(self) -> Role:
+        """What this member is now."""
+        return self._node.role
+
+    @property
+    def term(self) -> int:
+        """The current term."""
+        return self._node.term
+
+    @property
+    def leader(self) -> int:
+        """The leader as this member knows it; 0 for nobody."""
+        return self._node.leader
+
+    @property
+    def log(self) -> Log:
+        """The log, to look at."""
+        return self._node.log
+
+    @property
+    def configuration(self) -> Configuration:
+        """The latest configuration, committed or not."""
+        return self._node.configuration
+
+    @property
+    def progress(self) -> Mapping[int, Progress]:
+        """What a leader knows of the others, to look at; empty for who does not lead."""
+        return self._node.progress
+
+    @property
+    def dropped_total(self) -> int:
+        """Forwarded proposals and reads that this member did not take."""
+        return self._node.dropped_total
+
+    def step(self, message: Message) -> None:
+        """Take a message from another member."""
+        node = self._node
+        assert message.to == node.member_id, f"{message} came to member {node.member_id:x}"
+        if election.is_current(node, message):
+            handler = _HANDLERS[node.role].get(type(message))
+            if handler is not None:
+                handler(node, message)
+
+    def tick(self) -> None:
+        """Let one tick pass."""
+        node = self._node
+        if node.role is Role.LEADER:
+            _tick_leader(node)
+        else:
+            election.tick(node)
+
+    def campaign(self) -> None:
+        """Stand for election now, instead of after a timeout."""
+        if self._node.role is not Role.LEADER:
+            election.campaign(self._node)
+
+    def propose(self, data: bytes) -> None:
+        """Ask for a command to be replicated; it comes back in ``Ready.committed``, or is lost.
+
+        Raises:
+            NoLeaderError: nobody is known to lead.
+            ProposalDroppedError: this member leads and takes nothing now.
+        """
+        node = self._node
+        if node.role is Role.LEADER:
+            _append(node, data)
+        elif node.leader != NOBODY:
+            node.send(Forward(to=node.leader, sender=node.member_id, term=node.term, proposals=(data,)))
+        else:
+            raise NoLeaderError
+
+    def read(self, context: int) -> None:
+        """Ask for an index at which a read is linearizable; it comes back in ``Ready.reads``, or is lost.
+
+        Args:
+            context: never used before by any member, this one before a restart included.
+
+        Raises:
+            NoLeaderError: nobody is known to lead.
+            TooManyReadsError: too many wait already.
+        """
+        reads.request(self._node, context)
+
+    def propose_change(
+        self,
+        changes: Sequence[Change],
+        *,
+        is_joint: bool = False,
+        auto_leave: bool = True,
+        context: bytes = b"",
+    ) -> int:
+        """Change the membership; return the index of the entry.
+
+        One change is one step; several, or ``is_joint``, go through joint consensus, which the leader leaves by
+        itself if ``auto_leave``.
+
+        Raises:
+            NotLeaderError: this member does not lead.
+            ChangeRefusedError: it is not allowed, or not now.
+        """
+        return membership.propose(
+            self._node, changes, is_joint=is_joint, auto_leave=auto_leave, context=context
+        )
+
+    def leave_joint(self, *, context: bytes = b"") -> int:
+        """End joint consensus that was begun without ``auto_leave``; return the index of the entry.
+
+        Raises:
+            NotLeaderError: this member does not lead.
+            ChangeRefusedError: joint consensus is not under way, or not committed.
+        """
+        return membership.propose_leave(self._node, context=context)
+
+    def transfer_leadership(self, target: int) -> None:
+        """Hand leadership over to a voter; proposals are dropped until it has it, or a timeout.
+
+        Raises:
+            NotLeaderError: this member does not lead.
+            ChangeRefusedError: ``target`` is no voter.
+        """
+        transfer.begin(self._node, target)
+
+    def report_snapshot(self, member: int, *, is_delivered: bool) -> None:
+        """Take the news of a snapshot that was to be sent.  Every `InstallSnapshot` needs one."""
+        if progress := self._node.progress.get(member):
+            progress.end_snapshot(is_delivered=is_delivered)
+
+    def report_unreachable(self, member: int) -> None:
+        """Take the news that messages to ``member`` were lost."""
+        if progress := self._node.progress.get(member):
+            progress.lost()
+
+    def snapshot_at(self, index: int) -> Snapshot | None:
+        """Name the state after applying ``index``; None if there is a newer snapshot already."""
+        return self._node.log.snapshot_at(index)
+
+    def compact(self, index: int) -> None:
+        """Forget entries up to ``index``, which a snapshot holds durably."""
+        self._node.log.compact(index)
+
+    def ready(self) -> Ready | None:
+        """Return what has to be done now; None when that is nothing."""
+        node = self._node
+        if node.role is Role.LEADER:
+            if reads.begin_round(node):
+                replication.send_heartbeats(node)
+            replication.flush(node)
+        committed = node.log.take_committed(bytes_max=node.config.committed_bytes_max)
+        hard_state = node.hard_state
+        is_new_state = hard_state != self._taken_hard_state
+        is_written = node.log.is_handed_out and not is_new_state
+        if is_written and not (node.send_first or node.send_after or committed or node.read_states):
+            return None
+        self._sequence += 1
+        snapshot, entries = node.log.take_writes(self._sequence)
+        ready = Ready(
+            sequence=self._sequence,
+            send_first=node.send_first,
+            snapshot=snapshot,
+            entries=entries,
+            hard_state=hard_state if is_new_state else None,
+            must_sync=bool(entries or snapshot) or hard_state[:2] != self._taken_hard_state[:2],
+            send_after=node.send_after,
+            committed=committed,
+            reads=node.read_states,
+        )
+        node.send_first, node.send_after, node.read_states = [], [], []
+        self._taken_hard_state = hard_state
+        return ready
+
+    def advance(self, ready: Ready) -> None:
+        """Take the news that ``ready`` and every one before it are durable; once each, in order."""
+        node = self._node
+        node.log.wrote(ready.sequence)
+        if ready.hard_state is not None:
+            election.on_hard_state_written(node, ready.hard_state)
+        replication.commit(node)
+
+
+def _tick_leader(node: Node) -> None:
+    node.heartbeat_elapsed += 1
+    node.election_elapsed += 1
+    if node.election_elapsed >= node.config.election_ticks:
+        node.election_elapsed = 0
+        node.transferee = NOBODY
+        # Ongaro's thesis, section 6.2: "a leader steps down if an election timeout elapses without a
+        # successful round of heartbeats to a majority of its cluster".
+        if not node.agreed(lambda progress: int(progress.is_active), own=1):
+            node.become_follower(node.term)
+            return
+        for progress in node.progress.values():
+            progress.is_active = False
+    if node.heartbeat_elapsed >= node.config.heartbeat_ticks:
+        replication.send_heartbeats(node)
+
+
+def _append(node: Node, data: bytes) -> None:
+    if node.transferee != NOBODY:
+        raise ProposalDroppedError("leadership is being handed over")
+    # One entry always fits, or a large one never would.
+    if node.uncommitted_bytes and node.uncommitted_bytes + len(data) > node.config.uncommitted_bytes_max:
+        raise ProposalDroppedError("too much is waiting to be committed")
+    node.append_own(data)
