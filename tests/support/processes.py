@@ -1,6 +1,7 @@
 """One program under test: started in a process group of its own, its output in a file, ended by pid."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,9 @@ STOP_WITHIN_S = 15.0
 _POLL_S = 0.01
 _TAIL_BYTES = 6_000
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+# A test run that is itself killed takes its programs along; util-linux has it wherever there is a Debian.
+_DIES_WITH_US = [setpriv, "--pdeathsig", "KILL"] if (setpriv := shutil.which("setpriv")) else []
 
 # A variable of the developer's own shell must not configure what is under test.
 _FOREIGN = ("ETCD_", "ETCDCTL_", "FAIRLEAD_")
@@ -79,7 +83,7 @@ class Program:
         return None if self._process is None else self._process.poll()
 
     def start(self, ready: Callable[[], object] | None = None, *, within_s: float = READY_WITHIN_S) -> Self:
-        """Start the program and wait until ``ready()``.
+        """Start the program and wait until ``ready()``; it lives no longer than the thread that calls this.
 
         Raises:
             ProgramError: it ended, or was not ready in time.
@@ -87,7 +91,7 @@ class Program:
         assert not self.is_running, f"{self.argv[0]} runs already"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                self.argv,
+                [*_DIES_WITH_US, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
