@@ -8,7 +8,7 @@ import structlog
 import uvloop
 
 from fairlead.agent.logs import configure_logs
-from fairlead.api import help_text, load_config, serve
+from fairlead.api import help_text, load_config, serve, version_text
 
 
 @click.command(
@@ -20,6 +20,9 @@ def store(arguments: tuple[str, ...]) -> int:
     """Run one member of a store; takes etcd's flags."""
     if {"-h", "--help", "-help"} & set(arguments):
         click.echo(help_text())
+        return 0
+    if {"--version", "-version"} & set(arguments):
+        click.echo(version_text())
         return 0
     config = load_config(arguments, os.environ)
     configure_logs(level=config.log_level, form=config.log_format)

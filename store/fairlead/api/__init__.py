@@ -8,5 +8,15 @@ from fairlead.api.config import StoreConfig, load_config
 from fairlead.api.errors import ApiError, ConfigError
 from fairlead.api.flags import help_text
 from fairlead.api.server import StoreServer, serve
+from fairlead.api.version import version_text
 
-__all__ = ["ApiError", "ConfigError", "StoreConfig", "StoreServer", "help_text", "load_config", "serve"]
+__all__ = [
+    "ApiError",
+    "ConfigError",
+    "StoreConfig",
+    "StoreServer",
+    "help_text",
+    "load_config",
+    "serve",
+    "version_text",
+]

@@ -16,3 +16,13 @@ class ConfigError(ApiError):
         super().__init__(f"{message}; {hint}")
         self.message = message
         self.hint = hint
+
+
+class UsageError(ConfigError):
+    """The words of the command line are wrong.
+
+    Attributes:
+        exit_code: what the command returns, as other commands do.
+    """
+
+    exit_code = 2

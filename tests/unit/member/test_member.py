@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.member import PUT, Member, MemberConfig, RequestTooLargeError, StoppedError
+from fairlead.member import PUT, Member, MemberConfig, NoSpaceError, RequestTooLargeError, StoppedError
+from fairlead.member.machine import Quota
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.wal import DiskFailedError
 
@@ -89,6 +90,23 @@ async def test_a_command_that_is_too_large_is_refused_before_the_log(tmp_path: P
     with pytest.raises(RequestTooLargeError):
         running.put(b"a", bytes(running.member.config.request_bytes_max))
     assert running.member.replica.pending == 0
+    await running.member.stop()
+
+
+async def test_a_write_that_overran_the_quota_raises_the_alarm_too(tmp_path: Path) -> None:
+    """Both passed the front, since neither was applied; the second finds no room when its turn comes."""
+    running = await start(tmp_path)
+    machine = running.member.machine
+    machine.quota = Quota(machine.quota.used_bytes + 1000)
+    machine.quota.used_bytes = machine.quota.bytes_max - 1000
+    first, second = running.put(b"a", bytes(300)), running.put(b"b", bytes(600))
+    await first
+    with pytest.raises(NoSpaceError):
+        await second
+    with pytest.raises(NoSpaceError):
+        await running.put(b"c", bytes(600))
+    assert machine.has_alarm(pb.NOSPACE)
+    assert running.member.store.range(b"a", b"z").count == 2
     await running.member.stop()
 
 
