@@ -36,7 +36,7 @@ def exit_status_of(error: Exception) -> int | None:
         return error.exit_code
     if isinstance(error, (CliError, *_loaded())):
         _say(f"fairlead: {error}")
-        return FAILED
+        return getattr(error, "exit_code", FAILED)
     return None
 
 

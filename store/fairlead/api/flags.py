@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from fairlead.api.errors import ConfigError
+from fairlead.api.errors import ConfigError, UsageError
 
 ENV_PREFIX = "FAIRLEAD_"
 
@@ -123,7 +123,8 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Put command line, environment and file together.
 
     Raises:
-        ConfigError: an unknown flag, a value that cannot be read, or a file that cannot.
+        UsageError: an unknown flag, or one without its value, on the command line.
+        ConfigError: a value that cannot be read, or a file that cannot.
     """
     given = _from_argv(argv)
     from_env = {
@@ -147,17 +148,18 @@ def _from_argv(argv: Sequence[str]) -> dict[str, str]:
     words = iter(argv)
     for word in words:
         if not word.startswith("-"):
-            raise ConfigError(
+            raise UsageError(
                 f"unexpected argument {word!r}", "flags begin with --; see fairlead store --help"
             )
         name, has_value, value = word.lstrip("-").partition("=")
         flag = _flag(name)
         if not has_value:
-            value = "true" if flag.kind is Kind.SWITCH else next(words, "")
-            if not value and flag.kind is not Kind.TEXT:
-                raise ConfigError(
+            following = "true" if flag.kind is Kind.SWITCH else next(words, None)
+            if following is None or (not following and flag.kind is not Kind.TEXT):
+                raise UsageError(
                     f"--{flag.name} needs a value: {flag.kind.value}", "see fairlead store --help"
                 )
+            value = following
         given[flag.name] = value
     return given
 
@@ -167,7 +169,7 @@ def _flag(name: str) -> Flag:
     if name not in BY_NAME:
         near = difflib.get_close_matches(name, BY_NAME, n=1)
         hint = f"did you mean --{near[0]}?" if near else "see fairlead store --help"
-        raise ConfigError(f"unknown flag --{name}", hint)
+        raise UsageError(f"unknown flag --{name}", hint)
     return BY_NAME[name]
 
 
@@ -183,7 +185,10 @@ def _from_file(path: Path) -> dict[str, str]:
         raise ConfigError(f"{path} holds no settings", "write one 'flag-name: value' a line")
     texts = {}
     for name, value in loaded.items():
-        flag = _flag(str(name))
+        try:
+            flag = _flag(str(name))
+        except UsageError as error:
+            raise ConfigError(f"{path}: {error.message}", error.hint) from None
         is_switch = isinstance(value, bool)
         texts[flag.name] = str(value).lower() if is_switch else str(value)
     return texts

@@ -10,6 +10,7 @@ from fairlead.member.checks import check_delete_range, check_put, check_range, c
 from fairlead.member.config import QUOTA_BYTES_DEFAULT, MemberConfig
 from fairlead.member.errors import (
     CorruptClusterError,
+    DataDirError,
     DuplicateKeyError,
     EmptyKeyError,
     InvalidSortOptionError,
@@ -46,6 +47,7 @@ __all__ = [
     "QUOTA_BYTES_DEFAULT",
     "TXN",
     "CorruptClusterError",
+    "DataDirError",
     "DuplicateKeyError",
     "EmptyKeyError",
     "Headers",

@@ -15,6 +15,7 @@
     │   └── NotSupportedError
     ├── NoSpaceError              the quota is reached: compact, defragment, disarm
     ├── CorruptClusterError       members disagree: an operator must look
+    ├── DataDirError              the data directory cannot be made or written to
     ├── LogBehindError            the data directory was put together from two
     ├── TooManyRequestsError      too much is waiting: slow down
     └── UnavailableError          this member cannot answer now
@@ -78,6 +79,14 @@ class NoSpaceError(MemberError):
 
 class CorruptClusterError(MemberError):
     """The CORRUPT alarm is raised."""
+
+
+class DataDirError(MemberError):
+    """The data directory cannot be made or written to."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: cannot keep data there ({problem}); give another --data-dir")
+        self.path = path
 
 
 class LogBehindError(MemberError):

@@ -14,7 +14,7 @@ import structlog
 
 from fairlead.lease import LeaseTable
 from fairlead.member.config import MemberConfig
-from fairlead.member.errors import LogBehindError
+from fairlead.member.errors import DataDirError, LogBehindError
 from fairlead.member.identity import Identity, cluster_id_of, member_id_of
 from fairlead.member.machine import Machine, Quota
 from fairlead.member.replica import Replica
@@ -54,13 +54,17 @@ def open_member(config: MemberConfig) -> Opened:
     """Open or create a member's data directory; return it with everything committed applied.
 
     Raises:
+        DataDirError: it cannot be made or written to.
         DirectoryLockedError: another process has it.
         CorruptError: the log is damaged in the middle; names file and offset.
         BackendError: the database file cannot be opened.
         LogBehindError: the database has entries that the log has not: one of them was restored alone.
     """
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = lock_directory(config.data_dir)
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = lock_directory(config.data_dir)
+    except OSError as error:
+        raise DataDirError(config.data_dir, error.strerror or str(error)) from error
     try:
         return _open_locked(config, lock)
     except BaseException:

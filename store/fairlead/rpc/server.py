@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Final
@@ -73,7 +74,9 @@ class Server:
                 self._shell, host, port, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
             )
         except OSError as error:
-            raise ListenError(f"{host}:{port}", error.strerror or str(error)) from error
+            # asyncio wraps the system's text in its own; errno has the plain one.
+            problem = os.strerror(error.errno) if error.errno else str(error)
+            raise ListenError(f"{host}:{port}", problem.lower()) from error
         self._listeners.append(listener)
         if self._ticker is None:
             self._tick()
