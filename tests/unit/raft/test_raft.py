@@ -1,0 +1,329 @@
+"""The door, in scenarios that the paper leaves open: hand-over, limits, losses, elections that should not be."""
+
+import pytest
+
+from fairlead.raft import (
+    AppendEntries,
+    AppendReply,
+    Change,
+    ChangeKind,
+    ChangeRefusedError,
+    Config,
+    Configuration,
+    InstallSnapshot,
+    Message,
+    NoLeaderError,
+    NotLeaderError,
+    ProgressState,
+    ProposalDroppedError,
+    Raft,
+    Role,
+    Snapshot,
+    TooManyReadsError,
+)
+from fairlead.raft.testing import Cluster
+
+
+def cluster_of(count: int, **options: int) -> Cluster:
+    """A cluster that member 1 leads."""
+    cluster = Cluster(count, **options)
+    cluster.elect(1)
+    return cluster
+
+
+def acknowledge(raft: Raft, *, sender: int, index: int) -> None:
+    raft.step(AppendReply(to=1, sender=sender, term=raft.term, index=index, success=True))
+
+
+def test_a_lone_voter_commits_what_it_has_written() -> None:
+    cluster = cluster_of(1)
+    cluster.propose(1, b"a")
+    assert cluster.commands(1) == [b"a"]
+    cluster.read(1)
+    cluster.settle()
+    assert [read.index for read in cluster.machines[1].reads] == [2]
+
+
+def test_a_proposal_at_a_follower_goes_to_the_leader() -> None:
+    cluster = cluster_of(3)
+    cluster.propose(2, b"a")
+    cluster.tick()
+    assert [cluster.commands(member) for member in (1, 2, 3)] == [[b"a"]] * 3
+
+
+def test_without_a_leader_nothing_is_accepted() -> None:
+    raft = Cluster(3)[1]
+    with pytest.raises(NoLeaderError):
+        raft.propose(b"a")
+    with pytest.raises(NoLeaderError):
+        raft.read(1)
+    with pytest.raises(NotLeaderError, match="nobody"):
+        raft.propose_change([Change(ChangeKind.REMOVE, 1)])
+
+
+def test_only_the_leader_changes_the_membership_and_says_who_it_is() -> None:
+    cluster = cluster_of(3)
+    with pytest.raises(NotLeaderError, match="ask member 1") as caught:
+        cluster[2].propose_change([Change(ChangeKind.REMOVE, 3)])
+    assert caught.value.leader == 1
+    with pytest.raises(NotLeaderError):
+        cluster[2].transfer_leadership(3)
+    with pytest.raises(ChangeRefusedError, match="changes nothing"):
+        cluster[1].propose_change([])
+
+
+def test_a_read_at_a_follower_is_confirmed_by_the_leader() -> None:
+    cluster = cluster_of(3)
+    cluster.propose(1, b"a")
+    context = cluster.read(3)
+    cluster.settle()
+    assert [tuple(read) for read in cluster.machines[3].reads] == [(context, cluster[1].log.commit)]
+
+
+def test_reads_that_wait_are_bounded() -> None:
+    cluster = cluster_of(3, reads_max=2)
+    cluster.isolate(1)
+    cluster.read(1)
+    cluster.take(1)
+    cluster.read(1)
+    with pytest.raises(TooManyReadsError):
+        cluster.read(1)
+    cluster.heal()
+    cluster.on(2, lambda raft: raft.read(9))
+    cluster.take(2)
+    cluster.deliver(cluster.network.pop())
+    assert cluster[1].dropped_total == 1
+
+
+def test_a_leader_cut_off_steps_down_within_two_election_timeouts() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(1)
+    cluster.tick(times=20)
+    assert cluster[1].role is not Role.LEADER
+
+
+def test_a_member_that_comes_back_does_not_depose_the_leader() -> None:
+    """Pre-vote: while it was away its term has not grown."""
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.tick(times=60)
+    term = cluster[1].term
+    assert cluster[3].term == term
+    cluster.heal()
+    cluster.tick(times=30)
+    assert (cluster.leader, cluster[1].term, cluster[3].leader) == (1, term, 1)
+
+
+def test_a_member_whose_term_has_run_ahead_is_heard() -> None:
+    """Its votes are refused and its term is above the leader's: without an answer it stays out for ever."""
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.on(3, lambda raft: raft._node.become_follower(raft.term + 5))
+    cluster.heal()
+    cluster.tick(times=40)
+    assert cluster.leader is not None
+    assert {cluster[member].leader for member in (1, 2, 3)} == {cluster.leader}
+
+
+def test_a_member_with_a_worse_log_cannot_disturb() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.propose(1, b"a")
+    cluster.isolate(1)
+    cluster.tick(times=60)
+    assert cluster.leader == 2
+
+
+def test_leadership_is_handed_over_once_the_target_has_everything() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.propose(1, b"a")
+    cluster.heal()
+    cluster.on(1, lambda raft: raft.transfer_leadership(3))
+    with pytest.raises(ProposalDroppedError, match="handed over"):
+        cluster[1].propose(b"b")
+    cluster.settle()
+    assert cluster[1].role is Role.LEADER, "the target lacks an entry"
+    cluster.tick(times=2)
+    assert cluster.leader == 3
+    assert cluster[3].term == cluster[1].term
+
+
+def test_a_hand_over_that_takes_too_long_is_given_up() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.propose(1, b"a")
+    cluster.on(1, lambda raft: raft.transfer_leadership(3))
+    cluster.tick(times=10)
+    cluster.propose(1, b"b")
+    assert cluster.commands(1) == [b"a", b"b"]
+
+
+def test_leadership_goes_to_voters_only() -> None:
+    cluster = cluster_of(3)
+    with pytest.raises(ChangeRefusedError, match="no voter"):
+        cluster[1].transfer_leadership(9)
+    cluster[1].transfer_leadership(1)
+    cluster[1].propose(b"a")
+
+
+def test_proposals_are_dropped_while_too_much_is_uncommitted() -> None:
+    cluster = cluster_of(3, uncommitted_bytes_max=10)
+    cluster.isolate(1)
+    cluster.propose(1, b"large, and alone")
+    with pytest.raises(ProposalDroppedError, match="too much"):
+        cluster[1].propose(b"a")
+    cluster.heal()
+    cluster.tick(times=2)
+    cluster.propose(1, b"a")
+    assert cluster.commands(1) == [b"large, and alone", b"a"]
+
+
+def test_appends_are_bounded_in_size_and_number() -> None:
+    cluster = cluster_of(2, inflight_max=3, append_bytes_max=4)
+    for _ in range(20):
+        cluster[1].propose(b"aa")
+    cluster.take(1)
+    appends = [message for message in cluster.network if isinstance(message, AppendEntries)]
+    assert [len(append.entries) for append in appends] == [2, 2, 2]
+    assert cluster[1].progress[2].state is ProgressState.REPLICATE
+    cluster.settle()
+    assert len(cluster.commands(2)) == 20
+
+
+def test_bytes_in_flight_are_bounded() -> None:
+    cluster = cluster_of(2, inflight_bytes_max=5, append_bytes_max=2)
+    for _ in range(20):
+        cluster[1].propose(b"aa")
+    cluster.take(1)
+    assert sum(len(m.entries) for m in cluster.network if isinstance(m, AppendEntries)) == 3
+
+
+def test_what_gathers_between_two_readies_travels_in_one_append() -> None:
+    cluster = cluster_of(3)
+    for _ in range(50):
+        cluster[1].propose(b"a")
+    cluster.take(1)
+    assert [len(m.entries) for m in cluster.network if isinstance(m, AppendEntries)] == [50, 50]
+
+
+def test_a_lost_append_is_noticed_without_a_new_one() -> None:
+    cluster = cluster_of(3)
+    cluster[1].propose(b"a")
+    cluster.take(1)
+    cluster.network.clear()
+    cluster.tick(times=3)
+    assert cluster.commands(3) == [b"a"]
+
+
+def test_a_member_that_is_unreachable_is_probed() -> None:
+    cluster = cluster_of(3)
+    cluster[1].report_unreachable(2)
+    assert cluster[1].progress[2].state is ProgressState.PROBE
+    cluster[1].report_unreachable(9)
+    cluster[1].report_snapshot(9, is_delivered=True)
+
+
+def test_no_snapshot_goes_to_a_member_that_is_not_there() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.tick(times=11)
+    cluster.propose(1, b"a")
+    cluster.machines[1].compact()
+    sent: list[Message] = []
+    cluster[1].progress[3].next = 1
+    cluster.on(1, lambda raft: raft.propose(b"b"))
+    cluster.take(1)
+    sent += [message for message in cluster.network if isinstance(message, InstallSnapshot)]
+    assert sent == []
+    cluster.heal()
+    cluster.tick(times=5)
+    assert cluster[3].log.commit == cluster[1].log.commit
+
+
+def test_a_removed_member_is_not_waited_for() -> None:
+    cluster = cluster_of(3)
+    cluster.isolate(3)
+    cluster.on(1, lambda raft: raft.propose_change([Change(ChangeKind.REMOVE, 3)]))
+    cluster.settle()
+    assert cluster[1].configuration.voters == {1, 2}
+    assert cluster[1].progress.keys() == {2}
+    acknowledge(cluster[1], sender=3, index=1)
+
+
+def test_a_voter_outside_its_uncommitted_configuration_may_still_lead() -> None:
+    """Ongaro's thesis, 4.2.2: nobody else may have a log that is long enough to win."""
+    cluster = cluster_of(1)
+    cluster.add(2)
+    cluster.isolate(2)
+    cluster.on(1, lambda raft: raft.propose_change([Change(ChangeKind.ADD_VOTER, 2)]))
+    cluster.settle()
+    cluster.heal()
+    cluster.tick(times=3)
+    cluster.isolate(2)
+    cluster.on(1, lambda raft: raft.propose_change([Change(ChangeKind.REMOVE, 1)]))
+    cluster.settle()
+    cluster.machines[1].crash()
+    cluster.machines[1].restart()
+    cluster.heal()
+    cluster.tick(times=60)
+    assert cluster.leader == 2
+    assert cluster[2].configuration == Configuration(voters=frozenset({2}))
+
+
+def test_joint_consensus_can_be_left_by_hand() -> None:
+    cluster = cluster_of(3)
+    change = [Change(ChangeKind.ADD_LEARNER, 3)]
+    cluster.on(1, lambda raft: raft.propose_change(change, is_joint=True, auto_leave=False))
+    cluster.settle()
+    assert cluster[1].configuration.is_joint
+    cluster.on(1, Raft.leave_joint)
+    cluster.settle()
+    assert cluster[1].configuration == Configuration(voters=frozenset({1, 2}), learners=frozenset({3}))
+
+
+def test_a_commit_index_survives_a_restart_without_a_sync_of_its_own() -> None:
+    cluster = cluster_of(3)
+    cluster.propose(1, b"a")
+    cluster.machines[1].crash()
+    cluster.machines[1].restart()
+    assert cluster[1].log.commit == 2
+    ready = cluster[1].ready()
+    assert ready is not None
+    assert [entry.data for entry in ready.committed] == [b"", b"a"]
+    assert not ready.must_sync
+
+
+def test_a_message_for_somebody_else_is_a_bug() -> None:
+    message = AppendReply(to=2, sender=3, term=1, index=0, success=True)
+    with pytest.raises(AssertionError, match="came to member 1"):
+        Cluster(3)[1].step(message)
+
+
+def test_an_acknowledgement_of_what_was_never_sent_is_ignored() -> None:
+    cluster = cluster_of(3)
+    acknowledge(cluster[1], sender=2, index=99)
+    assert cluster[1].progress[2].match == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"member_id": 0}, "member_id"),
+        ({"member_id": 1, "heartbeat_ticks": 10}, "heartbeat_ticks"),
+        ({"member_id": 1, "reads_max": 0}, "reads_max"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused_by_name(options: dict[str, int], name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Config(**options)
+
+
+def test_what_has_state_says_so_in_one_line() -> None:
+    cluster = cluster_of(1)
+    log = "<Log 1..1 written=1 commit=1 applying=1>"
+    raft = f"<Raft 1 leader term=1 leader=1 {log}>"
+    assert repr(cluster[1]) == raft
+    assert repr(cluster.machines[1]) == f"<Machine up writes=0 {raft}>"
+    assert repr(cluster) == "<Cluster of 1 leader=1 in flight=0>"
+    assert Snapshot() == Snapshot(0, 0, Configuration())
