@@ -1,0 +1,142 @@
+"""A store behind certificates: who gets in, over which protocols, and what the others are told."""
+
+import ssl
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests import peers
+from tests.e2e.cli.command import COMMAND, Kv
+from tests.support.ports import free_port
+from tests.support.processes import Program, clean_environment
+from tests.support.store import FairleadStore, Get
+
+pytestmark = pytest.mark.peer("openssl")
+
+
+class Certificates:
+    """An authority, and what it signed for 127.0.0.1 and for a client, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.joinpath("san").write_text("subjectAltName=IP:127.0.0.1")
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        self._openssl(
+            "req", "-x509", *curve, "-days", "2", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt"
+        )
+        for name in ("server", "client"):
+            self._openssl(
+                "req", *curve, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"
+            )
+            signer = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san", "-days", "2")
+            self._openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.crt")
+
+    def _openssl(self, *words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
+
+    def __getitem__(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def flags(self, *, cert: str = "--cert") -> tuple[str, ...]:
+        """What a client is given, by etcdctl's flags, which are ours too."""
+        return ("--cacert", self["ca.crt"], cert, self["client.crt"], "--key", self["client.key"])
+
+
+class TlsStore(FairleadStore):
+    """A store that talks to nobody without a certificate."""
+
+    def __init__(self, folder: Path, certificates: Certificates) -> None:
+        self._context = ssl.create_default_context(cafile=certificates["ca.crt"])
+        self._context.load_cert_chain(certificates["client.crt"], certificates["client.key"])
+        super().__init__(
+            folder,
+            flags=[
+                *("--cert-file", certificates["server.crt"], "--key-file", certificates["server.key"]),
+                *("--trusted-ca-file", certificates["ca.crt"], "--client-cert-auth"),
+            ],
+        )
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://{self.address}"
+
+    def get(self, path: str) -> Get:
+        with urllib.request.urlopen(self.endpoint + path, timeout=5, context=self._context) as answer:
+            return answer.status, answer.read()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def store(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsStore]:
+    with TlsStore(tmp_path_factory.mktemp("tls"), certificates) as running:
+        yield running
+
+
+def call(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [peers.find(program) or program, *words],
+        env=clean_environment({"ETCDCTL_API": "3"}),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.peer("etcdctl")
+def test_etcdctl_gets_in_with_a_certificate_and_not_without(
+    store: TlsStore, certificates: Certificates
+) -> None:
+    at = ("--endpoints", store.endpoint, "--dial-timeout", "1s", "--command-timeout", "2s")
+
+    assert call("etcdctl", *at, *certificates.flags(), "put", "/a", "1").stdout == "OK\n"
+    refused = call("etcdctl", *at, "--cacert", certificates["ca.crt"], "get", "/a")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert store.is_healthy()
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize(("flag", "version"), [("--http2", "2"), ("--http1.1", "1.1")])
+def test_curl_speaks_either_version(
+    store: TlsStore, certificates: Certificates, flag: str, version: str
+) -> None:
+    words = ("-sS", flag, "-w", " %{http_version}", f"{store.endpoint}/health")
+
+    answered = call("curl", *certificates.flags(), *words)
+    assert '"health":"true"' in answered.stdout
+    assert answered.stdout.endswith(f" {version}")
+    assert call("curl", "--cacert", certificates["ca.crt"], *words).returncode != 0
+
+
+def test_our_own_client_gets_in_with_a_certificate_and_says_why_not_without(
+    store: TlsStore, certificates: Certificates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kv = Kv(store.endpoint, capsys)
+    flags = certificates.flags()
+
+    kv.lines("put", "/own", "1", *flags)
+    assert kv.lines("get", "/own", *flags) == ["1"]
+    for fewer in (flags[:2], ()):  # no certificate of ours; not even the authority that signed the store's
+        line = kv("get", "/own", *fewer).refusal
+        assert line.startswith(f"fairlead: no store answers at {store.endpoint}")
+
+
+def test_an_agent_follows_a_store_behind_certificates(
+    store: TlsStore, certificates: Certificates, tmp_path: Path
+) -> None:
+    health = f"127.0.0.1:{free_port()}"
+    words = ("--endpoints", store.endpoint, *certificates.flags(), "--metrics-listen", health)
+    agent = Program(
+        [*COMMAND, "proxy", "--listen", f"127.0.0.1:{free_port()}", *words], log=tmp_path / "proxy.log"
+    )
+    with agent.start(lambda: "ready" in agent.log()):
+        pass
+
+    assert agent.exit_status == 0
+    assert "Traceback" not in agent.log()
