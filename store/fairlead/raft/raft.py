@@ -115,11 +115,14 @@ class Raft:
     ) -> None:
         log = Log(snapshot, entries)
         state = hard_state or HardState()
+        if state.term < log.last_term:
+            # A torn write kept entries and lost the hard state behind them, of which nobody had heard.
+            state = HardState(log.last_term, NOBODY, state.commit)
         log.commit_to(max(state.commit, applied))
         log.applying = max(log.applying, applied)
         self._node = Node(config, log, state, rng=rng)
         self._sequence = 0
-        self._taken_hard_state = self._node.hard_state
+        self._taken_hard_state = hard_state or HardState()
 
     def __repr__(self) -> str:
         node = self._node

@@ -13,7 +13,7 @@ event the promises of Raft, figure 3, are checked, by `Oracle`:
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fairlead.raft.config import Config
@@ -151,10 +151,16 @@ class Machine:
         self.raft.advance(ready)
         return list(ready.send_after)
 
-    def crash(self, *, survive: int = 0) -> None:
-        """Lose what was not synced, but for the first ``survive`` writes, which nobody had heard of."""
-        for ready in list(self.writes)[:survive]:
+    def crash(self, *, survive: int = 0, torn: int = 0) -> None:
+        """Lose what was not synced, but for the first ``survive`` writes, which nobody had heard of.
+
+        Of the write after those, ``torn`` entries are kept too.
+        """
+        writes = list(self.writes)
+        for ready in writes[:survive]:
             self.disk.write(ready)
+        if torn and survive < len(writes):
+            self.disk.write(replace(writes[survive], entries=writes[survive].entries[:torn], hard_state=None))
         self.writes.clear()
         self.is_up = False
 

@@ -174,8 +174,9 @@ class Ready:
     """What has to be done now, in the order that Raft's safety hangs on.
 
     1. Send ``send_first``.  This needs no disk: a leader's appends travel while its own fsync runs.
-    2. Write ``snapshot``, ``entries`` and ``hard_state``, in this order, in one atomic batch; entries replace
-       whatever the log has at their first index and after.  Sync if ``must_sync``.
+    2. Write ``snapshot``, ``entries`` and ``hard_state``, in this order: a crash may keep a prefix of it, and
+       nothing behind a gap.  Entries replace whatever the log has at their first index and after.  Sync if
+       ``must_sync``.
     3. When this and every `Ready` before it is durable, send ``send_after`` and call ``Raft.advance``.
        These are promises (votes, acknowledgements) that a crash must not break.
     4. Apply ``committed``, all of which is durable here, in order.

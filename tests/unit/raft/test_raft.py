@@ -1,5 +1,7 @@
 """The door, in scenarios that the paper leaves open: hand-over, limits, losses, elections that should not be."""
 
+import random
+
 import pytest
 
 from fairlead.raft import (
@@ -10,6 +12,8 @@ from fairlead.raft import (
     ChangeRefusedError,
     Config,
     Configuration,
+    Entry,
+    HardState,
     InstallSnapshot,
     Message,
     NoLeaderError,
@@ -41,7 +45,7 @@ def test_a_lone_voter_commits_what_it_has_written() -> None:
     assert cluster.commands(1) == [b"a"]
     cluster.read(1)
     cluster.settle()
-    assert [read.index for read in cluster.machines[1].reads] == [2]
+    assert [tuple(read) for read in cluster.machines[1].reads] == [(1, 2)]
 
 
 def test_a_proposal_at_a_follower_goes_to_the_leader() -> None:
@@ -292,6 +296,23 @@ def test_a_commit_index_survives_a_restart_without_a_sync_of_its_own() -> None:
     assert ready is not None
     assert [entry.data for entry in ready.committed] == [b"", b"a"]
     assert not ready.must_sync
+
+
+def test_a_torn_write_that_lost_the_term_leaves_the_term_of_its_entries() -> None:
+    """Entries come before the hard state: a log must not begin again in a term before its own last."""
+    configuration = Configuration(voters=frozenset({1, 2, 3}))
+    raft = Raft(
+        Config(member_id=1),
+        snapshot=Snapshot(0, 0, configuration),
+        hard_state=HardState(2, 3, 0),
+        entries=[Entry(4, 1, b"a")],
+        rng=random.Random(0),
+    )
+    assert raft.term == 4
+    ready = raft.ready()
+    assert ready is not None
+    assert ready.hard_state == HardState(4, 0, 0)
+    assert ready.must_sync
 
 
 def test_a_message_for_somebody_else_is_a_bug() -> None:

@@ -105,7 +105,8 @@ class Chaos:
     def crash(self, member: int) -> None:
         machine = self.cluster.machines[member]
         if machine.is_up:
-            machine.crash(survive=self.rng.randrange(len(machine.writes) + 1))
+            survive = self.rng.randrange(len(machine.writes) + 1)
+            machine.crash(survive=survive, torn=self.rng.randrange(3))
 
     def restart(self, _: int) -> None:
         for machine in self.cluster.machines.values():
