@@ -22,12 +22,12 @@ from prometheus_client import CollectorRegistry
 from fairlead.agent.context import AgentContext
 from fairlead.agent.errors import ConfigError
 from fairlead.agent.health import HealthPages, HealthServer
-from fairlead.agent.logs import configure_logs, set_level
 from fairlead.agent.options import LOG_LEVELS, AgentOptions
 from fairlead.agent.settings import read_settings
 from fairlead.agent.status import Status
 from fairlead.agent.status_key import StatusKey
 from fairlead.client import Client, ClientError
+from fairlead.logs import configure_logs, set_level
 
 Serve = Callable[[AgentContext], Coroutine[Any, Any, None]]
 

@@ -13,17 +13,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fairlead.cli.site import Program
-from fairlead.client import Backoff
+
+if TYPE_CHECKING:
+    from fairlead.client import Backoff
 
 STOP_GRACE_S = 10.0
 LINE_BYTES_MAX = 64 * 1024
 _LAST_LINES_S = 1.0
 # A program that has run this long is not failing in a row.
 _HEALTHY_S = 10.0
-_BACKOFF = Backoff(first_s=0.5, max_s=15.0)
 _CANNOT_RUN = 127  # as a shell says it
 
 Say = Callable[[str, "str | dict[str, Any]"], None]
@@ -74,7 +75,7 @@ class Child:
                 return
             self.ready.clear()
             failures = 0 if loop.time() - began_s > _HEALTHY_S else failures + 1
-            delay_s = _BACKOFF.delay_s(failures, rng=self._rng)
+            delay_s = _backoff().delay_s(failures, rng=self._rng)
             self._say(self.program.name, f"ended with status {status}; starting it again in {delay_s:.1f} s")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
@@ -192,3 +193,11 @@ def _parsed(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) and "event" in parsed else None
+
+
+def _backoff() -> "Backoff":
+    """Return the delays between starts of a program that keeps dying."""
+    # Not loaded before a program dies: it comes with gRPC, and the first start should not wait for that.
+    from fairlead.client import Backoff  # noqa: PLC0415
+
+    return Backoff(first_s=0.5, max_s=15.0)

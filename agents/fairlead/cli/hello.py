@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from fairlead.agent import Address, listen_error
+from fairlead.cli.errors import CliError
 
 _HEAD_BYTES_MAX = 16 * 1024
 _HEAD_S = 10.0
@@ -18,11 +18,14 @@ _HEAD_S = 10.0
 @click.option("--log-format", default="console", help="console or json.")
 def hello(*, listen: str, name: str, log_format: str) -> int:
     """Serve one sentence over HTTP."""
-    asyncio.run(_serve(Address.parse(listen, flag="--listen"), name, log_format))
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise CliError(f"not an address: {listen!r}; write --listen HOST:PORT, such as 127.0.0.1:9001")
+    asyncio.run(_serve(host, int(port), name, log_format))
     return 0
 
 
-async def _serve(address: Address, name: str, log_format: str) -> None:
+async def _serve(host: str, port: int, name: str, log_format: str) -> None:
     body = f"hello from {name}\n".encode()
     answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (
         len(body),
@@ -40,11 +43,11 @@ async def _serve(address: Address, name: str, log_format: str) -> None:
             writer.close()
 
     try:
-        server = await asyncio.start_server(client, address.host, address.port, limit=_HEAD_BYTES_MAX)
+        server = await asyncio.start_server(client, host, port, limit=_HEAD_BYTES_MAX)
     except OSError as error:
-        raise listen_error(error, address, flag="--listen") from error
-    ready = {"event": "ready", "level": "info", "addresses": [str(address)]}
-    click.echo(json.dumps(ready) if log_format == "json" else f"ready addresses={address}")
+        raise CliError(f"cannot listen on {host}:{port} (--listen): {error.strerror or error}") from error
+    ready = {"event": "ready", "level": "info", "addresses": [f"{host}:{port}"]}
+    click.echo(json.dumps(ready) if log_format == "json" else f"ready addresses={host}:{port}")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

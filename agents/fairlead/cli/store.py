@@ -7,8 +7,8 @@ import click
 import structlog
 import uvloop
 
-from fairlead.agent.logs import configure_logs
 from fairlead.api import help_text, load_config, serve, version_text
+from fairlead.logs import configure_logs
 
 
 @click.command(

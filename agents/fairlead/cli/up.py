@@ -1,6 +1,7 @@
 """``fairlead up``: a whole site in one terminal."""
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ import click
 from fairlead.cli.child import Child
 from fairlead.cli.errors import CliError
 from fairlead.cli.site import Site, load_site
-from fairlead.client import Client, Compare, op_put
 
 _COLORS = ("cyan", "magenta", "yellow", "blue", "green", "bright_cyan", "bright_magenta", "bright_yellow")
 _LEVEL_COLORS = {"warning": "yellow", "error": "red", "critical": "red"}
@@ -77,6 +77,8 @@ class _Up:
     async def _start(self) -> None:
         # The agents come after the keys: else the first thing that a new site says is that keys are missing.
         self._run(*self._store, *self._processes)
+        # Loaded while they start: gRPC takes its time.
+        self._seeding = asyncio.ensure_future(asyncio.to_thread(importlib.import_module, "fairlead.cli.seed"))
         await _until_ready(*self._store)
         await self._seed()
         self._run(*self._agents)
@@ -90,11 +92,7 @@ class _Up:
         """Write the site's keys where they are missing, never over what somebody changed."""
         if not self._site.keys:
             return
-        written = 0
-        async with Client(self._site.endpoints) as client:
-            for key, value in self._site.keys.items():
-                answer = await client.txn([Compare.version(key).equals(0)], [op_put(key, value)])
-                written += answer.succeeded
+        written = await (await self._seeding).seed(self._site.endpoints, self._site.keys)
         if written:
             self._say_own(f"wrote {written} of the site's keys")
 

@@ -41,7 +41,7 @@ def ears() -> Ears:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_module, "_BACKOFF", Backoff(first_s=0.01, max_s=0.02))
+    monkeypatch.setattr(child_module, "_backoff", lambda: Backoff(first_s=0.01, max_s=0.02))
     # What is "ours" runs as ``python -m fairlead.cli``; here it is a shell that logs as ours do.
     monkeypatch.setattr(child_module, "_command", lambda program: list(program.arguments))
 
@@ -163,7 +163,7 @@ async def test_a_program_that_ignores_sigterm_is_killed(
 async def test_stop_between_two_lives_ends_the_waiting(
     tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child_module, "_BACKOFF", Backoff(first_s=600, max_s=600))
+    monkeypatch.setattr(child_module, "_backoff", lambda: Backoff(first_s=600, max_s=600))
     child = shell(f"{READY}; exit 1", folder=tmp_path, say=ears)
     running = asyncio.create_task(child.run())
     await ears.until(ears.texts)
