@@ -222,6 +222,15 @@ def test_a_candidates_own_vote_counts_once_it_is_on_disk() -> None:
     assert is_now(raft, Role.LEADER)
 
 
+def test_a_pre_vote_of_an_earlier_attempt_does_not_count() -> None:
+    """Ongaro's thesis, 9.6: it was given for another term, perhaps in view of another log."""
+    raft = member(3)
+    raft.campaign()
+    run(raft)
+    raft.step(VoteReply(to=1, sender=2, term=3, granted=True, is_pre_vote=True))
+    assert raft.role is Role.PRE_CANDIDATE
+
+
 def test_a_server_votes_for_one_candidate_in_a_term() -> None:
     """5.2: "Each server will vote for at most one candidate in a given term, on a first-come basis"."""
     raft = member(term=1)
