@@ -7,7 +7,7 @@ import pytest
 from fairlead.cli import main
 
 MISTAKES = {
-    "unknown flag": (["--frobnicate"], 2, "No such option"),
+    "unknown flag": (["--frobnicate"], 2, "no such option"),
     "no port": (["--listen", "127.0.0.1"], 1, "--listen"),
     "empty listen": (["--listen", ","], 1, "--listen is empty"),
     "bad zone": (["--domain", "a..b"], 1, "'a..b' is no name"),
