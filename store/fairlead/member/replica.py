@@ -136,7 +136,7 @@ class Replica:
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Apply committed entries in order."""
-        for term, index, data in entries:
+        for term, index, data, _kind in entries:
             assert index == self.applied + 1, f"entry {index} after {self.applied}"
             if data:
                 self._apply_command(data)

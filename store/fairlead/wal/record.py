@@ -38,14 +38,20 @@ class Kind(IntEnum):
     HARD_STATE = 3
     CHECKPOINT = 4
     MARK = 5
+    CONFIGURATION = 6
 
 
 class Entry(NamedTuple):
-    """One entry of Raft's log."""
+    """One entry of Raft's log; ``kind`` is 0 for a command, 1 for a configuration of the cluster."""
 
     term: int
     index: int  # type: ignore[assignment]  # Raft's name; nobody asks a tuple for a position here
     data: bytes
+    kind: int = 0
+
+
+AnyEntry = tuple[int, int, bytes, int]
+"""Term, index, data, kind: an `Entry`, or Raft's own, which has the same shape."""
 
 
 class HardState(NamedTuple):
@@ -106,7 +112,8 @@ _FRAME = struct.Struct("<III")  # length, guard, crc
 _HEADER_BYTES = _FRAME.size + 4
 _MASK = 0xFFFF_FFFF
 _ZEROS = bytes(8)  # where a record would begin
-_ENTRY_KIND = Kind.ENTRY.value  # an enumeration is slow to ask in a hot loop
+# By the kind of the entry; an enumeration is slow to ask in a hot loop.
+_ENTRY_KINDS = (Kind.ENTRY.value, Kind.CONFIGURATION.value)
 _KIND = struct.Struct("<I")
 _ENTRY = struct.Struct("<IQQ")
 _INDEXED = struct.Struct("<QQ")
@@ -130,24 +137,24 @@ def encode(kind: Kind, payload: bytes, *, crc: int) -> tuple[bytes, int]:
     return _FRAME.pack(length, length ^ _MASK, crc) + covered, crc
 
 
-def encode_entries(entries: Iterable[Entry], *, crc: int, into: list[bytes]) -> int:
+def encode_entries(entries: Iterable[AnyEntry], *, crc: int, into: list[bytes]) -> int:
     """Append the records of ``entries`` to ``into``; return the rolling CRC after them.
 
     The hottest loop of the log, hence not a call of `encode` for each.
     """
-    for term, index, data in entries:
+    for term, index, data, kind in entries:
         length = 16 + len(data)
-        covered = _ENTRY.pack(_ENTRY_KIND, term, index) + data + _PADDING[length & 7]
+        covered = _ENTRY.pack(_ENTRY_KINDS[kind], term, index) + data + _PADDING[length & 7]
         crc = extend_crc(crc, covered)
         into.append(_FRAME.pack(length, length ^ _MASK, crc))
         into.append(covered)
     return crc
 
 
-def decode_entry(payload: bytes) -> Entry:
-    """Read the payload of an ENTRY."""
+def decode_entry(kind: int, payload: bytes) -> Entry:
+    """Read the payload of an ENTRY or a CONFIGURATION."""
     term, index = _INDEXED.unpack_from(payload)
-    return Entry(term, index, payload[_INDEXED.size :])
+    return Entry(term, index, payload[_INDEXED.size :], _ENTRY_KINDS.index(kind))
 
 
 def encode_hard_state(state: HardState, *, crc: int) -> tuple[bytes, int]:

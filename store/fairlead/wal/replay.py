@@ -17,6 +17,8 @@ from fairlead.wal.record import (
     decode_hard_state,
 )
 
+_ENTRIES = frozenset({Kind.ENTRY.value, Kind.CONFIGURATION.value})
+
 
 class Replay:
     """The state of a log that is being read.
@@ -44,8 +46,8 @@ class Replay:
         Raises:
             RecordError: the record is intact and cannot follow what was read before.
         """
-        if record.kind == Kind.ENTRY:
-            self._apply_entry(decode_entry(record.payload), record.offset)
+        if record.kind in _ENTRIES:
+            self._apply_entry(decode_entry(record.kind, record.payload), record.offset)
         elif record.kind == Kind.HARD_STATE:
             self.hard_state = decode_hard_state(record.payload)
         elif record.kind == Kind.CHECKPOINT:

@@ -13,8 +13,8 @@ from typing import Self
 from fairlead.wal.disk import Disk, naming_failures, write_all
 from fairlead.wal.errors import DiskFailedError, LogExistsError
 from fairlead.wal.record import (
+    AnyEntry,
     Checkpoint,
-    Entry,
     HardState,
     Head,
     encode_checkpoint,
@@ -126,7 +126,7 @@ class Wal:
         """How many files the log has."""
         return len(self._segments)
 
-    def append(self, entries: Sequence[Entry], hard_state: HardState | None = None) -> None:
+    def append(self, entries: Sequence[AnyEntry], hard_state: tuple[int, int, int] | None = None) -> None:
         """Write entries, and the hard state after them, in one write.  They are safe after `sync`.
 
         An entry whose index the log has already replaces that one and all after it.
@@ -145,15 +145,15 @@ class Wal:
             return
         parts, crc = self._begin()
         if entries:
-            first, last = entries[0].index, entries[-1].index
+            first, last = entries[0][1], entries[-1][1]
             assert self._checkpoint.index < first <= self._last_index + 1, (first, self)
             assert last - first == len(entries) - 1, (first, last, len(entries))
             crc = encode_entries(entries, crc=crc, into=parts)
             self._last_index = last
         if hard_state is not None:
-            record, crc = encode_hard_state(hard_state, crc=crc)
+            self._hard_state = HardState(*hard_state)
+            record, crc = encode_hard_state(self._hard_state, crc=crc)
             parts.append(record)
-            self._hard_state = hard_state
         self._write(parts, crc)
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:

@@ -31,7 +31,7 @@ from fairlead.wal.record import (
 )
 
 u64 = st.integers(0, 2**64 - 1)
-entry_lists = st.lists(st.builds(Entry, u64, u64, st.binary(max_size=600)), max_size=8)
+entry_lists = st.lists(st.builds(Entry, u64, u64, st.binary(max_size=600), st.integers(0, 1)), max_size=8)
 
 
 def encoded(*batch: Entry, crc: int = 7) -> bytes:
@@ -54,8 +54,9 @@ def test_the_checksum_is_crc32c() -> None:
 def test_entries_come_back_as_they_were(batch: list[Entry], zero: int, crc: int, zeros: int) -> None:
     data = encoded(*batch, crc=crc)
     records = read(data + bytes(zeros * 8), crc=crc)
-    assert [decode_entry(record.payload) for record in records] == batch
-    assert [record.kind for record in records] == [Kind.ENTRY] * len(batch)
+    assert [decode_entry(record.kind, record.payload) for record in records] == batch
+    kinds = [Kind.CONFIGURATION if entry.kind else Kind.ENTRY for entry in batch]
+    assert [record.kind for record in records] == kinds
     assert all(record.offset % 8 == 0 for record in records)
     assert [record.end for record in records[:-1]] == [record.offset for record in records[1:]]
     assert all(record.end - record.offset == record_bytes(len(record.payload)) for record in records)
@@ -152,7 +153,7 @@ def test_zeros_end_the_log_wherever_they_begin() -> None:
 def test_a_record_that_ends_with_zeros_is_read_whole() -> None:
     """The end of what was written is found by its zeros; a value's own must not count as that."""
     batch = [Entry(1, 1, bytes(100))]
-    assert [decode_entry(record.payload) for record in read(encoded(*batch))] == batch
+    assert [decode_entry(record.kind, record.payload) for record in read(encoded(*batch))] == batch
 
 
 @pytest.mark.parametrize("cut", [1, 8, 20, 30])
