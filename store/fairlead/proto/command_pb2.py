@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from fairlead.proto import rpc_pb2 as fairlead_dot_proto_dot_rpc__pb2
 
 
-DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n\x1c\x66\x61irlead/proto/command.proto\x12\nfairleadpb\x1a\x18\x66\x61irlead/proto/rpc.proto\"\x82\x03\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\x06\x12\'\n\x03put\x18\x02 \x01(\x0b\x32\x18.etcdserverpb.PutRequestH\x00\x12\x38\n\x0c\x64\x65lete_range\x18\x03 \x01(\x0b\x32 .etcdserverpb.DeleteRangeRequestH\x00\x12\'\n\x03txn\x18\x04 \x01(\x0b\x32\x18.etcdserverpb.TxnRequestH\x00\x12\x35\n\ncompaction\x18\x05 \x01(\x0b\x32\x1f.etcdserverpb.CompactionRequestH\x00\x12\x36\n\x0blease_grant\x18\x06 \x01(\x0b\x32\x1f.etcdserverpb.LeaseGrantRequestH\x00\x12\x38\n\x0clease_revoke\x18\x07 \x01(\x0b\x32 .etcdserverpb.LeaseRevokeRequestH\x00\x12+\n\x05\x61larm\x18\x08 \x01(\x0b\x32\x1a.etcdserverpb.AlarmRequestH\x00\x42\t\n\x07requestb\x06proto3')
+DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n\x1c\x66\x61irlead/proto/command.proto\x12\nfairleadpb\x1a\x18\x66\x61irlead/proto/rpc.proto\"\xde\x03\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\x06\x12\'\n\x03put\x18\x02 \x01(\x0b\x32\x18.etcdserverpb.PutRequestH\x00\x12\x38\n\x0c\x64\x65lete_range\x18\x03 \x01(\x0b\x32 .etcdserverpb.DeleteRangeRequestH\x00\x12\'\n\x03txn\x18\x04 \x01(\x0b\x32\x18.etcdserverpb.TxnRequestH\x00\x12\x35\n\ncompaction\x18\x05 \x01(\x0b\x32\x1f.etcdserverpb.CompactionRequestH\x00\x12\x36\n\x0blease_grant\x18\x06 \x01(\x0b\x32\x1f.etcdserverpb.LeaseGrantRequestH\x00\x12\x38\n\x0clease_revoke\x18\x07 \x01(\x0b\x32 .etcdserverpb.LeaseRevokeRequestH\x00\x12+\n\x05\x61larm\x18\x08 \x01(\x0b\x32\x1a.etcdserverpb.AlarmRequestH\x00\x12\x32\n\nattributes\x18\t \x01(\x0b\x32\x1c.fairleadpb.MemberAttributesH\x00\x12&\n\x04urls\x18\n \x01(\x0b\x32\x16.fairleadpb.MemberUrlsH\x00\x42\t\n\x07request\"H\n\x10MemberAttributes\x12\x11\n\tmember_id\x18\x01 \x01(\x06\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x63lient_urls\x18\x03 \x03(\t\"2\n\nMemberUrls\x12\x11\n\tmember_id\x18\x01 \x01(\x06\x12\x11\n\tpeer_urls\x18\x02 \x03(\t\"\xb0\x01\n\x10MembershipChange\x12\n\n\x02id\x18\x01 \x01(\x06\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.fairleadpb.MembershipChange.Kind\x12$\n\x06member\x18\x03 \x01(\x0b\x32\x14.etcdserverpb.Member\"9\n\x04Kind\x12\x07\n\x03\x41\x44\x44\x10\x00\x12\x0f\n\x0b\x41\x44\x44_LEARNER\x10\x01\x12\x0b\n\x07PROMOTE\x10\x02\x12\n\n\x06REMOVE\x10\x03\"H\n\x0cMemberRecord\x12$\n\x06member\x18\x01 \x01(\x0b\x32\x14.etcdserverpb.Member\x12\x12\n\nis_joining\x18\x02 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlead.proto.command_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMMAND']._serialized_start=71
-  _globals['_COMMAND']._serialized_end=457
+  _globals['_COMMAND']._serialized_end=549
+  _globals['_MEMBERATTRIBUTES']._serialized_start=551
+  _globals['_MEMBERATTRIBUTES']._serialized_end=623
+  _globals['_MEMBERURLS']._serialized_start=625
+  _globals['_MEMBERURLS']._serialized_end=675
+  _globals['_MEMBERSHIPCHANGE']._serialized_start=678
+  _globals['_MEMBERSHIPCHANGE']._serialized_end=854
+  _globals['_MEMBERSHIPCHANGE_KIND']._serialized_start=797
+  _globals['_MEMBERSHIPCHANGE_KIND']._serialized_end=854
+  _globals['_MEMBERRECORD']._serialized_start=856
+  _globals['_MEMBERRECORD']._serialized_end=928
 # @@protoc_insertion_point(module_scope)
