@@ -24,7 +24,7 @@ CORES = {
     "member": "checks identity machine ranges replica responses solo txn",
     "mvcc": "change codec compaction hash hub index intervals store transaction watcher",
     "raft": "confchange configuration election log membership node "
-    "progress quorum raft reads replication transfer types",
+    "progress proposals quorum raft reads replication transfer types",
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
     "wal": "record replay",
     "dns": "answer message names records semantics table tree wire zone",

@@ -10,7 +10,7 @@ nothing of commands, and imports nothing else of Fairlead.
     quorum, configuration, confchange    counting; who counts; who will
     log, progress                        the log and its marks; what a leader knows of a follower
     node                                 a member's state and its changes of role
-    election, replication, reads, membership, transfer    the rules
+    election, replication, proposals, reads, membership, transfer    the rules
     raft                                 the table of roles and messages, and the door
     testing                              a cluster in memory, with faults, that checks Raft's promises
 

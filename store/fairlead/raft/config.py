@@ -11,10 +11,11 @@ class Config:
         member_id: this member; not 0.
         election_ticks: a follower that hears no leader for between this and twice this many campaigns.
         heartbeat_ticks: how often a leader lets its followers know.
-        append_bytes_max: payload of one AppendEntries; a single larger entry still goes, alone.
+        append_bytes_max: payload of one AppendEntries or Forward; a single larger entry still goes, alone.
         inflight_max: appends on their way to one follower.
         inflight_bytes_max: payload on its way to one follower.
-        uncommitted_bytes_max: payload that a leader holds uncommitted before it drops proposals.
+        uncommitted_bytes_max: payload that a leader holds uncommitted, or a follower holds to be forwarded with
+            its next `Ready`, before it drops proposals.
         committed_bytes_max: payload that one `Ready` gives to apply.
         reads_max: reads that wait for confirmation.
     """

@@ -45,6 +45,10 @@ class Configuration:
         """Whether both C_old and C_new have to agree."""
         return bool(self.outgoing)
 
+    def is_alone(self, member: int) -> bool:
+        """Return whether ``member`` is a quorum by itself."""
+        return len(self.voters) == 1 and member in self.voters and not self.outgoing
+
     @property
     def members(self) -> frozenset[int]:
         """Everybody who gets the log."""

@@ -8,15 +8,19 @@ under way may be overtaken by a truncation, and even by the same entries once mo
 first write of A must not pass for the last.  Hence each write is remembered by its number with the highest
 index that it still stands for, and truncation lowers that.
 
-All entries after the last compaction are in memory; whoever drives the core compacts.
+All entries after the last compaction are in memory; whoever drives the core compacts.  Beside each entry stands
+how many bytes of payload there were up to and with it, so that a batch of a given size is cut out, and a span
+is measured, without a look at each entry.
 """
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 
 from fairlead.raft.configuration import Configuration, decode_configuration
 from fairlead.raft.quorum import EVERYTHING
-from fairlead.raft.types import Entry, EntryKind, Snapshot
+from fairlead.raft.types import Entry, Snapshot
 
 
 class Log:
@@ -26,6 +30,7 @@ class Log:
         "_base_index",
         "_base_term",
         "_configurations",
+        "_ends",
         "_entries",
         "_handed",
         "_restored",
@@ -43,6 +48,7 @@ class Log:
         self._base_index, self._base_term = snapshot.index, snapshot.term
         self._configurations = [(snapshot.index, snapshot.configuration)]
         self._entries: list[Entry] = []
+        self._ends = [0]  # the first is the base's: bytes up to entry i stand at i - base
         self.last_index = snapshot.index
         self.commit = self.applying = snapshot.index
         self._restored: Snapshot | None = None
@@ -124,20 +130,31 @@ class Log:
         self, index: int, *, bytes_max: int = EVERYTHING, last: int | None = None
     ) -> list[Entry]:
         """Return entries from ``index``, at least one if there is one, and no more than ``bytes_max``."""
-        return list(self._limited(index, bytes_max, self.last_index if last is None else last))
+        first = index - self._base_index - 1
+        end = (self.last_index if last is None else last) - self._base_index
+        ends = self._ends
+        if ends[end] - ends[first] > bytes_max:
+            end = max(first + 1, bisect_right(ends, ends[first] + bytes_max, first, end) - 1)
+        return self._entries[first:end]
 
-    def _limited(self, index: int, bytes_max: int, last: int) -> Iterator[Entry]:
-        size = 0
-        for position in range(index - self._base_index - 1, last - self._base_index):
-            entry = self._entries[position]
-            size += len(entry.data)
-            if size > bytes_max and entry.index > index:
-                return
-            yield entry
+    def bytes_after(self, index: int, *, last: int | None = None) -> int:
+        """Return the payload of the entries above ``index``, up to ``last`` or the end."""
+        end = self.last_index if last is None else last
+        return self._ends[end - self._base_index] - self._ends[index - self._base_index]
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """The payload of all entries that are held."""
+        return self._ends[-1] - self._ends[0]
 
     def append(self, entry: Entry) -> None:
         """Append one entry: a leader only ever does this (Raft, section 5.3, Leader Append-Only)."""
-        self._extend((entry,))
+        assert entry.index == self.last_index + 1, f"entry {entry.index} after {self.last_index}"
+        self._entries.append(entry)
+        self._ends.append(self._ends[-1] + len(entry.data))
+        self.last_index += 1
+        if entry.kind:
+            self._configurations.append((entry.index, decode_configuration(entry.data)[0]))
 
     def replicate(self, entries: Sequence[Entry]) -> None:
         """Take the leader's entries.
@@ -164,7 +181,7 @@ class Log:
         self.snapshot = self._restored = snapshot
         self._base_index, self._base_term = snapshot.index, snapshot.term
         self._configurations = [(snapshot.index, snapshot.configuration)]
-        self._entries = []
+        self._entries, self._ends = [], [0]
         self.commit = self.applying = self.last_index = self._handed = snapshot.index
         # Nothing of the old log is left for a write under way to stand for.
         self.written = snapshot.index - 1
@@ -215,21 +232,24 @@ class Log:
         term = self.term_at(index)
         assert term is not None, f"entry {index} is not there"
         del self._entries[: index - self._base_index]
+        del self._ends[: index - self._base_index]
         self._base_index, self._base_term = index, term
         while len(self._configurations) > 1 and self._configurations[1][0] <= index:
             del self._configurations[0]
 
     def _extend(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            assert entry.index == self.last_index + 1, f"entry {entry.index} after {self.last_index}"
-            self._entries.append(entry)
-            self.last_index += 1
-            if entry.kind == EntryKind.CONFIGURATION:
+        for expected, entry in enumerate(entries, self.last_index + 1):
+            assert entry.index == expected, f"entry {entry.index} in the place of {expected}"
+            if entry.kind:
                 self._configurations.append((entry.index, decode_configuration(entry.data)[0]))
+        self._entries += entries
+        self._ends += accumulate((len(entry.data) for entry in entries), initial=self._ends.pop())
+        self.last_index += len(entries)
 
     def _truncate(self, index: int) -> None:
         assert index > self.commit, f"entry {index} is committed and cannot be replaced"
         del self._entries[index - self._base_index - 1 :]
+        del self._ends[index - self._base_index :]
         last = self.last_index = index - 1
         self.written = min(self.written, last)
         self._handed = min(self._handed, last)

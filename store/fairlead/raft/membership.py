@@ -50,6 +50,16 @@ def on_commit(node: Node) -> bool:
     return node.member_id not in configuration.voters
 
 
+def is_caught_up(node: Node, member: int) -> bool:
+    """Return whether ``member`` is heard of and has nearly all that this leader's disk has.
+
+    A learner that is made a voter earlier only holds up what it has to agree to (Ongaro's thesis, section
+    4.2.1); nine tenths are etcd's measure.
+    """
+    progress = node.progress.get(member)
+    return progress is not None and progress.is_active and 10 * progress.match >= 9 * node.log.written
+
+
 def _check_is_allowed(node: Node) -> None:
     if node.role is not Role.LEADER:
         raise NotLeaderError(node.leader)

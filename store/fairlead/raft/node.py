@@ -47,9 +47,12 @@ class Node:
         "dropped_total",
         "election_elapsed",
         "election_timeout",
+        "forwards",
+        "forwards_bytes",
         "heartbeat_elapsed",
         "leader",
         "log",
+        "member_id",
         "new_reads",
         "own_term_index",
         "progress",
@@ -62,13 +65,13 @@ class Node:
         "send_first",
         "term",
         "transferee",
-        "uncommitted_bytes",
         "vote",
         "votes",
     )
 
     def __init__(self, config: Config, log: Log, hard_state: HardState, *, rng: Chance) -> None:
         self.config = config
+        self.member_id = config.member_id
         self.log = log
         self.rng = rng
         self.term, self.vote, _ = hard_state
@@ -77,17 +80,15 @@ class Node:
         self.send_first: list[Message] = []
         self.send_after: list[Message] = []
         self.read_states: list[ReadState] = []
+        self.forwards: list[bytes] = []
+        """Proposals for the leader, to travel together with the next `Ready`."""
+        self.forwards_bytes = 0
         self.dropped_total = 0
         """Forwarded proposals and reads that this leader did not take."""
         self._forget_role()
 
     def __repr__(self) -> str:
         return f"<Node {self.config.member_id:x} {self.role.value} term={self.term} {self.log!r}>"
-
-    @property
-    def member_id(self) -> int:
-        """This member."""
-        return self.config.member_id
 
     @property
     def configuration(self) -> Configuration:
@@ -118,7 +119,6 @@ class Node:
         """Append an entry as leader; return its index."""
         index = self.log.last_index + 1
         self.log.append(Entry(self.term, index, data, kind))
-        self.uncommitted_bytes += len(data)
         if kind == EntryKind.CONFIGURATION:
             self.track_members()
         return index
@@ -167,7 +167,6 @@ class Node:
         self._change_role(Role.LEADER)
         self.leader = self.member_id
         self.heartbeat_elapsed = 0
-        self.uncommitted_bytes = sum(len(entry.data) for entry in self.log.entries_from(self.log.commit + 1))
         self.track_members()
         # Raft, section 8: a leader learns what is committed by committing an entry of its own term.
         self.own_term_index = self.append_own(b"")
@@ -182,7 +181,6 @@ class Node:
         self.votes: dict[int, bool] = {}
         self.progress: dict[int, Progress] = {}
         self.transferee = NOBODY
-        self.uncommitted_bytes = 0
         self.own_term_index = 0
         self.round = 0
         self.new_reads: list[PendingRead] = []

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fairlead.raft import election, membership, reads, replication, transfer
+from fairlead.raft import election, membership, proposals, reads, replication, transfer
 from fairlead.raft.confchange import Change
 from fairlead.raft.config import Config
 from fairlead.raft.configuration import Configuration
-from fairlead.raft.errors import NoLeaderError, ProposalDroppedError
 from fairlead.raft.log import Log
 from fairlead.raft.node import Node
 from fairlead.raft.progress import Progress
@@ -46,44 +45,31 @@ def _following(handler: Handler) -> Handler:
     return handle
 
 
-def _relay(node: Node, message: Forward) -> None:
-    # One hop only: the sender knows a leader that this member has ceased to be, and will try again.
-    del message
-    node.dropped_total += 1
-
-
-def _take(node: Node, message: Forward) -> None:
-    for data in message.proposals:
-        try:
-            _append(node, data)
-        except ProposalDroppedError:
-            node.dropped_total += 1
-
-
 _APPEND = _following(replication.on_append_entries)
 _HEARTBEAT = _following(replication.on_heartbeat)
 _INSTALL = _following(replication.on_install_snapshot)
 _VOTE = election.on_request_vote
 _READ = reads.on_read_reply
+_NOT_HERE = proposals.on_late_forward
 
 # What a member does with a message of its own term.  A pair that is not here is of no meaning: late, or wrong.
 _HANDLERS: Mapping[Role, Mapping[type[Message], Handler]] = {
     Role.FOLLOWER: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _relay, TimeoutNow: election.on_timeout_now,
+        ReadReply: _READ, Forward: _NOT_HERE, TimeoutNow: election.on_timeout_now,
     },
     Role.PRE_CANDIDATE: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _relay, VoteReply: election.on_pre_vote_reply,
+        ReadReply: _READ, Forward: _NOT_HERE, VoteReply: election.on_pre_vote_reply,
     },
     Role.CANDIDATE: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _relay, VoteReply: election.on_vote_reply,
+        ReadReply: _READ, Forward: _NOT_HERE, VoteReply: election.on_vote_reply,
     },
     Role.LEADER: {
         RequestVote: _VOTE, AppendReply: replication.on_append_reply,
         HeartbeatReply: replication.on_heartbeat_reply,
-        ReadRequest: reads.on_read_request, ReadReply: _READ, Forward: _take,
+        ReadRequest: reads.on_read_request, ReadReply: _READ, Forward: proposals.on_forward,
     },
 }  # fmt: skip
 
@@ -159,6 +145,11 @@ class Raft:
         return self._node.progress
 
     @property
+    def bytes_in_memory(self) -> int:
+        """The payload of the entries that are held, for whoever decides when to `compact`."""
+        return self._node.log.bytes_in_memory
+
+    @property
     def dropped_total(self) -> int:
         """Forwarded proposals and reads that this member did not take."""
         return self._node.dropped_total
@@ -190,15 +181,9 @@ class Raft:
 
         Raises:
             NoLeaderError: nobody is known to lead.
-            ProposalDroppedError: this member leads and takes nothing now.
+            ProposalDroppedError: this member takes nothing now.
         """
-        node = self._node
-        if node.role is Role.LEADER:
-            _append(node, data)
-        elif node.leader != NOBODY:
-            node.send(Forward(to=node.leader, sender=node.member_id, term=node.term, proposals=(data,)))
-        else:
-            raise NoLeaderError
+        proposals.propose(self._node, data)
 
     def read(self, context: int) -> None:
         """Ask for an index at which a read is linearizable; it comes back in ``Ready.reads``, or is lost.
@@ -211,6 +196,26 @@ class Raft:
             TooManyReadsError: too many wait already.
         """
         reads.request(self._node, context)
+
+    @property
+    def lone_voter(self) -> bool:
+        """Whether this member is a quorum by itself.
+
+        That alone does not make what it has committed up to date: see `read_index`.
+        """
+        return self._node.log.configuration.is_alone(self._node.member_id)
+
+    @property
+    def read_index(self) -> int | None:
+        """An index at which a read is linearizable now, with nobody asked; None if `read` has to ask.
+
+        Only a leader that is the quorum knows one, once an entry of its term is committed (Raft, section 8).
+        """
+        return reads.index_now(self._node)
+
+    def is_caught_up(self, member: int) -> bool:
+        """Return whether, as this leader knows, a learner is there and near enough to the end to be promoted."""
+        return membership.is_caught_up(self._node, member)
 
     def propose_change(
         self,
@@ -272,6 +277,7 @@ class Raft:
     def ready(self) -> Ready | None:
         """Return what has to be done now; None when that is nothing."""
         node = self._node
+        proposals.send_forwards(node)
         if node.role is Role.LEADER:
             if reads.begin_round(node):
                 replication.send_heartbeats(node)
@@ -323,12 +329,3 @@ def _tick_leader(node: Node) -> None:
             progress.is_active = False
     if node.heartbeat_elapsed >= node.config.heartbeat_ticks:
         replication.send_heartbeats(node)
-
-
-def _append(node: Node, data: bytes) -> None:
-    if node.transferee != NOBODY:
-        raise ProposalDroppedError("leadership is being handed over")
-    # One entry always fits, or a large one never would.
-    if node.uncommitted_bytes and node.uncommitted_bytes + len(data) > node.config.uncommitted_bytes_max:
-        raise ProposalDroppedError("too much is waiting to be committed")
-    node.append_own(data)

@@ -27,6 +27,12 @@ def request(node: Node, context: int) -> None:
         raise NoLeaderError
 
 
+def index_now(node: Node) -> int | None:
+    """Return an index that needs no confirmation, if this leader is its own quorum."""
+    is_alone = node.role is Role.LEADER and node.configuration.is_alone(node.member_id)
+    return node.log.commit if is_alone and node.has_own_term_commit else None
+
+
 def on_read_request(node: Node, message: ReadRequest) -> None:
     """Take a follower's read."""
     if _waiting(node) >= node.config.reads_max:

@@ -168,10 +168,7 @@ def commit(node: Node) -> None:
     index = node.agreed(lambda progress: progress.match, own=log.written)
     if index <= log.commit or log.term_at(index) != node.term:
         return
-    before = log.commit
     log.commit_to(index)
-    newly = log.entries_from(before + 1, last=index)
-    node.uncommitted_bytes -= sum(len(entry.data) for entry in newly)
     if membership.on_commit(node):
         # Out of the configuration, this leader has one thing left to say: that it is committed.
         flush(node)

@@ -118,6 +118,53 @@ def test_a_leaders_snapshot_begins_the_log_again() -> None:
     assert repr(log) == "<Log 10..9 written=9 commit=9 applying=9>"
 
 
+def sizes(log: Log) -> list[int]:
+    return [len(entry.data) for entry in log.entries_from(log.first_index)]
+
+
+def test_a_batch_is_as_long_as_its_bytes_allow_and_never_empty() -> None:
+    log = Log(Snapshot(4, 1), [Entry(1, 5 + i, bytes(size)) for i, size in enumerate((3, 0, 2, 9, 1))])
+    assert [len(log.entries_from(5, bytes_max=each)) for each in (1, 3, 4, 5, 13, 14, 15)] == [
+        1,
+        2,
+        2,
+        3,
+        3,
+        4,
+        5,
+    ]
+    assert [entry.index for entry in log.entries_from(6, last=7)] == [6, 7]
+    assert log.entries_from(10) == []
+    assert [entry.index for entry in log.entries_from(8, bytes_max=1)] == [8]
+
+
+def test_the_bytes_held_are_those_of_the_entries_held() -> None:
+    """Whatever happened to the log: they are what says when to compact and when to take no more."""
+    log = Log(Snapshot(), [Entry(1, 1, b"aa"), Entry(1, 2, b"bbbb"), Entry(1, 3, b"c")])
+    log.append(Entry(1, 4, b"ddd"))
+    assert (log.bytes_in_memory, log.bytes_after(1), log.bytes_after(1, last=3)) == (10, 8, 5)
+    log.replicate([Entry(2, 3, b"")])
+    assert log.bytes_in_memory == sum(sizes(log)) == 6
+    log.replicate([Entry(2, 4, b"ee"), Entry(2, 5, b"f")])
+    log.commit_to(2)
+    log.take_committed(bytes_max=99)
+    log.snapshot_at(2)
+    log.compact(2)
+    assert log.bytes_in_memory == sum(sizes(log)) == 3
+    log.restore(Snapshot(9, 2))
+    assert log.bytes_in_memory == 0
+    log.append(Entry(2, 10, b"g"))
+    assert (log.bytes_in_memory, log.bytes_after(9)) == (1, 1)
+
+
+def test_an_entry_has_the_next_index() -> None:
+    log = log_of(1)
+    with pytest.raises(AssertionError, match="entry 3"):
+        log.append(Entry(1, 3, b""))
+    with pytest.raises(AssertionError, match="entry 3"):
+        log.replicate([Entry(1, 2, b""), Entry(1, 3, b""), Entry(1, 3, b"")])
+
+
 @pytest.mark.parametrize(
     ("terms", "index", "term", "met"),
     [

@@ -13,7 +13,9 @@ from fairlead.raft import (
     Config,
     Configuration,
     Entry,
+    Forward,
     HardState,
+    Heartbeat,
     InstallSnapshot,
     Message,
     NoLeaderError,
@@ -35,6 +37,11 @@ def cluster_of(count: int, **options: int) -> Cluster:
     return cluster
 
 
+def read_index(cluster: Cluster) -> int | None:
+    """Member 1's, anew each time: mypy would take one that was None for None for ever."""
+    return cluster[1].read_index
+
+
 def acknowledge(raft: Raft, *, sender: int, index: int) -> None:
     raft.step(AppendReply(to=1, sender=sender, term=raft.term, index=index, success=True))
 
@@ -53,6 +60,112 @@ def test_a_proposal_at_a_follower_goes_to_the_leader() -> None:
     cluster.propose(2, b"a")
     cluster.tick()
     assert [cluster.commands(member) for member in (1, 2, 3)] == [[b"a"]] * 3
+
+
+def test_what_a_follower_forwards_in_one_turn_travels_together() -> None:
+    cluster = cluster_of(3, append_bytes_max=5)
+    for data in (b"aa", b"bb", b"c", b"too large", b"d", b""):
+        cluster[2].propose(data)
+    cluster.take(2)
+    forwards = [list(message.proposals) for message in cluster.network if isinstance(message, Forward)]
+    assert forwards == [[b"aa", b"bb", b"c"], [b"too large"], [b"d", b""]]
+    cluster.settle()
+    cluster.tick()
+    assert cluster.commands(2) == [b"aa", b"bb", b"c", b"too large", b"d"]
+    assert cluster[1].dropped_total == 0
+
+
+def test_what_waits_to_be_forwarded_is_bounded() -> None:
+    cluster = cluster_of(3, uncommitted_bytes_max=5)
+    cluster[2].propose(b"large, and alone")
+    with pytest.raises(ProposalDroppedError, match="to be forwarded"):
+        cluster[2].propose(b"a")
+    cluster.settle()
+    cluster[2].propose(b"a")
+
+
+def test_what_waits_to_be_forwarded_goes_to_whoever_leads_by_then() -> None:
+    cluster = cluster_of(3)
+    cluster[2].propose(b"a")
+    message = Heartbeat(to=2, sender=3, term=9, commit=0, round=0)
+    cluster[2].step(message)
+    ready = cluster[2].ready()
+    assert ready is not None
+    assert [message.to for message in ready.send_first if isinstance(message, Forward)] == [3]
+
+
+def test_what_waits_to_be_forwarded_is_dropped_when_nobody_leads() -> None:
+    cluster = cluster_of(3)
+    cluster[2].propose(b"a")
+    cluster.on(2, Raft.campaign)
+    cluster.take(2)
+    assert cluster[2].dropped_total == 1
+    assert not any(isinstance(message, Forward) for message in cluster.network)
+
+
+def test_a_forward_to_a_member_that_has_ceased_to_lead_goes_no_further() -> None:
+    cluster = cluster_of(3)
+    cluster.on(3, lambda raft: raft.step(Forward(to=3, sender=2, term=1, proposals=[b"a", b"b"])))
+    assert cluster[3].dropped_total == 2
+    cluster.settle()
+    assert cluster.commands(1) == []
+
+
+def test_a_lone_voter_reads_with_nobody_asked_once_it_has_committed_in_its_term() -> None:
+    """After a restart it may have acknowledged more than it remembers as committed."""
+    cluster = cluster_of(1)
+    cluster.propose(1, b"a")
+    machine = cluster.machines[1]
+    machine.disk.hard_state = machine.disk.hard_state._replace(commit=0)
+    machine.crash()
+    machine.restart()
+    assert cluster[1].lone_voter
+    assert read_index(cluster) is None
+    cluster.on(1, Raft.campaign)
+    cluster.take(1)
+    cluster.sync(1)
+    assert (cluster[1].role, cluster[1].log.commit) == (Role.LEADER, 0)
+    assert read_index(cluster) is None
+    cluster.settle()
+    assert read_index(cluster) == cluster[1].log.last_index == 3
+    cluster.on(1, lambda raft: raft.propose_change([Change(ChangeKind.ADD_VOTER, 2)]))
+    assert not cluster.machines[1].raft.lone_voter
+    assert read_index(cluster) is None
+
+
+def test_one_voter_in_joint_consensus_is_not_alone() -> None:
+    both = Configuration(voters=frozenset({1}), outgoing=frozenset({1, 2}))
+    assert not both.is_alone(1)
+    assert not Configuration(voters=frozenset({2})).is_alone(1)
+
+
+def test_a_learner_is_caught_up_when_it_is_there_and_near_the_end() -> None:
+    cluster = cluster_of(3)
+    cluster.add(4)
+    cluster.on(1, lambda raft: raft.propose_change([Change(ChangeKind.ADD_LEARNER, 4)]))
+    cluster.propose(1, *[b"%d" % number for number in range(98)])
+    assert cluster[1].log.written == 100
+    cluster.tick(times=2)
+    assert cluster[1].is_caught_up(4)
+    progress = cluster[1].progress[4]
+    progress.match = 90
+    assert cluster[1].is_caught_up(4)
+    progress.match = 89
+    assert not cluster[1].is_caught_up(4)
+    cluster.isolate(4)
+    progress.match = 100
+    cluster.tick(times=30)
+    assert not cluster[1].is_caught_up(4), "it has not been heard of"
+    assert not cluster[1].is_caught_up(9)
+    assert not cluster[2].is_caught_up(4)
+
+
+def test_the_payload_in_memory_goes_down_by_compaction() -> None:
+    cluster = cluster_of(1)
+    cluster.propose(1, b"12345", b"678")
+    assert cluster[1].bytes_in_memory == 8
+    cluster.machines[1].compact()
+    assert cluster[1].bytes_in_memory == 0
 
 
 def test_without_a_leader_nothing_is_accepted() -> None:
