@@ -5,12 +5,13 @@ slices, HashKV.  ``Backend`` keeps it on disk in batches, together with whatever
 ``WatchHub`` tells every watcher its part of the history, in order, once and without gaps.
 
 It never decides what may be written, knows no clients, leases or members, and starts no thread or task.  Only
-``backend`` and ``bucket`` touch the disk.
+``lmdb_engine`` touches the disk.
 
 Source: etcd's data model and its ``mvcc`` package, whose observable rules are kept.
 """
 
-from fairlead.mvcc.backend import Backend, BucketName, Commit
+from fairlead.mvcc.backend import Backend, Commit
+from fairlead.mvcc.engine import BucketName
 from fairlead.mvcc.errors import (
     BackendCorruptError,
     BackendError,

@@ -1,59 +1,41 @@
 """The database on disk: LMDB behind a write buffer, committed in batches.
 
-Writes collect in memory and are committed together, by one LMDB transaction, so that the revision log and the
-applied index always agree.  A commit has three parts, since only the middle one waits for the disk::
+Writes collect in memory and are committed together, by one transaction, so that the revision log and the applied
+index always agree.  A commit has three parts, since only the middle one waits for the disk::
 
     commit = backend.begin_commit()   # loop thread: the buffer becomes an open write transaction
     commit.run()                      # any thread: write and fsync, the GIL released
     backend.finish(commit)            # loop thread: readers move to the new state
 
-Reads see the buffer, then what is being committed, then an LMDB read transaction; ``finish`` begins a new one.
+Reads see the buffer, then what is being committed, then what the last commit left; ``finish`` moves the last two.
+Making a transaction durable is the write-ahead log's business; the database syncs so that the log may be released.
 
-LMDB runs without its lock file: the data directory has a lock of its own, one process holds it, and writers never
-meet here.  Without that file LMDB knows no readers, and keeps the pages of a reader's snapshot only while at
-most one commit has happened since; one commit at a time and a renewal after each is therefore a rule of safety,
-not of taste.  Making a transaction durable is the write-ahead log's business; LMDB syncs so that the log may be
-released.
+A dump is how a member is given another's state: the content of one commit, without holes, as a stream of bytes::
+
+    for chunk in backend.dump(scratch): ...     # here, in a thread; nothing is committed while the copy is made
+    Backend.load(folder, chunks)                # there: a new database beside the old one, whole or not there
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-import lmdb
-
+from fairlead.mvcc import lmdb_engine
 from fairlead.mvcc.bucket import Bucket
-from fairlead.mvcc.errors import BackendCorruptError, BackendError, BackendFailedError, BackendFullError
+from fairlead.mvcc.engine import BucketName, Engine
+from fairlead.mvcc.lmdb_engine import LmdbEngine
 
 MAP_BYTES = 16 << 30  # address space, not disk: the map doubles when it has to
-_FILE = "data.mdb"
-
-
-class BucketName(StrEnum):
-    """The tables of the database, named as etcd names its own."""
-
-    REVISIONS = "key"
-    META = "meta"
-    LEASE = "lease"
-    ALARM = "alarm"
-    CLUSTER = "cluster"
-    MEMBERS = "members"
-    MEMBERS_REMOVED = "members_removed"
-    AUTH = "auth"
-    AUTH_USERS = "authUsers"
-    AUTH_ROLES = "authRoles"
+CHUNK_BYTES = 1 << 16
 
 
 class Commit:
     """A batch on its way to the disk."""
 
-    __slots__ = ("_path", "_txn", "count", "is_durable")
+    __slots__ = ("_run", "count", "is_durable")
 
-    def __init__(self, txn: "lmdb.Transaction[bytes]", path: Path, count: int) -> None:
-        self._txn = txn
-        self._path = path
+    def __init__(self, run: Callable[[], None], count: int) -> None:
+        self._run = run
         self.count = count
         self.is_durable = False
 
@@ -63,23 +45,20 @@ class Commit:
         Raises:
             BackendError: the disk refused.  The member must stop: the truth is in the write-ahead log.
         """
-        with translated(self._path, "commit"):
-            self._txn.commit()
+        self._run()
         self.is_durable = True
 
 
 class Backend:
-    """One LMDB database and the buffer of what it does not have yet.
+    """One database and the buffer of what it does not have yet.
 
-    All methods belong to one thread; only ``Commit.run`` may run elsewhere.
+    All methods belong to one thread; only ``Commit.run`` and the reading of a dump may happen elsewhere.
     """
 
-    def __init__(self, path: Path, *, map_bytes: int) -> None:
-        self._path = path
-        self._map_bytes = map_bytes
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._commit: Commit | None = None
-        self._buckets = {name: Bucket(ordered=name is BucketName.REVISIONS) for name in BucketName}
-        self._open()
+        self._buckets = {name: Bucket(engine.tables[name]) for name in BucketName}
 
     @classmethod
     def open(cls, path: Path, *, map_bytes: int = MAP_BYTES) -> "Backend":
@@ -92,10 +71,25 @@ class Backend:
         Raises:
             BackendError: the folder or the file in it cannot be used.
         """
-        return cls(path, map_bytes=map_bytes)
+        return cls(LmdbEngine(path, map_bytes=map_bytes))
+
+    @staticmethod
+    def load(path: Path, chunks: Iterable[bytes]) -> None:
+        """Make the folder ``path``, which is not there yet, of a dump; synced, and whole or not there at all.
+
+        Raises:
+            BackendCorruptError: the chunks are not a whole dump.
+            BackendError: the disk refused, or ``path`` is there.
+        """
+        lmdb_engine.load(path, chunks)
 
     def __repr__(self) -> str:
-        return f"Backend({str(self._path)!r}, pending={self.pending_count})"
+        return f"{type(self).__name__}({str(self.path)!r}, pending={self.pending_count})"
+
+    @property
+    def path(self) -> Path:
+        """The database's folder."""
+        return self._engine.path
 
     def bucket(self, name: str) -> Bucket:
         """Return one table, for whoever reads or writes it often."""
@@ -139,18 +133,16 @@ class Backend:
             BackendError: the disk refused; nothing has been written.
         """
         assert self._commit is None, "one commit at a time: a reader survives only one"
-        self._make_room()
-        with translated(self._path, "write"):
-            txn = self._env.begin(write=True)
-            count = sum(bucket.begin_commit(txn) for bucket in self._buckets.values())
-        self._commit = Commit(txn, self._path, count)
+        value_bytes, count = self.pending_bytes, self.pending_count
+        layers = {name: layer for name, bucket in self._buckets.items() if (layer := bucket.begin_commit())}
+        self._commit = Commit(self._engine.begin(layers, value_bytes=value_bytes), count)
         return self._commit
 
     def finish(self, commit: Commit) -> None:
         """Let readers see what ``commit`` made durable."""
         assert commit is self._commit, "only the commit that began last can be finished"
         assert commit.is_durable, "a commit is finished after it has run"
-        self._renew_reader()
+        self._engine.refresh()
         for bucket in self._buckets.values():
             bucket.finish_commit()
         self._commit = None
@@ -164,13 +156,12 @@ class Backend:
     @property
     def size_bytes(self) -> int:
         """Size of the file in use or kept for reuse; what the quota is about."""
-        return (self._env.info()["last_pgno"] + 1) * self._page_bytes
+        return self._engine.size_bytes
 
     @property
     def size_in_use_bytes(self) -> int:
         """Size of the pages that hold data; the rest is free for reuse, or for ``defragment``."""
-        # Three pages are LMDB's own: two that begin the file, one that lists the tables.
-        return (3 + sum(bucket.pages for bucket in self._buckets.values())) * self._page_bytes
+        return self._engine.size_in_use_bytes
 
     def defragment(self) -> None:
         """Rewrite the file without its free pages; takes as long as writing all the data does.
@@ -179,83 +170,33 @@ class Backend:
             BackendError: the disk refused; the old file stays.
         """
         assert self._commit is None, "a commit would be lost in the old file"
-        copy = self._path / "defragment"
-        with translated(self._path, "defragment"):
-            copy.mkdir(exist_ok=True)
-            self._env.copy(str(copy), compact=True)
-            _sync(copy / _FILE)
-            self._close()
-            try:
-                (copy / _FILE).replace(self._path / _FILE)
-                _sync(self._path)
-                copy.rmdir()
-            finally:
-                self._open()
+        self._engine.defragment()
+
+    def copy(self, scratch: Path) -> BinaryIO:
+        """Return what is committed, without holes, as a file that ``load`` takes; its size is known at once.
+
+        It may run in a thread, since it takes as long as writing all the data does.  It reads the state of the
+        last commit, whose pages outlive one further commit at most: the caller begins none until it returns.
+        The file has no name, so that closing it, or dying, is all the cleaning up there is.
+
+        Args:
+            scratch: a folder of the copy's own, made and removed here, on a disk with room for the data.
+
+        Raises:
+            BackendError: the disk refused; nothing is left behind.
+        """
+        return self._engine.copy(scratch)
+
+    def dump(self, scratch: Path) -> Iterator[bytes]:
+        """Return what ``copy`` does in chunks; the copy is made when the first is asked for."""
+        with self.copy(scratch) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def moved(self, path: Path) -> None:
+        """Learn that the database's folder has been renamed to ``path``."""
+        self._engine.moved(path)
 
     def close(self) -> None:
         """Close without committing what is in the buffer: the write-ahead log has it."""
-        self._close()
-
-    def _open(self) -> None:
-        with translated(self._path, "open"):
-            self._path.mkdir(parents=True, exist_ok=True)
-            self._env = lmdb.open(
-                str(self._path), map_size=self._map_bytes, max_dbs=len(BucketName), lock=False, meminit=False
-            )
-            handles = {name: self._env.open_db(name.encode()) for name in BucketName}
-            self._page_bytes: int = self._env.stat()["psize"]
-            self._reader = self._env.begin()
-        for name, bucket in self._buckets.items():
-            bucket.bind(handles[name], self._reader)
-
-    def _close(self) -> None:
-        self._reader.abort()
-        self._env.close()
-
-    def _make_room(self) -> None:
-        """Grow the map before a batch could fill it; a page for each write and twice its bytes is plenty."""
-        needed = self.size_bytes + 2 * self.pending_bytes + (self.pending_count + 1024) * self._page_bytes
-        if needed <= self._map_bytes:
-            return
-        while self._map_bytes < needed:
-            self._map_bytes *= 2
-        with translated(self._path, "grow"):
-            self._reader.abort()
-            self._env.set_mapsize(self._map_bytes)
-        self._renew_reader()
-
-    def _renew_reader(self) -> None:
-        with translated(self._path, "read"):
-            self._reader.abort()  # LMDB keeps it as a spare: the next one costs no allocation
-            self._reader = self._env.begin()
-        for bucket in self._buckets.values():
-            bucket.rebind(self._reader)
-
-
-_DAMAGED = (
-    lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError,
-)  # fmt: skip
-_FULL = (lmdb.MapFullError, lmdb.DiskError)
-
-
-@contextmanager
-def translated(path: Path, op: str) -> Iterator[None]:
-    """Turn LMDB's and the system's errors into this package's."""
-    try:
-        yield
-    except BackendError:
-        raise
-    except _FULL as error:
-        raise BackendFullError(path, str(error)) from error
-    except _DAMAGED as error:
-        raise BackendCorruptError(path, str(error)) from error
-    except (lmdb.Error, OSError) as error:
-        raise BackendFailedError(path, op, str(error)) from error
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        self._engine.close()

@@ -1,40 +1,24 @@
-"""One table of the database: LMDB below, and above it what has not been committed."""
+"""One table of the database: what is committed below, and above it what has not been."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import lmdb
+from fairlead.mvcc.engine import Table, Writes
 
 
 class Bucket:
-    """A table whose reads see writes at once, though they reach LMDB in batches.
+    """A table whose reads see writes at once, though they reach the database in batches.
 
-    Two layers lie above LMDB: ``fresh`` takes the writes, ``flying`` is what the running commit carries.  In a
-    layer None stands for a deletion.
-
-    Args:
-        ordered: whether new keys are always put in ascending order; LMDB then fills its pages to the brim.
+    Two layers lie above the committed table: ``fresh`` takes the writes, ``flying`` is what the running commit
+    carries.  In a layer None stands for a deletion.
     """
 
-    __slots__ = ("_db", "_flying", "_fresh", "_ordered", "_reader", "pending_bytes")
+    __slots__ = ("_flying", "_fresh", "_table", "pending_bytes")
 
-    def __init__(self, *, ordered: bool = False) -> None:
-        self._ordered = ordered
+    def __init__(self, table: Table) -> None:
+        self._table = table
         self._fresh: dict[bytes, bytes | None] = {}
         self._flying: dict[bytes, bytes | None] = {}
-        self._db: Any = None
-        self._reader: lmdb.Transaction[bytes]
         self.pending_bytes = 0
-
-    def bind(self, db: object, reader: "lmdb.Transaction[bytes]") -> None:
-        """Attach to an open database; the layers stay as they are."""
-        self._db = db
-        self._reader = reader
-
-    def rebind(self, reader: "lmdb.Transaction[bytes]") -> None:
-        """Take another read transaction of the same database."""
-        self._reader = reader
 
     @property
     def pending_count(self) -> int:
@@ -47,7 +31,7 @@ class Bucket:
             return self._fresh[key]
         if key in self._flying:
             return self._flying[key]
-        return self._reader.get(key, db=self._db)
+        return self._table.get(key)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes]:
         """Return the values of keys that all exist and are not empty, in the order of ``keys``."""
@@ -62,8 +46,7 @@ class Bucket:
         return found  # type: ignore[return-value]  # nothing is absent, so nothing is None
 
     def _get_committed(self, keys: Sequence[bytes]) -> list[bytes]:
-        with self._reader.cursor(db=self._db) as cursor:
-            values = [value for _, value in cursor.getmulti(keys)]
+        values = self._table.get_many(keys)
         assert len(values) == len(keys), "the index names a position that the log lacks"
         return values
 
@@ -84,7 +67,7 @@ class Bucket:
         overlaid = sorted({key for layer in (self._flying, self._fresh) for key in layer if key >= start})
         above = iter(overlaid)
         next_above = next(above, None)
-        for key, value in self._committed(start):
+        for key, value in self._table.items(start):
             while next_above is not None and next_above < key:
                 yield from self._overlaid(next_above)
                 next_above = next(above, None)
@@ -99,37 +82,18 @@ class Bucket:
         if value is not None:
             yield key, value
 
-    def _committed(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        with self._reader.cursor(db=self._db) as cursor:
-            if cursor.set_range(start) if start else cursor.first():
-                yield from cursor.iternext()
-
     @property
     def entries(self) -> int:
         """Committed entries."""
-        return self._reader.stat(db=self._db)["entries"]
+        return self._table.entries
 
-    @property
-    def pages(self) -> int:
-        """Committed pages."""
-        stat = self._reader.stat(db=self._db)
-        return stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
-
-    def begin_commit(self, txn: "lmdb.Transaction[bytes]") -> int:
-        """Write the buffer into ``txn`` and begin a new one; return the number of writes."""
+    def begin_commit(self) -> Writes:
+        """Return the buffer, for a commit to carry, and begin a new one."""
         assert not self._flying
-        flying, self._fresh = self._fresh, {}
-        self._flying, self.pending_bytes = flying, 0
-        if flying:
-            puts = [(key, value) for key, value in flying.items() if value is not None]
-            with txn.cursor(db=self._db) as cursor:
-                _, added = cursor.putmulti(puts, append=self._ordered)
-            assert added == len(puts), "keys of an ordered bucket must ascend"
-            for key, value in flying.items():
-                if value is None:
-                    txn.delete(key, db=self._db)
-        return len(flying)
+        self._flying, self._fresh = self._fresh, {}
+        self.pending_bytes = 0
+        return self._flying
 
     def finish_commit(self) -> None:
-        """Drop what the commit carried: the reader sees it in LMDB from here on."""
+        """Drop what the commit carried: the table shows it from here on."""
         self._flying = {}

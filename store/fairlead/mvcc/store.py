@@ -11,10 +11,11 @@ Source: etcd's data model; the rules are those of its ``mvcc`` package.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fairlead.mvcc.backend import Backend, BucketName
+from fairlead.mvcc.backend import Backend
 from fairlead.mvcc.change import Change
 from fairlead.mvcc.codec import key_of
 from fairlead.mvcc.compaction import Compaction
+from fairlead.mvcc.engine import BucketName
 from fairlead.mvcc.errors import CompactedError, FutureRevisionError
 from fairlead.mvcc.hash import HashRun, KeyValueHash
 from fairlead.mvcc.hub import WatchHub

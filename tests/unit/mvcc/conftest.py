@@ -4,13 +4,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.mvcc.databases import Databases, LmdbDatabases
 
 from fairlead.mvcc import Backend, Store
+from fairlead.mvcc.testing import MemoryDatabases
 
 
 @pytest.fixture
-def backend(tmp_path: Path) -> Iterator[Backend]:
-    opened = Backend.open(tmp_path / "db", map_bytes=1 << 24)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "db"
+
+
+@pytest.fixture(params=["lmdb", "memory"])
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """One contract for both, so that what holds in memory holds on the machine."""
+    if request.param == "memory":
+        yield MemoryDatabases()
+        return
+    lmdb = LmdbDatabases()
+    yield lmdb
+    lmdb.crash()
+
+
+@pytest.fixture
+def either(databases: Databases, path: Path) -> Backend:
+    """A backend of either kind."""
+    return databases.open(path)
+
+
+@pytest.fixture
+def backend(path: Path) -> Iterator[Backend]:
+    """A backend on LMDB."""
+    opened = Backend.open(path, map_bytes=1 << 24)
     yield opened
     opened.close()
 
