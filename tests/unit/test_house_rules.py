@@ -21,7 +21,7 @@ CORES = {
     "api": "compactor status",
     "client": "mirror_state txn values",
     "lease": "table",
-    "member": "checks identity machine ranges replica responses solo txn",
+    "member": "checks cluster identity machine ranges reconfigure replica responses solo txn",
     "mvcc": "change codec compaction hash hub index intervals store transaction watcher",
     "raft": "confchange configuration election log membership node "
     "progress proposals quorum raft reads replication transfer types",

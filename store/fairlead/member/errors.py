@@ -13,15 +13,32 @@
     │   ├── InvalidSortOptionError
     │   ├── RequestTooLargeError
     │   └── NotSupportedError
+    ├── MembershipError           the members are not changed thus, or not now
+    │   ├── MemberUrlsError
+    │   ├── MemberNotFoundError
+    │   ├── MemberExistsError
+    │   ├── PeerUrlExistsError
+    │   ├── NotLearnerError
+    │   ├── LearnerNotReadyError
+    │   ├── TooManyLearnersError
+    │   ├── NotEnoughStartedError
+    │   ├── UnhealthyClusterError
+    │   ├── NotLeaderError
+    │   ├── BadTransfereeError
+    │   └── TransferTimedOutError
     ├── NoSpaceError              the quota is reached: compact, defragment, disarm
     ├── CorruptClusterError       members disagree: an operator must look
     ├── DataDirError              the data directory cannot be made or written to
     ├── LogBehindError            the data directory was put together from two
+    ├── LogAheadError             ... the other way round
+    ├── JoinError                 the cluster to be joined is not there, or does not know this member
+    ├── RemovedError              this member was removed from its cluster
     ├── TooManyRequestsError      too much is waiting: slow down
     └── UnavailableError          this member cannot answer now
         ├── NoLeaderError
         ├── StoppedError
         └── TimedOutError         the write may or may not have happened
+            └── LeaderLostError   ... and a leader was lost meanwhile
 
 The texts that clients see are etcd's and stand in ``fairlead.api.status``, nowhere else.
 """
@@ -73,6 +90,58 @@ class NotSupportedError(RequestError):
     """A request that this member does not serve yet."""
 
 
+class MembershipError(MemberError):
+    """A change of the members, or of who leads them, that is not made."""
+
+
+class MemberUrlsError(MembershipError):
+    """Peer URLs that nobody could listen at."""
+
+
+class MemberNotFoundError(MembershipError):
+    """No member has this id, or none has it any more."""
+
+
+class MemberExistsError(MembershipError):
+    """A member has this id already."""
+
+
+class PeerUrlExistsError(MembershipError):
+    """Another member listens at this peer URL."""
+
+
+class NotLearnerError(MembershipError):
+    """A promotion of somebody who votes already."""
+
+
+class LearnerNotReadyError(MembershipError):
+    """A promotion of a learner that has not caught up with the leader."""
+
+
+class TooManyLearnersError(MembershipError):
+    """One learner more than ``learners_max``, or too many members that are still joining."""
+
+
+class NotEnoughStartedError(MembershipError):
+    """Too few of the voters would have started to be a majority of the members then."""
+
+
+class UnhealthyClusterError(MembershipError):
+    """Too few of the voters are connected to be a majority of the members then."""
+
+
+class NotLeaderError(MembershipError):
+    """Leadership can be handed over by the leader only."""
+
+
+class BadTransfereeError(MembershipError):
+    """Leadership cannot be handed to who does not vote."""
+
+
+class TransferTimedOutError(MembershipError):
+    """The other member did not take over in time."""
+
+
 class NoSpaceError(MemberError):
     """The database has reached its quota."""
 
@@ -104,6 +173,37 @@ class LogBehindError(MemberError):
         self.path = path
 
 
+class LogAheadError(MemberError):
+    """The log begins beyond what the database has applied, and the snapshot between them is missing.
+
+    Attributes:
+        path: the data directory.
+    """
+
+    def __init__(self, path: Path, *, first_index: int, applied: int) -> None:
+        super().__init__(
+            f"{path}: the database has applied entry {applied}, but the log begins at entry {first_index} and no "
+            "snapshot fills the gap; they do not belong together: restore both from one backup, or remove this "
+            "member, empty its data directory and add it again"
+        )
+        self.path = path
+
+
+class JoinError(MemberError):
+    """The cluster to be joined does not answer, or does not know this member."""
+
+
+class RemovedError(MemberError):
+    """This member was removed from its cluster and can never come back under its id."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            "this member was removed from its cluster; to let it join again: member add, then start it with an "
+            f"empty data directory (this one is {path}) and --initial-cluster-state existing"
+        )
+        self.path = path
+
+
 class TooManyRequestsError(MemberError):
     """More proposals are waiting than ``pending_max`` or ``pending_bytes_max`` allow."""
 
@@ -122,3 +222,7 @@ class StoppedError(UnavailableError):
 
 class TimedOutError(UnavailableError):
     """No answer within the request timeout; the write may still happen."""
+
+
+class LeaderLostError(TimedOutError):
+    """No answer within the request timeout, and a leader was lost meanwhile; the write may still happen."""
