@@ -23,7 +23,7 @@
     │   ├── TooManyLearnersError
     │   ├── NotEnoughStartedError
     │   ├── UnhealthyClusterError
-    │   ├── NotLeaderError
+    │   ├── LeadershipElsewhereError
     │   ├── BadTransfereeError
     │   └── TransferTimedOutError
     ├── NoSpaceError              the quota is reached: compact, defragment, disarm
@@ -130,7 +130,7 @@ class UnhealthyClusterError(MembershipError):
     """Too few of the voters are connected to be a majority of the members then."""
 
 
-class NotLeaderError(MembershipError):
+class LeadershipElsewhereError(MembershipError):
     """Leadership can be handed over by the leader only."""
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from fairlead.member.cluster import Cluster, ClusterMember, MembershipChange, MembershipChangeKind
 from fairlead.member.errors import (
+    BadTransfereeError,
     JoinError,
     LearnerNotReadyError,
     MemberExistsError,
@@ -25,6 +26,24 @@ from fairlead.raft import Change, ChangeKind
 
 JOINING_MAX = 8
 """Members that are on their way to be voters, whatever the rules allow otherwise."""
+JOINED_LAG_MAX = 1_000
+"""A joining member that is behind by no more entries than this becomes a voter."""
+_CAUGHT_UP_TENTHS = 9  # etcd's figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderView:
+    """What a leader sees of the members.
+
+    Attributes:
+        active: ids heard from within the last election timeout or two, the leader's own among them.
+        last_index: of the leader's log.
+        match: how much of it each member is known to have; 0 of one that has never answered.
+    """
+
+    active: frozenset[int]
+    last_index: int
+    match: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +60,45 @@ class ReconfigurationRules:
 
 
 def check_change(
-    cluster: Cluster, change: MembershipChange, *, active: frozenset[int], rules: ReconfigurationRules
+    cluster: Cluster, change: MembershipChange, *, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
     """Refuse a change that cannot be made, or should not be.
-
-    Whether a learner has caught up is for the consensus core to say.
 
     Args:
         cluster: as far as the leader has applied, which is all that is committed.
         change: what somebody asks for.
-        active: ids that the leader has heard from lately, its own among them.
+        view: what the leader sees of the members.
         rules: what the operator allows.
 
     Raises:
         MembershipError: the reason, as a type.
     """
-    _CHECKS[change.kind](cluster, change, active, rules)
+    _CHECKS[change.kind](cluster, change, view, rules)
 
 
 def raft_change(change: MembershipChange) -> Change:
     """Return what the consensus core is asked for: a voter that is added begins as a learner."""
     return Change(_RAFT_KINDS[change.kind], change.member_id)
+
+
+def next_promotion(cluster: Cluster, *, view: LeaderView) -> MembershipChange | None:
+    """Return the promotion that the leader should make now by itself; None when nobody is ready."""
+    for member_id in sorted(cluster.joining & view.active):
+        has = view.match.get(member_id, 0)
+        # A member that never answered is not close, however short the log.
+        if has and view.last_index - has <= JOINED_LAG_MAX:
+            return MembershipChange(kind=MembershipChangeKind.PROMOTE, member_id=member_id)
+    return None
+
+
+def check_transferee(cluster: Cluster, member_id: int) -> None:
+    """Refuse to hand leadership to somebody who cannot have it.
+
+    Raises:
+        BadTransfereeError: no such member, or a learner.
+    """
+    if member_id not in cluster.voters:
+        raise BadTransfereeError
 
 
 def changes_to_stand_alone(cluster: Cluster) -> list[MembershipChange]:
@@ -153,7 +190,7 @@ def _check_is_new(cluster: Cluster, change: MembershipChange) -> None:
 
 
 def _check_add(
-    cluster: Cluster, change: MembershipChange, active: frozenset[int], rules: ReconfigurationRules
+    cluster: Cluster, change: MembershipChange, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
     _check_is_new(cluster, change)
     if rules.is_strict:
@@ -163,29 +200,29 @@ def _check_add(
         if len(voters) > 1:
             if sum(member.is_started for member in voters) < majority:
                 raise NotEnoughStartedError
-            if sum(member.id in active for member in voters) < majority:
+            if sum(member.id in view.active for member in voters) < majority:
                 raise UnhealthyClusterError
     if len(cluster.joining) >= JOINING_MAX:
         raise TooManyLearnersError
 
 
 def _check_add_learner(
-    cluster: Cluster, change: MembershipChange, active: frozenset[int], rules: ReconfigurationRules
+    cluster: Cluster, change: MembershipChange, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
-    del active
+    del view
     _check_is_new(cluster, change)
     if len(cluster.learners - cluster.joining) >= rules.learners_max:
         raise TooManyLearnersError
 
 
 def _check_promote(
-    cluster: Cluster, change: MembershipChange, active: frozenset[int], rules: ReconfigurationRules
+    cluster: Cluster, change: MembershipChange, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
     member = _existing(cluster, change.member_id)
     if not member.is_learner:
         raise NotLearnerError
-    # One that is silent is not caught up, whatever it had when it was heard from.
-    if member.id not in active:
+    has = view.match.get(member.id, 0)
+    if member.id not in view.active or has * 10 < view.last_index * _CAUGHT_UP_TENTHS:
         raise LearnerNotReadyError
     voters = [cluster.members[voter] for voter in cluster.voters]
     started = 1 + sum(voter.is_started for voter in voters)
@@ -194,7 +231,7 @@ def _check_promote(
 
 
 def _check_remove(
-    cluster: Cluster, change: MembershipChange, active: frozenset[int], rules: ReconfigurationRules
+    cluster: Cluster, change: MembershipChange, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
     member = _existing(cluster, change.member_id)
     rest = [cluster.members[voter] for voter in cluster.voters if voter != member.id]
@@ -207,7 +244,7 @@ def _check_remove(
     if sum(voter.is_started for voter in rest) < majority:
         raise NotEnoughStartedError
     # One that does not answer costs nothing when it goes.
-    if member.id in active and sum(voter.id in active for voter in rest) < majority:
+    if member.id in view.active and sum(voter.id in view.active for voter in rest) < majority:
         raise UnhealthyClusterError
 
 
@@ -219,7 +256,7 @@ def _existing(cluster: Cluster, member_id: int) -> ClusterMember:
 
 _CHECKS: Mapping[
     MembershipChangeKind,
-    Callable[[Cluster, MembershipChange, frozenset[int], ReconfigurationRules], None],
+    Callable[[Cluster, MembershipChange, LeaderView, ReconfigurationRules], None],
 ] = {
     MembershipChangeKind.ADD: _check_add,
     MembershipChangeKind.ADD_LEARNER: _check_add_learner,

@@ -9,6 +9,7 @@ import pytest
 
 from fairlead.member.cluster import Cluster, ClusterMember, MembershipChange, MembershipChangeKind
 from fairlead.member.errors import (
+    BadTransfereeError,
     JoinError,
     LearnerNotReadyError,
     MemberExistsError,
@@ -22,12 +23,16 @@ from fairlead.member.errors import (
     UnhealthyClusterError,
 )
 from fairlead.member.reconfigure import (
+    JOINED_LAG_MAX,
     JOINING_MAX,
+    LeaderView,
     ReconfigurationRules,
     changes_to_stand_alone,
     check_change,
     check_peer_urls,
+    check_transferee,
     find_own_id,
+    next_promotion,
     raft_change,
 )
 from fairlead.mvcc import Backend
@@ -36,6 +41,7 @@ from fairlead.raft import Change, ChangeKind
 ADD, ADD_LEARNER, PROMOTE, REMOVE = MembershipChangeKind
 STRICT, LOOSE = ReconfigurationRules(), ReconfigurationRules(is_strict=False)
 NEW = 99
+LAST_INDEX = 10_000
 
 
 class World:
@@ -51,6 +57,7 @@ class World:
         for n in range(1, (voters if started is None else started) + 1):
             self.start(n)
         self.active = set(range(1, (voters if active is None else active) + 1))
+        self.match: dict[int, int] = {}
 
     def start(self, member_id: int) -> None:
         self.cluster.set_attributes(member_id, name=f"m{member_id}", client_urls=())
@@ -59,8 +66,16 @@ class World:
         """Make a change, if it is allowed."""
         urls = (url(member_id),) if kind in {ADD, ADD_LEARNER} else ()
         change = MembershipChange(kind=kind, member_id=member_id, peer_urls=urls)
-        check_change(self.cluster, change, active=frozenset(self.active), rules=rules)
+        check_change(self.cluster, change, view=self.view, rules=rules)
         self.cluster.apply(change)
+
+    @property
+    def view(self) -> LeaderView:
+        return LeaderView(active=frozenset(self.active), last_index=LAST_INDEX, match=self.match)
+
+    def catch_up(self, member_id: int, *, lag: int = 0) -> None:
+        self.active.add(member_id)
+        self.match[member_id] = LAST_INDEX - lag
 
 
 def url(member_id: int) -> str:
@@ -122,7 +137,7 @@ def test_a_peer_url_is_given_once(tmp_path: Path, kind: MembershipChangeKind) ->
     world = World(tmp_path, 1)
     taken = MembershipChange(kind=kind, member_id=NEW, peer_urls=("http://new:2380", url(1)))
     with pytest.raises(PeerUrlExistsError):
-        check_change(world.cluster, taken, active=frozenset({1}), rules=LOOSE)
+        check_change(world.cluster, taken, view=world.view, rules=LOOSE)
 
 
 def test_learners_are_limited_and_joining_members_are_not_among_them(tmp_path: Path) -> None:
@@ -145,18 +160,23 @@ def test_joining_members_are_limited_too(tmp_path: Path) -> None:
 # ---- promoting ----
 
 
-def test_a_learner_that_is_there_may_be_promoted(tmp_path: Path) -> None:
+def test_a_learner_that_has_caught_up_may_be_promoted(tmp_path: Path) -> None:
     world = World(tmp_path, 1)
     world.do(ADD_LEARNER, NEW)
-    world.active.add(NEW)
+    world.catch_up(NEW, lag=LAST_INDEX // 10)
     world.do(PROMOTE, NEW)
     assert world.cluster.voters == {1, NEW}
 
 
 @pytest.mark.parametrize("rules", [STRICT, LOOSE])
-def test_a_learner_that_is_silent_may_not(tmp_path: Path, rules: ReconfigurationRules) -> None:
+def test_a_learner_that_is_behind_or_silent_may_not(tmp_path: Path, rules: ReconfigurationRules) -> None:
     world = World(tmp_path, 1)
     world.do(ADD_LEARNER, NEW)
+    world.catch_up(NEW, lag=LAST_INDEX // 10 + 1)
+    with pytest.raises(LearnerNotReadyError):
+        world.do(PROMOTE, NEW, rules=rules)
+    world.catch_up(NEW)
+    world.active.discard(NEW)
     with pytest.raises(LearnerNotReadyError):
         world.do(PROMOTE, NEW, rules=rules)
 
@@ -172,9 +192,35 @@ def test_only_learners_are_promoted(tmp_path: Path) -> None:
 def test_a_promotion_needs_a_majority_of_started_voters(tmp_path: Path) -> None:
     world = World(tmp_path, 4, started=1)
     world.do(ADD_LEARNER, NEW)
-    world.active.add(NEW)
+    world.catch_up(NEW)
     with pytest.raises(NotEnoughStartedError):
         world.do(PROMOTE, NEW)
+
+
+def test_the_leader_promotes_who_joins_once_it_is_close(tmp_path: Path) -> None:
+    world = World(tmp_path, 1)
+    world.do(ADD, NEW)
+    world.catch_up(NEW, lag=JOINED_LAG_MAX + 1)
+    assert next_promotion(world.cluster, view=world.view) is None
+    world.catch_up(NEW, lag=JOINED_LAG_MAX)
+    assert next_promotion(world.cluster, view=world.view) == MembershipChange(kind=PROMOTE, member_id=NEW)
+
+
+def test_the_leader_promotes_nobody_that_has_not_answered(tmp_path: Path) -> None:
+    """In a young cluster every member is within a thousand entries, the one that never starts included."""
+    world = World(tmp_path, 1)
+    world.do(ADD, NEW)
+    young = LeaderView(active=frozenset({1, NEW}), last_index=3, match={1: 3, NEW: 0})
+    assert next_promotion(world.cluster, view=young) is None
+    silent = LeaderView(active=frozenset({1}), last_index=3, match={1: 3, NEW: 3})
+    assert next_promotion(world.cluster, view=silent) is None
+
+
+def test_the_leader_leaves_real_learners_alone(tmp_path: Path) -> None:
+    world = World(tmp_path, 1)
+    world.do(ADD_LEARNER, NEW)
+    world.catch_up(NEW)
+    assert next_promotion(world.cluster, view=world.view) is None
 
 
 # ---- shrinking ----
@@ -240,7 +286,16 @@ def test_a_lone_member_can_be_made_of_any(tmp_path: Path) -> None:
     assert not changes_to_stand_alone(world.cluster)
 
 
-# ---- the consensus core ----
+# ---- handing over, and the consensus core ----
+
+
+def test_leadership_goes_to_voters_only(tmp_path: Path) -> None:
+    world = World(tmp_path, 2)
+    world.do(ADD, NEW, rules=LOOSE)
+    check_transferee(world.cluster, 2)
+    for nobody in (NEW, 77):
+        with pytest.raises(BadTransfereeError):
+            check_transferee(world.cluster, nobody)
 
 
 @pytest.mark.parametrize(
