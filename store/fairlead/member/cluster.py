@@ -8,7 +8,6 @@ is wise is asked before, in ``reconfigure``.
 A voter that was added begins as a learner, *joining*: see ``docs/decisions/0003``.
 """
 
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -18,10 +17,6 @@ from fairlead.member.errors import MemberNotFoundError, PeerUrlExistsError
 from fairlead.mvcc import Backend, BucketName
 from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.raft import Configuration, decode_configuration, encode_configuration
-
-_CONFIGURATION = b"configuration"
-_INDEX = struct.Struct(">Q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,29 +119,22 @@ class MembershipChange:
 
 
 class Cluster:
-    """The registry, as one member has it.  ``load`` fills it; a new cluster begins with ``bootstrap``.
-
-    Args:
-        member_id: the member whose registry it is.
+    """The registry.  Made empty; ``load`` or ``bootstrap`` fills it.
 
     Attributes:
         removed: ids that were members; they never come back.
-        configuration: whom the consensus core counts, as of the last applied entry.
-        configuration_index: the index of the entry that said so; 0 is the beginning.
     """
 
-    __slots__ = ("_backend", "_members", "configuration", "configuration_index", "member_id", "removed")
+    __slots__ = ("_backend", "_members", "removed")
 
-    def __init__(self, member_id: int) -> None:
-        self.member_id = member_id
+    def __init__(self) -> None:
         self.removed: set[int] = set()
-        self.configuration = Configuration()
-        self.configuration_index = 0
         self._members: dict[int, ClusterMember] = {}
         self._backend: Backend | None = None
 
     def __repr__(self) -> str:
-        return f"<Cluster of {self.member_id:x}: {self.configuration}>"
+        ids = " ".join(f"{member_id:x}" for member_id in self._members)
+        return f"<Cluster {ids}>"
 
     # ---- reading ----
 
@@ -170,14 +158,9 @@ class Cluster:
         """Ids of those whom the leader has to promote."""
         return frozenset(m.id for m in self._members.values() if m.is_joining)
 
-    @property
-    def own(self) -> ClusterMember | None:
-        """This member; None when it does not belong, or not yet."""
-        return self._members.get(self.member_id)
-
-    def peer_urls(self) -> dict[int, tuple[str, ...]]:
-        """Return where the others are reached: what a transport is told."""
-        return {m.id: m.peer_urls for m in self._members.values() if m.id != self.member_id}
+    def peer_urls(self, *, but: int) -> dict[int, tuple[str, ...]]:
+        """Return where all but one member are reached: what a transport is told."""
+        return {m.id: m.peer_urls for m in self._members.values() if m.id != but}
 
     def check_urls(self, member_id: int, peer_urls: Iterable[str]) -> None:
         """Refuse peer URLs that belong to anybody but ``member_id``.
@@ -201,34 +184,16 @@ class Cluster:
             self._members[int.from_bytes(key)] = ClusterMember.from_proto(
                 record.member, is_joining=record.is_joining
             )
-        self.configuration, self.configuration_index = Configuration(), 0
-        if (stored := backend.get(BucketName.CLUSTER, _CONFIGURATION)) is not None:
-            (self.configuration_index,) = _INDEX.unpack_from(stored)
-            self.configuration, _ = decode_configuration(stored[_INDEX.size :])
 
     def bootstrap(self, members: Iterable[ClusterMember]) -> None:
-        """Write the members that a new cluster begins with, and count its voters.
+        """Write the members that a cluster, or this member's knowledge of it, begins with.
 
         No entry of the log says who they are: the database must have them durably before the log exists.
-        """
-        self.introduce(members)
-        self.configure(0, Configuration(voters=self.voters, learners=self.learners))
-
-    def introduce(self, members: Iterable[ClusterMember]) -> None:
-        """Write the members that this member was told of before it joins, so that it can speak with them.
-
-        Whom to count it learns from the log, and so it learns these members again.
         """
         for member in members:
             self._put(member)
 
     # ---- changing, by committed entries ----
-
-    def configure(self, index: int, configuration: Configuration) -> None:
-        """Note whom a committed entry makes the consensus core count."""
-        self.configuration, self.configuration_index = configuration, index
-        record = _INDEX.pack(index) + encode_configuration(configuration)
-        self._database.put(BucketName.CLUSTER, _CONFIGURATION, record)
 
     def apply(self, change: MembershipChange) -> None:
         """Follow a committed change of the configuration.

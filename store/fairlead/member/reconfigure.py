@@ -101,9 +101,9 @@ def check_transferee(cluster: Cluster, member_id: int) -> None:
         raise BadTransfereeError
 
 
-def changes_to_stand_alone(cluster: Cluster) -> list[MembershipChange]:
-    """Return what makes this member the only one, one change after the other (``--force-new-cluster``)."""
-    kind, member_id = MembershipChangeKind, cluster.member_id
+def changes_to_stand_alone(cluster: Cluster, member_id: int) -> list[MembershipChange]:
+    """Return what makes ``member_id`` the only member, one change after the other (``--force-new-cluster``)."""
+    kind = MembershipChangeKind
     changes = []
     if cluster.members[member_id].is_learner:
         changes.append(MembershipChange(kind=kind.PROMOTE, member_id=member_id))

@@ -11,7 +11,6 @@ import pytest
 from fairlead.member.cluster import Cluster, ClusterMember, MembershipChange, MembershipChangeKind
 from fairlead.member.errors import MemberNotFoundError, PeerUrlExistsError
 from fairlead.mvcc import Backend
-from fairlead.raft import Configuration
 
 ADD, ADD_LEARNER, PROMOTE, REMOVE = MembershipChangeKind
 ONE = ClusterMember(id=1, peer_urls=("http://one:2380",))
@@ -29,7 +28,7 @@ def backend(tmp_path: Path) -> Iterator[Backend]:
 
 @pytest.fixture
 def cluster(backend: Backend) -> Cluster:
-    made = Cluster(1)
+    made = Cluster()
     made.load(backend)
     made.bootstrap([TWO, ONE])
     return made
@@ -41,7 +40,7 @@ def change(kind: MembershipChangeKind, member_id: int, *peer_urls: str) -> Membe
 
 def reloaded(backend: Backend) -> Cluster:
     """What a restart, or the receiver of a snapshot, reads."""
-    cluster = Cluster(1)
+    cluster = Cluster()
     cluster.load(backend)
     return cluster
 
@@ -51,21 +50,6 @@ def test_a_cluster_begins_with_voters_that_have_not_started(cluster: Cluster) ->
     assert cluster.voters == {1, 2}
     assert cluster.learners == frozenset()
     assert not cluster.members[1].is_started
-    assert cluster.configuration == Configuration(voters=frozenset({1, 2}))
-
-
-def test_whom_the_core_counts_is_kept_with_the_index_that_said_so(cluster: Cluster, backend: Backend) -> None:
-    """A snapshot of the state names the configuration at its index; a restart begins from it."""
-    joint = Configuration(voters=frozenset({1}), outgoing=frozenset({1, 2}), auto_leave=True)
-    cluster.configure(7, joint)
-    again = reloaded(backend)
-    assert (again.configuration_index, again.configuration) == (7, joint)
-
-
-def test_a_member_knows_itself_while_it_belongs(cluster: Cluster) -> None:
-    assert cluster.own == ONE
-    cluster.apply(change(REMOVE, 1))
-    assert cluster.own is None
 
 
 def test_a_voter_that_is_added_begins_as_a_joining_learner(cluster: Cluster) -> None:
@@ -121,7 +105,7 @@ def test_peer_urls_can_move_but_not_to_anothers_place(cluster: Cluster) -> None:
 
 
 def test_a_transport_is_told_of_all_others(cluster: Cluster) -> None:
-    assert cluster.peer_urls() == {2: ("http://two:2380",)}
+    assert cluster.peer_urls(but=1) == {2: ("http://two:2380",)}
 
 
 def test_everything_survives_a_restart(cluster: Cluster, backend: Backend) -> None:
@@ -161,8 +145,7 @@ def test_replaying_the_log_over_what_a_joining_member_was_told_ends_alike(
         cluster.apply(each)
     database = Backend.open(tmp_path / "joining")
     joining = reloaded(database)
-    joining.introduce(cluster.members.values())
-    assert joining.configuration == Configuration()
+    joining.bootstrap(cluster.members.values())
     for each in history:
         joining.apply(each)
     assert dict(joining.members) == dict(cluster.members)

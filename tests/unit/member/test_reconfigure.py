@@ -51,7 +51,7 @@ class World:
         self, path: Path, voters: int, *, started: int | None = None, active: int | None = None
     ) -> None:
         self.backend = Backend.open(path)
-        self.cluster = Cluster(1)
+        self.cluster = Cluster()
         self.cluster.load(self.backend)
         self.cluster.bootstrap(ClusterMember(id=n, peer_urls=(url(n),)) for n in range(1, voters + 1))
         for n in range(1, (voters if started is None else started) + 1):
@@ -278,12 +278,11 @@ def test_nobody_leaves_twice(tmp_path: Path, kind: MembershipChangeKind) -> None
 def test_a_lone_member_can_be_made_of_any(tmp_path: Path) -> None:
     world = World(tmp_path, 3)
     world.do(ADD_LEARNER, NEW)
-    world.cluster.member_id = NEW
-    for change in changes_to_stand_alone(world.cluster):
+    for change in changes_to_stand_alone(world.cluster, NEW):
         world.cluster.apply(change)
     assert world.cluster.voters == {NEW}
     assert world.cluster.removed == {1, 2, 3}
-    assert not changes_to_stand_alone(world.cluster)
+    assert not changes_to_stand_alone(world.cluster, NEW)
 
 
 # ---- handing over, and the consensus core ----
