@@ -67,7 +67,8 @@ class Configuration:
 
     def agreed(self, reached: Callable[[int], int]) -> int:
         """Return the highest number that a majority of each set has reached."""
-        return min(agreed(self.voters, reached), agreed(self.outgoing, reached))
+        current = agreed(self.voters, reached)
+        return min(current, agreed(self.outgoing, reached)) if self.outgoing else current
 
 
 def encode_configuration(configuration: Configuration, *, context: bytes = b"") -> bytes:

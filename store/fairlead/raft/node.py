@@ -119,7 +119,7 @@ class Node:
         """Append an entry as leader; return its index."""
         index = self.log.last_index + 1
         self.log.append(Entry(self.term, index, data, kind))
-        if kind == EntryKind.CONFIGURATION:
+        if kind:
             self.track_members()
         return index
 

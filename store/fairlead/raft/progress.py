@@ -8,10 +8,7 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
 from enum import Enum
-
-from fairlead.raft.types import Entry
 
 
 class ProgressState(Enum):
@@ -72,16 +69,14 @@ class Progress:
             return not self.is_paused
         return len(self._inflight) < inflight_max and self._inflight_bytes < inflight_bytes_max
 
-    def sent(self, entries: Sequence[Entry], *, commit: int) -> None:
-        """Take note of an append."""
+    def sent(self, last: int, size: int) -> None:
+        """Take note of an append whose last entry is ``last``, with ``size`` bytes of payload."""
         self.wants_empty = False
-        self.sent_commit = commit
         if self.state is ProgressState.PROBE:
             self._is_waiting = True
-        elif entries:
-            size = sum(len(entry.data) for entry in entries)
-            self.next = entries[-1].index + 1
-            self._inflight.append((entries[-1].index, size))
+        elif last >= self.next:
+            self.next = last + 1
+            self._inflight.append((last, size))
             self._inflight_bytes += size
 
     def acknowledge(self, index: int, *, first_index: int) -> bool:

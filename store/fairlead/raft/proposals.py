@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from fairlead.raft.errors import NoLeaderError, ProposalDroppedError
 from fairlead.raft.node import Node
-from fairlead.raft.types import NOBODY, Forward, Role
+from fairlead.raft.types import LEADER, NOBODY, Forward
 
 
 def propose(node: Node, data: bytes) -> None:
     """Append a command, or keep it for the leader."""
-    if node.role is Role.LEADER:
+    if node.role is LEADER:
         _append(node, data)
     elif node.leader == NOBODY:
         raise NoLeaderError
@@ -26,10 +26,8 @@ def propose(node: Node, data: bytes) -> None:
 
 def send_forwards(node: Node) -> None:
     """Send what was kept for the leader, whoever that is by now."""
-    if not node.forwards:
-        return
     proposals, node.forwards, node.forwards_bytes = node.forwards, [], 0
-    if node.role is Role.LEADER:
+    if node.role is LEADER:
         _append_all(node, proposals)
     elif node.leader == NOBODY:
         node.dropped_total += len(proposals)

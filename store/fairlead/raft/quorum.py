@@ -41,5 +41,5 @@ def agreed(voters: AbstractSet[int], reached: Callable[[int], int]) -> int:
     """Return the highest number that a majority of ``voters`` has reached."""
     if not voters:
         return EVERYTHING
-    ordered = sorted(map(reached, voters), reverse=True)
-    return ordered[majority(len(ordered)) - 1]
+    ordered = sorted(map(reached, voters))
+    return ordered[len(ordered) - majority(len(ordered))]

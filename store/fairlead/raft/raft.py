@@ -11,6 +11,7 @@ from fairlead.raft.log import Log
 from fairlead.raft.node import Node
 from fairlead.raft.progress import Progress
 from fairlead.raft.types import (
+    LEADER,
     NOBODY,
     AppendEntries,
     AppendReply,
@@ -277,9 +278,10 @@ class Raft:
     def ready(self) -> Ready | None:
         """Return what has to be done now; None when that is nothing."""
         node = self._node
-        proposals.send_forwards(node)
-        if node.role is Role.LEADER:
-            if reads.begin_round(node):
+        if node.forwards:
+            proposals.send_forwards(node)
+        if node.role is LEADER:
+            if node.new_reads and reads.begin_round(node):
                 replication.send_heartbeats(node)
             replication.flush(node)
         committed = node.log.take_committed(bytes_max=node.config.committed_bytes_max)
@@ -311,7 +313,7 @@ class Raft:
         node.log.wrote(ready.sequence)
         if ready.hard_state is not None:
             election.on_hard_state_written(node, ready.hard_state)
-        replication.commit(node)
+        replication.commit(node, node.log.written)
 
 
 def _tick_leader(node: Node) -> None:

@@ -47,11 +47,11 @@ def on_read_reply(node: Node, message: ReadReply) -> None:
 
 
 def begin_round(node: Node) -> bool:
-    """Begin a round for the reads that have arrived since the last one; return whether there is one.
+    """Begin a round for the reads that have arrived since the last one; return whether it may begin.
 
     The caller sends its heartbeats.
     """
-    if not node.new_reads or not node.has_own_term_commit:
+    if not node.has_own_term_commit:
         return False
     node.round += 1
     for read in node.new_reads:

@@ -8,41 +8,54 @@ from fairlead.raft import membership, reads, transfer
 from fairlead.raft.node import Node
 from fairlead.raft.progress import Progress
 from fairlead.raft.types import (
+    LEADER,
     AppendEntries,
     AppendReply,
+    Entry,
     Heartbeat,
     HeartbeatReply,
     InstallSnapshot,
-    Role,
 )
+
+Batches = dict[int, list[Entry]]
+"""What was cut out of the log already, by its first index: followers that are level share one list."""
 
 
 def flush(node: Node) -> None:
     """Send every follower what it lacks and may have now."""
+    batches: Batches = {}
+    last, commit = node.log.last_index, node.log.commit
     for member, progress in node.progress.items():
-        _send_appends(node, member, progress)
+        if progress.next <= last or progress.sent_commit < commit or progress.wants_empty:
+            _send_appends(node, member, progress, batches)
 
 
-def _send_appends(node: Node, to: int, progress: Progress) -> None:
+def _send_appends(node: Node, to: int, progress: Progress, batches: Batches) -> None:
     config, log = node.config, node.log
-    limits = {"inflight_max": config.inflight_max, "inflight_bytes_max": config.inflight_bytes_max}
-    while progress.next <= log.last_index and progress.has_room(**limits):
-        if not _send_append(node, to, progress, bytes_max=config.append_bytes_max):
+    while progress.next <= log.last_index and progress.has_room(
+        inflight_max=config.inflight_max, inflight_bytes_max=config.inflight_bytes_max
+    ):
+        if not _send_append(node, to, progress, batches):
             return
     is_due = progress.wants_empty or progress.sent_commit < log.commit
     if is_due and not progress.is_paused:
-        _send_append(node, to, progress, bytes_max=0)
+        _send_append(node, to, progress, None)
 
 
-def _send_append(node: Node, to: int, progress: Progress, *, bytes_max: int) -> bool:
-    """Send one append, or a snapshot if what it needs is gone; ``bytes_max`` 0: one without entries."""
+def _send_append(node: Node, to: int, progress: Progress, batches: Batches | None) -> bool:
+    """Send one append, without entries for no ``batches``, or a snapshot if what it needs is gone."""
     log = node.log
     prev_index = progress.next - 1
     prev_term = log.term_at(prev_index)
     if prev_term is None:
         _send_snapshot(node, to, progress)
         return False
-    entries = log.entries_from(progress.next, bytes_max=bytes_max) if bytes_max else []
+    entries: list[Entry] = []
+    if batches is not None:
+        entries = batches.get(progress.next) or log.entries_from(
+            progress.next, bytes_max=node.config.append_bytes_max
+        )
+        batches[progress.next] = entries
     node.send(
         AppendEntries(
             to=to,
@@ -54,7 +67,8 @@ def _send_append(node: Node, to: int, progress: Progress, *, bytes_max: int) -> 
             commit=log.commit,
         )
     )
-    progress.sent(entries, commit=log.commit)
+    progress.sent(prev_index + len(entries), log.bytes_after(prev_index, last=prev_index + len(entries)))
+    progress.sent_commit = log.commit
     return True
 
 
@@ -144,7 +158,7 @@ def on_append_reply(node: Node, message: AppendReply) -> None:
         hint, _ = node.log.meet(message.hint_index, message.hint_term)
         progress.reject(message.index, hint=hint)
     elif progress.acknowledge(message.index, first_index=node.log.first_index):
-        commit(node)
+        commit(node, message.index)
         transfer.hand_over(node)
 
 
@@ -156,15 +170,15 @@ def on_heartbeat_reply(node: Node, message: HeartbeatReply) -> None:
         reads.confirm(node)
 
 
-def commit(node: Node) -> None:
-    """Commit what a quorum has on disk, this leader among others.
+def commit(node: Node, reached: int) -> None:
+    """Commit what a quorum has on disk, this leader among others, now that somebody has ``reached`` an index.
 
     Raft, section 5.4.2: "Raft never commits log entries from previous terms by counting replicas.  Only log
     entries from the leader's current term are committed by counting replicas" (figure 8 shows why).
     """
-    if node.role is not Role.LEADER:
-        return
     log = node.log
+    if reached <= log.commit or node.role is not LEADER:
+        return
     index = node.agreed(lambda progress: progress.match, own=log.written)
     if index <= log.commit or log.term_at(index) != node.term:
         return

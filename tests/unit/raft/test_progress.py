@@ -1,10 +1,6 @@
 """One follower, as its leader sees it."""
 
-from fairlead.raft import Entry, Progress, ProgressState
-
-
-def entries(first: int, last: int, *, size: int = 1) -> list[Entry]:
-    return [Entry(1, index, bytes(size)) for index in range(first, last + 1)]
+from fairlead.raft import Progress, ProgressState
 
 
 def replicating(*, match: int = 0) -> Progress:
@@ -16,7 +12,7 @@ def replicating(*, match: int = 0) -> Progress:
 
 def test_a_probe_waits_for_a_reply_or_a_sign_of_life() -> None:
     progress = Progress(next_index=5)
-    progress.sent(entries(5, 6), commit=0)
+    progress.sent(6, 2)
     assert progress.is_paused
     progress.answered_heartbeat(round_=0, last_index=6)
     assert not progress.is_paused
@@ -24,7 +20,7 @@ def test_a_probe_waits_for_a_reply_or_a_sign_of_life() -> None:
 
 def test_appends_follow_each_other_up_to_a_number_and_a_size() -> None:
     progress = replicating()
-    progress.sent(entries(1, 1, size=6), commit=0)
+    progress.sent(1, 6)
     assert progress.next == 2
     assert progress.has_room(inflight_max=2, inflight_bytes_max=10)
     assert not progress.has_room(inflight_max=1, inflight_bytes_max=10)
@@ -35,7 +31,7 @@ def test_appends_follow_each_other_up_to_a_number_and_a_size() -> None:
 
 def test_a_rejection_while_replicating_means_that_something_was_lost() -> None:
     progress = replicating(match=3)
-    progress.sent(entries(4, 9), commit=0)
+    progress.sent(9, 6)
     progress.reject(9, hint=3)
     assert (progress.state, progress.next) == (ProgressState.PROBE, 4)
 
@@ -81,7 +77,7 @@ def test_a_snapshot_that_did_not_arrive_is_probed_for_again() -> None:
 
 def test_a_loss_ends_optimism() -> None:
     progress = replicating(match=2)
-    progress.sent(entries(3, 4), commit=0)
+    progress.sent(4, 2)
     progress.lost()
     assert (progress.state, progress.next) == (ProgressState.PROBE, 3)
     assert repr(progress) == "<Progress probe match=2 next=3 inflight=0>"
