@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairlead.peer.tls import PeerTls
+
 GIB = 1024**3
 QUOTA_BYTES_DEFAULT = 2 * GIB
 
@@ -14,13 +16,32 @@ class MemberConfig:
     name: str = "default"
     data_dir: Path
     peer_urls: tuple[str, ...] = ("http://localhost:2380",)
+    """Where other members are told to reach this one."""
+    listen_peer_urls: tuple[str, ...] = ("http://localhost:2380",)
+    """Where it listens for them."""
+    peer_tls: PeerTls | None = None
     client_urls: tuple[str, ...] = ("http://localhost:2379",)
     initial_cluster: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Member name to peer URLs; empty is this member alone."""
+    """Member name to peer URLs; empty is this member alone.  Read when the data directory is new."""
     cluster_token: str = "etcd-cluster"  # noqa: S105  # etcd's default name of a cluster, no secret
+    joins: bool = False
+    """A new data directory is that of a member that was added to a cluster which is there already."""
+    force_new_cluster: bool = False
+    """Go on alone, whoever the members were: after the majority is lost for good."""
 
     heartbeat_s: float = 0.1
     election_timeout_s: float = 1.0
+    election_tick_advance: bool = True
+    """The first election after a start may come after a single heartbeat interval of silence."""
+    strict_reconfig_check: bool = True
+    """Refuse changes of the members that could cost the majority."""
+    max_learners: int = 1
+    initial_corrupt_check: bool = False
+    """Compare with the other members before serving."""
+    corrupt_check_s: float = 0.0
+    """The leader compares all members this often; 0 is never."""
+    compact_hash_check_s: float = 0.0
+    """The leader compares all members' hashes of compactions this often; 0 is never."""
     quota_bytes: int = QUOTA_BYTES_DEFAULT
     """The database may grow to this; below 0 there is no quota."""
     request_bytes_max: int = 1_572_864
@@ -34,6 +55,8 @@ class MemberConfig:
     """...or after this many writes, whichever comes first."""
     checkpoint_entries: int = 10_000
     """Log segments are let go after this many entries are in the database file."""
+    catchup_entries: int = 5_000
+    """Of those entries, so many are kept for members that are behind: with fewer they need a snapshot."""
     compaction_batch: int = 1_000
     """Revisions looked at in one slice of a compaction."""
     compaction_pause_s: float = 0.01

@@ -33,9 +33,17 @@ def _first_8(data: bytes) -> int:
     return int.from_bytes(sha1(data, usedforsecurity=False).digest()[:8], "big")
 
 
-def member_id_of(peer_urls: Sequence[str], token: str) -> int:
-    """Return the id of the member that listens for its peers at ``peer_urls``."""
-    return _first_8(("".join(sorted(peer_urls)) + token).encode())
+def member_id_of(peer_urls: Sequence[str], token: str, *, added_at_s: int | None = None) -> int:
+    """Return the id of the member that listens for its peers at ``peer_urls``.
+
+    Args:
+        peer_urls: in any order.
+        token: of the cluster; empty for a member that is added to a running one, as in etcd.
+        added_at_s: when that was, in seconds since 1970; None for a member of the beginning.
+    """
+    return _first_8(
+        ("".join(sorted(peer_urls)) + token + ("" if added_at_s is None else str(added_at_s))).encode()
+    )
 
 
 def cluster_id_of(member_ids: Iterable[int]) -> int:
