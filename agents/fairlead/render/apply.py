@@ -19,7 +19,7 @@ from fairlead.render.destination import Destination
 from fairlead.render.errors import CheckFailedError, DestinationError, ReloadFailedError, RenderError
 from fairlead.render.plan import FileState, Step, decide, wanted_state
 from fairlead.render.rendered import Rendered
-from fairlead.render.resource import Resource
+from fairlead.render.resource import Command, Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,10 @@ def apply(rendered: Rendered, settings: RenderSettings, *, is_reload_owed: bool 
         is_reload_owed: an earlier reload of this resource has not succeeded.
     """
     resource = rendered.resource
-    if rendered.content is None:
+    if rendered.files is None:
         return _keep(rendered, settings, is_reload_owed=is_reload_owed)
-    destination = Destination(Path(resource.dest))
+    file = rendered.files[0]
+    destination = Destination(Path(file.dest))
     try:
         found = destination.read()
     except OSError as problem:
@@ -65,7 +66,7 @@ def apply(rendered: Rendered, settings: RenderSettings, *, is_reload_owed: bool 
             error=_destination_error(resource, problem),
             is_reload_owed=is_reload_owed,
         )
-    wanted = wanted_state(resource, rendered.content, found, uid=os.geteuid(), gid=os.getegid())
+    wanted = wanted_state(file.spec, file.content, found, uid=os.geteuid(), gid=os.getegid())
     step = decide(wanted, found, is_reload_owed=is_reload_owed)
     application = _Application(
         resource,
@@ -153,7 +154,7 @@ class _Application:
         staged = self._destination.stage(self._wanted)
         try:
             self._check(staged)
-            self.is_reload_owed = bool(self._resource.reload_cmd) and not self._settings.sync_only
+            self.is_reload_owed = bool(self._resource.reload) and not self._settings.sync_only
             self._swap(staged)
         finally:
             if not self._settings.keep_stage_file:
@@ -177,7 +178,7 @@ class _Application:
             if error.errno not in {errno.EBUSY, errno.EXDEV}:
                 raise
             self._destination.write_in_place(self._wanted, self._found)
-            self.warning = f"{self._resource.dest} is a mount: written in place, which is not atomic"
+            self.warning = f"{_dest(self._resource)} is a mount: written in place, which is not atomic"
 
     def _reload(self) -> None:
         _reload(self._resource, self._settings)
@@ -193,34 +194,38 @@ _ACTIONS: Mapping[Step, Callable[[_Application], None]] = {
 _REHEARSALS = dict.fromkeys(Step, _Application.nothing) | {Step.REPLACE: _Application.rehearse}
 
 
+def _dest(resource: Resource) -> str:
+    return resource.files[0].dest
+
+
 def _check(resource: Resource, settings: RenderSettings, staged: Path) -> None:
     problem = _command(
-        resource, settings, resource.check_cmd, src=str(staged), timeout_s=resource.check_timeout_s
+        resource, settings, None if resource.check is None else resource.check.command, src=str(staged)
     )
     if problem is not None:
-        raise CheckFailedError(resource.name, f"check failed, {resource.dest} is left as it was: {problem}")
+        raise CheckFailedError(resource.name, f"check failed, {_dest(resource)} is left as it was: {problem}")
 
 
 def _reload(resource: Resource, settings: RenderSettings) -> None:
     problem = _command(
-        resource, settings, resource.reload_cmd, src=resource.dest, timeout_s=resource.reload_timeout_s
+        resource, settings, None if resource.reload is None else resource.reload.command, src=_dest(resource)
     )
     if problem is not None:
         raise ReloadFailedError(
-            resource.name, f"{resource.dest} is in place, but its reload failed: {problem}"
+            resource.name, f"{_dest(resource)} is in place, but its reload failed: {problem}"
         )
 
 
 def _command(
-    resource: Resource, settings: RenderSettings, command: str, *, src: str, timeout_s: float
+    resource: Resource, settings: RenderSettings, command: Command | None, *, src: str
 ) -> str | None:
     """Run a check or a reload, where there is one to run; return what went wrong."""
-    if not command or settings.sync_only:
+    if command is None or settings.sync_only:
         return None
     try:
         return run_command(
-            expand(command, src=src, dest=resource.dest),
-            timeout_s=timeout_s,
+            expand(command.shell, src=src, dest=_dest(resource)),
+            timeout_s=command.timeout_s,
             kill_grace_s=settings.limits.kill_grace_s,
             output_bytes_max=settings.limits.command_output_bytes_max,
         )
@@ -229,11 +234,11 @@ def _command(
 
 
 def _destination_error(resource: Resource, error: OSError) -> DestinationError:
-    directory = Path(resource.dest).parent
+    directory = Path(_dest(resource)).parent
     if error.errno == errno.ENOENT and not directory.is_dir():
         return DestinationError(
             resource.name, f"{directory} does not exist; create it with: mkdir -p {directory}"
         )
     problem = error.strerror or str(error)
     hint = "; run the agent as a user who may" if error.errno in {errno.EPERM, errno.EACCES} else ""
-    return DestinationError(resource.name, f"{resource.dest}: {problem}{hint}")
+    return DestinationError(resource.name, f"{_dest(resource)}: {problem}{hint}")

@@ -19,6 +19,8 @@ class Limits:
     reload_timeout_s: float = 60.0
     kill_grace_s: float = 2.0
     """Between SIGTERM and SIGKILL to a command that is out of time."""
+    verify_within_s: float = 10.0
+    """How long a probe is tried where the resource does not say."""
     retry_min_s: float = 1.0
     retry_max_s: float = 60.0
     """A resource that failed is tried again after ``retry_min_s``, doubling up to this."""

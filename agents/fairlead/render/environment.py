@@ -3,21 +3,23 @@
 An undefined name is an error (never an empty text), nothing is escaped (these are not web pages), and the
 final line end stays.  What a template does wrong is the operator's to mend, whatever Python calls it, so
 every exception of a render becomes a ``TemplateError``; there is no other way out of ``Renderer.render``.
+
+All files of a resource are rendered in one go with one view: what any of them reads, all of them depend on.
 """
 
 import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from fairlead.render.errors import LookupFailedError, TemplateError
+from fairlead.render.errors import LookupFailedError, TemplateError, TemplateFault
 from fairlead.render.functions import FILTERS, PURE
 from fairlead.render.lookup import WORLD
-from fairlead.render.rendered import Rendered
-from fairlead.render.resource import Resource
+from fairlead.render.rendered import Rendered, RenderedFile
+from fairlead.render.resource import Delimiters, FileSpec, Resource
 from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
@@ -41,54 +43,67 @@ class Renderer:
     ) -> None:
         self._template_dir = template_dir
         self._output_bytes_max = output_bytes_max
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(template_dir),
+        self._world = world
+        self._environments: dict[Delimiters, ImmutableSandboxedEnvironment] = {}
+
+    def render(self, resource: Resource, snapshot: Snapshot) -> Rendered:
+        """Render all files of one resource; never raises for what a template may contain."""
+        view = View(snapshot, root=resource.root, visible=resource.visible)
+        run = _Run(self._environment(resource.delimiters), view, output_bytes_max=self._output_bytes_max)
+        files: tuple[RenderedFile, ...] | None = None
+        counts: dict[str, int] = {}
+        error = None
+        try:
+            files = run.files(resource)
+            counts = {guard.expression: run.count(guard.expression) for guard in resource.guards}
+        except Exception as problem:  # noqa: BLE001 - a template can raise anything, and it is never our bug
+            files = None
+            error = self._explain(resource, problem, at=run.at)
+        return Rendered(
+            resource=resource,
+            revision=snapshot.revision,
+            dependencies=view.dependencies,
+            files=files,
+            counts=counts,
+            error=error,
+        )
+
+    def _environment(self, delimiters: Delimiters) -> ImmutableSandboxedEnvironment:
+        """Return the environment for these delimiters; most resources share one."""
+        environment = self._environments.get(delimiters)
+        if environment is None:
+            environment = self._environments[delimiters] = self._new_environment(delimiters)
+        return environment
+
+    def _new_environment(self, delimiters: Delimiters) -> ImmutableSandboxedEnvironment:
+        environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(self._template_dir),
             undefined=StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
             # A line that holds only a {% tag %} leaves no blank line behind, as Ansible has it.
             trim_blocks=True,
             lstrip_blocks=True,
+            variable_start_string=delimiters.variable[0],
+            variable_end_string=delimiters.variable[1],
+            block_start_string=delimiters.block[0],
+            block_end_string=delimiters.block[1],
+            comment_start_string=delimiters.comment[0],
+            comment_end_string=delimiters.comment[1],
         )
-        self._environment.globals |= {**PURE, **world}
-        self._environment.filters |= {name: PURE[name] for name in FILTERS}
+        environment.globals |= {**PURE, **self._world}
+        environment.filters |= {name: PURE[name] for name in FILTERS}
+        return environment
 
-    def render(self, resource: Resource, snapshot: Snapshot) -> Rendered:
-        """Render one resource; never raises for what a template may contain."""
-        view = View(snapshot, root=resource.root, visible=resource.visible)
-        content, error = None, None
-        try:
-            content = self._run(resource.src, view)
-        except Exception as problem:  # noqa: BLE001 - a template can raise anything, and it is never our bug
-            error = self._explain(resource, problem)
-        return Rendered(
-            resource=resource,
-            revision=snapshot.revision,
-            dependencies=view.dependencies,
-            content=content,
-            error=error,
-        )
-
-    def _run(self, src: str, view: View) -> bytes:
-        template = self._environment.get_template(src)
-        pieces: list[bytes] = []
-        size = 0
-        for piece in template.generate({name: getattr(view, name) for name in _VIEW_FUNCTIONS}):
-            pieces.append(to_bytes(piece))
-            size += len(pieces[-1])
-            if size > self._output_bytes_max:
-                raise OverflowError(f"the output is longer than {self._output_bytes_max} bytes")
-        return b"".join(pieces)
-
-    def _explain(self, resource: Resource, problem: Exception) -> TemplateError:
+    def _explain(self, resource: Resource, problem: Exception, *, at: str) -> TemplateError:
         """Say where in which template, and what."""
-        place = self._place(problem) or f"templates/{resource.src}"
+        place = self._place(problem) or at
         is_transient = isinstance(problem, LookupFailedError)
         return TemplateError(resource.name, f"{place}: {_describe(problem)}", is_transient=is_transient)
 
     def _place(self, problem: Exception) -> str | None:
         """Return ``templates/NAME:LINE`` of the innermost template, None when no template ran."""
-        if isinstance(problem, TemplateSyntaxError):
+        if isinstance(problem, TemplateSyntaxError) and problem.name is not None:
             return f"templates/{problem.name}:{problem.lineno}"
         # Jinja rewrites the traceback so that its frames lie in the template files.
         for frame in reversed(traceback.extract_tb(problem.__traceback__)):
@@ -96,6 +111,82 @@ class Renderer:
             if path.is_relative_to(self._template_dir):
                 return f"templates/{path.relative_to(self._template_dir)}:{frame.lineno}"
         return None
+
+
+class _Run:
+    """One render of one resource.
+
+    Attributes:
+        at: what is being rendered, for an error that does not say so itself.
+    """
+
+    def __init__(
+        self, environment: ImmutableSandboxedEnvironment, view: View, *, output_bytes_max: int
+    ) -> None:
+        self._environment = environment
+        self._output_bytes_max = output_bytes_max
+        self._functions = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
+        self.at = ""
+
+    def files(self, resource: Resource) -> tuple[RenderedFile, ...]:
+        """Return every file of the resource, in its order."""
+        files: dict[str, RenderedFile] = {}
+        for spec in resource.files:
+            for file in self._files_of(spec):
+                if file.dest in files:
+                    raise TemplateFault(f"two files go to {file.dest}")
+                files[file.dest] = file
+        return tuple(files.values())
+
+    def _files_of(self, spec: FileSpec) -> Iterator[RenderedFile]:
+        if not spec.foreach:
+            yield RenderedFile(spec=spec, dest=spec.dest, content=self._content(spec.src, {}))
+            return
+        for item in self._items(spec.foreach):
+            content = self._content(spec.src, {"item": item})
+            yield RenderedFile(spec=spec, dest=self._dest(spec.dest, item), content=content)
+
+    def _items(self, foreach: str) -> list[Any]:
+        self.at = f"foreach: {foreach}"
+        items = self._evaluate(foreach)
+        if isinstance(items, str) or not isinstance(items, Iterable):
+            raise TemplateFault(f"foreach takes a list, not {items!r}")
+        return list(items)
+
+    def _dest(self, dest: str, item: Any) -> str:
+        """Return the destination of one item; an item from a key must not lead anywhere else."""
+        self.at = f"dest: {dest}"
+        path = self._environment.from_string(dest).render({**self._functions, "item": item})
+        if "\0" in path or not PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise TemplateFault(f"{path!r} is not an absolute path without ..")
+        if isinstance(item, str) and ("/" in item or item.startswith(".")):
+            raise TemplateFault(f"the item {item!r} would lead to another directory, or be hidden")
+        return path
+
+    def count(self, expression: str) -> int:
+        """Return how much a guard's expression gives: items, characters, or the number itself."""
+        self.at = f"guards: {expression}"
+        value = self._evaluate(expression)
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, Sized):
+            return len(value.strip()) if isinstance(value, str) else len(value)
+        raise TemplateFault(f"a guard counts a list, a text or a number, not {value!r}")
+
+    def _evaluate(self, expression: str) -> Any:
+        return self._environment.compile_expression(expression, undefined_to_none=False)(self._functions)
+
+    def _content(self, src: str, variables: Mapping[str, Any]) -> bytes:
+        self.at = f"templates/{src}"
+        template = self._environment.get_template(src)
+        pieces: list[bytes] = []
+        size = 0
+        for piece in template.generate({**self._functions, **variables}):
+            pieces.append(to_bytes(piece))
+            size += len(pieces[-1])
+            if size > self._output_bytes_max:
+                raise OverflowError(f"the output is longer than {self._output_bytes_max} bytes")
+        return b"".join(pieces)
 
 
 def _describe(problem: Exception) -> str:

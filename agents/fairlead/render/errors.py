@@ -5,6 +5,7 @@
     RenderError
     ├── ResourceError          a file in conf.d is not a resource
     ├── TemplateError          a template cannot be rendered from the keys there are
+    ├── GuardError             the keys give too little, too much or suddenly less: the files stay
     ├── DestinationError       the file system refuses the destination
     └── CommandError           a check or a reload did not succeed
         ├── CheckFailedError   the new file was refused; the old one is untouched
@@ -22,7 +23,10 @@ class RenderError(Exception):
 
     Attributes:
         resource: the resource's file, relative to the configuration directory.
+        is_transient: the same keys may do another time.
     """
+
+    is_transient = False
 
     def __init__(self, resource: str, problem: str) -> None:
         super().__init__(f"{resource}: {one_line(problem)}")
@@ -30,7 +34,7 @@ class RenderError(Exception):
 
 
 class ResourceError(RenderError):
-    """The resource's TOML is wrong."""
+    """The resource's file is wrong."""
 
 
 class TemplateError(RenderError):
@@ -43,6 +47,10 @@ class TemplateError(RenderError):
     def __init__(self, resource: str, problem: str, *, is_transient: bool = False) -> None:
         super().__init__(resource, problem)
         self.is_transient = is_transient
+
+
+class GuardError(RenderError):
+    """A guard refuses what the keys give."""
 
 
 class DestinationError(RenderError):

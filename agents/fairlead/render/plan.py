@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from fairlead.render.config import Limits
 from fairlead.render.rendered import Rendered
-from fairlead.render.resource import Resource
+from fairlead.render.resource.model import FileSpec, Resource
 from fairlead.render.view import Dependencies
 
 MODE_DEFAULT = 0o644
@@ -46,13 +46,11 @@ class Step(Enum):
     """Stage, check, swap, reload."""
 
 
-def wanted_state(
-    resource: Resource, content: bytes, found: FileState | None, *, uid: int, gid: int
-) -> FileState:
+def wanted_state(spec: FileSpec, content: bytes, found: FileState | None, *, uid: int, gid: int) -> FileState:
     """Return how the destination ought to be.
 
     Args:
-        resource: says mode and owner, where it does.
+        spec: says mode and owner, where it does.
         content: the rendered bytes.
         found: the destination as it is, None when there is none; its mode is kept where none is asked for.
         uid: the effective user, who owns the file unless the resource says otherwise.
@@ -61,9 +59,9 @@ def wanted_state(
     mode = found.mode if found is not None else MODE_DEFAULT
     return FileState(
         content=content,
-        mode=mode if resource.mode is None else resource.mode,
-        uid=uid if resource.uid is None else resource.uid,
-        gid=gid if resource.gid is None else resource.gid,
+        mode=mode if spec.mode is None else spec.mode,
+        uid=uid if spec.uid is None else spec.uid,
+        gid=gid if spec.gid is None else spec.gid,
     )
 
 

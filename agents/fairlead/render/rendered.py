@@ -1,24 +1,44 @@
 """What a render hands on to the plan and to the file system."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from fairlead.render.errors import TemplateError
-from fairlead.render.resource import Resource
+from fairlead.render.errors import RenderError
+from fairlead.render.resource.model import FileSpec, Resource
 from fairlead.render.view import Dependencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """One template's output at one revision, or why there is none.
+class RenderedFile:
+    """One file as the keys want it.
 
     Attributes:
-        content: the bytes for the destination; None when ``error`` is set.
+        spec: what asked for it.
+        dest: where it goes; for ``foreach``, with the item put in.
+        content: the bytes.
+        is_secret: a secret is inside: never shown, never kept in the history, 0600 unless said otherwise.
+    """
+
+    spec: FileSpec
+    dest: str
+    content: bytes
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One resource's files at one revision, or why there are none.
+
+    Attributes:
+        files: all of them, each ``dest`` once; None when ``error`` is set.
+        counts: what each guard's expression gave, for the comparison with the next change.
         dependencies: what was read, up to the error where there was one: a missing key that is written
-            later renders the template again.
+            later renders the resource again.
+        error: a template or a guard that stands in the way.
     """
 
     resource: Resource
     revision: int
     dependencies: Dependencies
-    content: bytes | None = None
-    error: TemplateError | None = None
+    files: tuple[RenderedFile, ...] | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    error: RenderError | None = None

@@ -18,14 +18,14 @@ _DONE = {Step.REPAIR: "repaired mode or owner of", Step.RELOAD: "reloaded for", 
 def describe_outcome(outcome: Outcome) -> str | None:
     """Return what was done, None when that is nothing."""
     done = _DONE.get(outcome.step)
-    return f"{done} {outcome.resource.dest}" if done and outcome.error is None else None
+    return f"{done} {outcome.resource.files[0].dest}" if done and outcome.error is None else None
 
 
 def print_diff(outcome: Outcome) -> None:
     """Print what would change, in colours on a terminal."""
     if outcome.wanted is None:
         return
-    for line in describe_change(outcome.resource.dest, outcome.wanted, outcome.found):
+    for line in describe_change(outcome.resource.files[0].dest, outcome.wanted, outcome.found):
         is_name = line.startswith(("+++", "---"))
         click.echo(click.style(line, fg=None if is_name else _COLOURS.get(line[:1]), bold=is_name))
 

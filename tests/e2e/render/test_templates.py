@@ -44,8 +44,11 @@ def put_in_place(app: str, keys: Mapping[str, str], out: Path) -> dict[str, Outc
     renderer = Renderer(settings.template_dir, output_bytes_max=1_000_000)
     outcomes = {}
     for resource in loaded.resources:
-        name = Path(resource.dest).name
-        moved = dataclasses.replace(resource, dest=str(out / name), reload_cmd="")
+        [file] = resource.files
+        name = Path(file.dest).name
+        moved = dataclasses.replace(
+            resource, files=(dataclasses.replace(file, dest=str(out / name)),), reload=None
+        )
         outcomes[name] = apply(renderer.render(moved, Snapshot(keys, revision=1)), settings)
     return outcomes
 

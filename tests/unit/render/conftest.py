@@ -1,13 +1,16 @@
 """A configuration directory that a test fills."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fairlead.render.config import Limits, RenderSettings
-from fairlead.render.resource import Resource, parse_resource
+from fairlead.render.errors import RenderError
+from fairlead.render.rendered import Rendered, RenderedFile
+from fairlead.render.resource import Resource, parse_confd
+from fairlead.render.view import Dependencies
 
 LIMITS = Limits(check_timeout_s=20.0, reload_timeout_s=20.0, kill_grace_s=0.2, retry_min_s=0.05)
 
@@ -52,6 +55,28 @@ def confdir(tmp_path: Path) -> ConfDir:
 MakeResource = Callable[..., Resource]
 
 
+def rendered_as(
+    resource: Resource,
+    *contents: bytes | None,
+    revision: int = 1,
+    keys: Iterable[str] = (),
+    error: RenderError | None = None,
+) -> Rendered:
+    """Return what a render gives: one content for each file of the resource, or None and an error."""
+    files = tuple(
+        RenderedFile(spec=spec, dest=spec.dest, content=content)
+        for spec, content in zip(resource.files, contents, strict=False)
+        if content is not None
+    )
+    return Rendered(
+        resource=resource,
+        revision=revision,
+        dependencies=Dependencies(keys=set(keys)),
+        files=None if error is not None else files,
+        error=error,
+    )
+
+
 @pytest.fixture
 def make_resource(confdir: ConfDir) -> MakeResource:
     """Make one resource from fields, with src ``web.j2`` and dest ``web.conf``."""
@@ -60,7 +85,7 @@ def make_resource(confdir: ConfDir) -> MakeResource:
         given = {"src": "web.j2", "dest": str(confdir.dest("web")), **fields}
         lines = [f"{name} = {_toml(value)}" for name, value in given.items()]
         text = "\n".join(["[template]", *lines])
-        return parse_resource(text, name="conf.d/web.toml", settings=confdir.settings())
+        return parse_confd(text, name="conf.d/web.toml", settings=confdir.settings())
 
     return make
 

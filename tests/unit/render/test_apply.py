@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.render.conftest import ConfDir, MakeResource
+from tests.unit.render.conftest import ConfDir, MakeResource, rendered_as
 
 from fairlead.render.apply import Outcome, apply
 from fairlead.render.destination import Destination
 from fairlead.render.errors import CheckFailedError, DestinationError, ReloadFailedError, TemplateError
 from fairlead.render.plan import FileState, Step
-from fairlead.render.rendered import Rendered
-from fairlead.render.view import Dependencies
 
 Apply = Callable[..., Outcome]
 
@@ -32,10 +30,11 @@ def put(confdir: ConfDir, make_resource: MakeResource) -> Apply:
     ) -> Outcome:
         resource = make_resource(**fields)
         error = None if content is not None else TemplateError(resource.name, "templates/web.j2: broken")
-        rendered = Rendered(
-            resource=resource, revision=1, dependencies=Dependencies(), content=content, error=error
+        return apply(
+            rendered_as(resource, content, error=error),
+            confdir.settings(**(settings or {})),
+            is_reload_owed=is_reload_owed,
         )
-        return apply(rendered, confdir.settings(**(settings or {})), is_reload_owed=is_reload_owed)
 
     return put
 

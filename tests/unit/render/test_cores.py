@@ -7,14 +7,26 @@ import pytest
 
 from fairlead import render
 
-CORES = ("diff.py", "functions.py", "glob.py", "paths.py", "plan.py", "rendered.py", "view.py")
+CORES = (
+    "diff.py",
+    "functions.py",
+    "glob.py",
+    "paths.py",
+    "plan.py",
+    "rendered.py",
+    "view.py",
+    "resource/fields.py",
+    "resource/model.py",
+    "resource/naming.py",
+    "resource/probes.py",
+)
 BANNED = {"asyncio", "socket", "time", "random", "logging", "os", "threading", "subprocess", "structlog"}
 
 
 @pytest.mark.parametrize("module", CORES)
 def test_cores_take_time_and_chance_as_arguments(module: str) -> None:
     assert render.__file__ is not None
-    path = Path(render.__file__).with_name(module)
+    path = Path(render.__file__).parent / module
     imported = {
         (name.name if isinstance(node, ast.Import) else node.module or "").split(".")[0]
         for node in ast.walk(ast.parse(path.read_text()))

@@ -6,6 +6,7 @@ from tests.unit.render.conftest import ConfDir, MakeResource
 from fairlead.render.environment import Renderer
 from fairlead.render.errors import LookupFailedError
 from fairlead.render.rendered import Rendered
+from fairlead.render.resource import parse_group
 from fairlead.render.view import Snapshot
 
 KEYS = {"/app/name": "demo", "/app/hosts/a": "10.0.0.1", "/app/hosts/b": "10.0.0.2", "/other": "x"}
@@ -19,6 +20,12 @@ def _no_answer(host: str) -> list[str]:
 def renderer(confdir: ConfDir) -> Renderer:
     world = {"lookupIP": _no_answer}
     return Renderer(confdir.path / "templates", output_bytes_max=10_000, world=world)
+
+
+def content_of(rendered: Rendered) -> bytes:
+    assert rendered.files is not None
+    [file] = rendered.files
+    return file.content
 
 
 class Bench:
@@ -37,12 +44,11 @@ class Bench:
     def text(self, text: str, **kwargs: dict[str, str]) -> str:
         rendered = self.render(text, **kwargs)
         assert rendered.error is None, rendered.error
-        assert rendered.content is not None
-        return rendered.content.decode("utf-8", "surrogateescape")
+        return content_of(rendered).decode("utf-8", "surrogateescape")
 
     def error(self, text: str) -> str:
         rendered = self.render(text)
-        assert rendered.content is None
+        assert rendered.files is None
         return str(rendered.error)
 
 
@@ -55,7 +61,7 @@ def test_a_template_reads_keys_and_the_output_carries_the_revision(bench: Bench)
     rendered = bench.render(
         "{% for kv in gets('/app/hosts/*') %}\n{{ kv.Key|base }}={{ kv.Value }}\n{% endfor %}\n"
     )
-    assert rendered.content == b"a=10.0.0.1\nb=10.0.0.2\n"
+    assert content_of(rendered) == b"a=10.0.0.1\nb=10.0.0.2\n"
     assert rendered.revision == 7
     assert rendered.dependencies.prefixes == {"/app/hosts/"}
 
@@ -75,7 +81,7 @@ def test_nothing_is_escaped_and_the_last_line_end_stays(bench: Bench) -> None:
 def test_bytes_that_are_not_utf_8_pass_through(bench: Bench) -> None:
     keys = {"/app/raw": b"\xff\x00\xc3".decode("utf-8", "surrogateescape")}
     rendered = bench.render("{{ getv('/app/raw') }}", keys=keys)
-    assert rendered.content == b"\xff\x00\xc3"
+    assert content_of(rendered) == b"\xff\x00\xc3"
 
 
 def test_templates_include_and_import_one_another(bench: Bench, confdir: ConfDir) -> None:
@@ -146,3 +152,74 @@ def test_an_edited_template_is_taken_up(bench: Bench, confdir: ConfDir) -> None:
     assert "templates/web.j2:1" in bench.error("{% bad %}")
     assert bench.text("two!") == "two!"
     assert confdir.path.is_dir()
+
+
+class Group:
+    """Renders a group of one ``foreach`` file over ``KEYS``."""
+
+    def __init__(self, confdir: ConfDir, renderer: Renderer) -> None:
+        self._confdir = confdir
+        self._renderer = renderer
+
+    def render(
+        self, text: str, *, foreach: str, dest: str = "/out/{{ item }}.conf", more: str = ""
+    ) -> Rendered:
+        self._confdir.template("web.j2", text)
+        document = f"files: [{{src: web.j2, foreach: {foreach!r}, dest: {dest!r}}}]\n{more}"
+        resource = parse_group(document, name="conf.d/web.yaml", settings=self._confdir.settings())
+        return self._renderer.render(resource, Snapshot(KEYS))
+
+
+@pytest.fixture
+def group(confdir: ConfDir, renderer: Renderer) -> Group:
+    return Group(confdir, renderer)
+
+
+def test_foreach_makes_one_file_for_each_item_and_depends_on_the_list(group: Group) -> None:
+    rendered = group.render("{{ item }}={{ getv('/app/hosts/' ~ item) }}", foreach="ls('/app/hosts')")
+    assert rendered.files is not None
+    assert {file.dest: file.content for file in rendered.files} == {
+        "/out/a.conf": b"a=10.0.0.1",
+        "/out/b.conf": b"b=10.0.0.2",
+    }
+    assert rendered.dependencies.prefixes == {"/app/hosts/"}
+    assert group.render("x", foreach="ls('/nothing')").files == ()
+
+
+@pytest.mark.parametrize(
+    ("foreach", "dest", "complaint"),
+    [
+        (
+            "['../../etc/passwd']",
+            "/out/{{ item }}",
+            "'/out/../../etc/passwd' is not an absolute path without ..",
+        ),
+        ("['a/b']", "/out/{{ item }}", "the item 'a/b' would lead to another directory"),
+        ("['.a']", "/out/{{ item }}", "or be hidden"),
+        ("['a', 'b']", "/out/x", "two files go to /out/x"),
+        ("'text'", "/out/{{ item }}", "foreach: 'text': foreach takes a list, not 'text'"),
+        ("nope", "/out/{{ item }}", "foreach: nope: 'nope' is undefined"),
+        ("getv('/app/gone')", "/out/{{ item }}", "foreach: getv('/app/gone'): key /app/gone does not exist"),
+        ("ls(", "/out/{{ item }}", "foreach: ls(: "),
+    ],
+)
+def test_a_hostile_or_wrong_list_is_one_line(group: Group, foreach: str, dest: str, complaint: str) -> None:
+    rendered = group.render("x", foreach=foreach, dest=dest)
+    assert rendered.files is None
+    assert complaint in str(rendered.error)
+
+
+def test_guards_are_counted_with_the_files_and_are_dependencies_too(group: Group) -> None:
+    guards = 'guards: {"gets(\'/app/hosts/*\')": {min: 1}, "getv(\'/app/name\')": {min: 1}, "7": {min: 1}}'
+    rendered = group.render("x", foreach="['a']", more=guards)
+    assert rendered.counts == {"gets('/app/hosts/*')": 2, "getv('/app/name')": 4, "7": 7}
+    assert rendered.dependencies.keys == {"/app/name"}
+    refused = group.render("x", foreach="['a']", more="guards: {none: {min: 1}}")
+    assert "guards: none: a guard counts a list, a text or a number, not None" in str(refused.error)
+
+
+def test_delimiters_are_the_resources_own(group: Group) -> None:
+    more = "delimiters: {variable: ['<<', '>>'], block: ['<%', '%>']}"
+    rendered = group.render("{{ item }} << item >>", foreach="['a']", dest="/out/<< item >>", more=more)
+    assert rendered.files is not None
+    assert [(file.dest, file.content) for file in rendered.files] == [("/out/a", b"{{ item }} a")]

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.support.processes import wait_for
-from tests.unit.render.conftest import ConfDir, MakeResource
+from tests.unit.render.conftest import ConfDir, MakeResource, rendered_as
 
 from fairlead.render.apply import Outcome
 from fairlead.render.lane import Lane
 from fairlead.render.plan import Step
-from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
-from fairlead.render.view import Dependencies
 
 
 class Bench:
@@ -25,7 +23,7 @@ class Bench:
         self.lane = Lane(confdir.settings(), tasks=tasks, executor=threads, report=self._outcomes.put_nowait)
 
     def offer(self, resource: Resource, content: bytes) -> None:
-        self.lane.offer(Rendered(resource=resource, revision=1, dependencies=Dependencies(), content=content))
+        self.lane.offer(rendered_as(resource, content))
 
     async def outcome(self) -> Outcome:
         return await asyncio.wait_for(self._outcomes.get(), 30)

@@ -3,28 +3,27 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.render.conftest import LIMITS, MakeResource
+from tests.unit.render.conftest import LIMITS, MakeResource, rendered_as
 
 from fairlead.render.errors import TemplateError
 from fairlead.render.plan import FileState, Schedule, Step, decide, wanted_state
 from fairlead.render.rendered import Rendered
-from fairlead.render.resource import Resource
-from fairlead.render.view import Dependencies
+from fairlead.render.resource import FileSpec, Resource
 
 OLD = FileState(content=b"old", mode=0o640, uid=1, gid=2)
 
 
 def test_unset_mode_keeps_the_files_own_and_unset_owner_is_us(make_resource: MakeResource) -> None:
     resource = make_resource()
-    assert wanted_state(resource, b"x", OLD, uid=7, gid=8) == FileState(
+    assert wanted_state(resource.files[0], b"x", OLD, uid=7, gid=8) == FileState(
         content=b"x", mode=0o640, uid=7, gid=8
     )
-    assert wanted_state(resource, b"x", None, uid=7, gid=8).mode == 0o644
+    assert wanted_state(resource.files[0], b"x", None, uid=7, gid=8).mode == 0o644
 
 
 def test_what_the_resource_says_wins(make_resource: MakeResource) -> None:
     resource = make_resource(mode="0600", uid=3, gid=4)
-    assert wanted_state(resource, b"x", OLD, uid=7, gid=8).attributes == (0o600, 3, 4)
+    assert wanted_state(resource.files[0], b"x", OLD, uid=7, gid=8).attributes == (0o600, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +56,7 @@ def schedule(resource: Resource) -> Schedule:
 
 
 def rendered(resource: Resource, *keys: str, error: TemplateError | None = None) -> Rendered:
-    return Rendered(
-        resource=resource, revision=1, dependencies=Dependencies(keys=set(keys)), content=b"", error=error
-    )
+    return rendered_as(resource, b"", keys=keys, error=error)
 
 
 def test_everything_is_due_at_first_and_then_only_what_is_touched(
@@ -77,12 +74,7 @@ def test_everything_is_due_at_first_and_then_only_what_is_touched(
 
 
 def test_one_change_makes_every_resource_due_that_has_read_it() -> None:
-    both = [
-        Resource(
-            name=name, src="s", dest=name, root="/", visible=("/",), check_timeout_s=1, reload_timeout_s=1
-        )
-        for name in ("a", "b")
-    ]
+    both = [Resource(name=name, group=name, files=(FileSpec(src="s", dest=name),)) for name in ("a", "b")]
     schedule = Schedule(both, limits=LIMITS)
     for one in schedule.take_due(now_s=0):
         schedule.rendered(rendered(one, "/k"), now_s=0)
@@ -138,9 +130,7 @@ def test_news_of_a_resource_that_is_gone_is_passed_over(schedule: Schedule) -> N
 @given(st.lists(st.sampled_from(["fail", "succeed", "touch", "take"])))
 def test_a_failure_without_success_is_always_due_some_day(events: list[str]) -> None:
     """Whatever happens in between, no retry is lost."""
-    resource = Resource(
-        name="r", src="s", dest="/d", root="/", visible=("/",), check_timeout_s=1, reload_timeout_s=1
-    )
+    resource = Resource(name="r", group="r", files=(FileSpec(src="s", dest="/d"),))
     schedule = Schedule([resource], limits=LIMITS)
     is_owed, now_s = True, 0.0
     for event in events:

@@ -10,23 +10,26 @@ from tests.unit.render.conftest import ConfDir, MakeResource
 
 from fairlead.render.errors import ResourceError
 from fairlead.render.resource import (
+    Command,
+    Reload,
     Resource,
     keep_last_good,
     load_resources,
     mirrored_prefixes,
-    parse_resource,
+    parse_confd,
 )
 
 
 def parse(confdir: ConfDir, text: str) -> Resource:
-    return parse_resource(text, name="conf.d/x.toml", settings=confdir.settings())
+    return parse_confd(text, name="conf.d/x.toml", settings=confdir.settings())
 
 
 def test_a_minimal_resource_takes_confds_defaults(make_resource: MakeResource, confdir: ConfDir) -> None:
     resource = make_resource()
-    assert resource.dest == str(confdir.out / "web.conf")
-    assert (resource.mode, resource.uid, resource.gid) == (None, None, None)
-    assert (resource.check_cmd, resource.reload_cmd) == ("", "")
+    assert resource.files[0].dest == str(confdir.out / "web.conf")
+    file = resource.files[0]
+    assert (file.mode, file.uid, file.gid) == (None, None, None)
+    assert (resource.check, resource.reload, resource.on_failure) == (None, None, "retry")
     assert (resource.root, resource.visible) == ("/", ("/",))
 
 
@@ -43,7 +46,7 @@ def test_a_minimal_resource_takes_confds_defaults(make_resource: MakeResource, c
     ],
 )
 def test_the_mode_is_read_with_base_0(text: str, mode: int | None, make_resource: MakeResource) -> None:
-    assert make_resource(mode=text).mode == mode
+    assert make_resource(mode=text).files[0].mode == mode
 
 
 @pytest.mark.parametrize("text", ["rw-r--r--", "0888", "-1", "010000", "9999", " "])
@@ -54,7 +57,7 @@ def test_a_mode_that_is_none_is_refused(text: str, make_resource: MakeResource) 
 
 def test_prefixes_are_joined_and_never_replaced(confdir: ConfDir) -> None:
     """In confd a global prefix silently replaces the resource's own."""
-    resource = parse_resource(
+    resource = parse_confd(
         '[template]\nsrc="a"\ndest="/b"\nprefix="web/"\nkeys=["/up", "port"]',
         name="conf.d/x.toml",
         settings=confdir.settings(prefix="prod"),
@@ -71,20 +74,24 @@ def test_keys_below_other_keys_are_seen_once(make_resource: MakeResource) -> Non
 def test_owner_and_group_may_be_names_or_numbers(make_resource: MakeResource) -> None:
     user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
     resource = make_resource(owner=user.pw_name, group=group.gr_name, uid=4711)
-    assert (resource.uid, resource.gid) == (user.pw_uid, group.gr_gid)
-    assert make_resource(uid=0, gid=33).gid == 33
-    assert make_resource(uid=-1).uid is None
+    assert (resource.files[0].uid, resource.files[0].gid) == (user.pw_uid, group.gr_gid)
+    assert make_resource(uid=0, gid=33).files[0].gid == 33
+    assert make_resource(uid=-1).files[0].uid is None
 
 
 def test_timeouts_are_durations_as_go_writes_them(make_resource: MakeResource) -> None:
-    resource = make_resource(check_cmd_timeout="1m30s", reload_cmd_timeout="500ms")
-    assert (resource.check_timeout_s, resource.reload_timeout_s) == (90.0, 0.5)
+    resource = make_resource(
+        check_cmd="a", check_cmd_timeout="1m30s", reload_cmd="b", reload_cmd_timeout="500ms"
+    )
+    assert resource.check is not None
+    assert resource.reload == Reload(command=Command(shell="b", timeout_s=0.5))
+    assert resource.check.command.timeout_s == 90.0
 
 
 def test_field_names_are_not_case_sensitive(confdir: ConfDir) -> None:
     """The decoder of confd takes Src and DEST as well."""
     resource = parse(confdir, '[Template]\nSrc = "a"\nDEST = "/b"')
-    assert (resource.src, resource.dest) == ("a", "/b")
+    assert (resource.files[0].src, resource.files[0].dest) == ("a", "/b")
 
 
 @pytest.mark.parametrize(
@@ -98,11 +105,11 @@ def test_field_names_are_not_case_sensitive(confdir: ConfDir) -> None:
         ('[template]\nsrc = ""\ndest = "/b"', "src is missing"),
         ('[template]\nreload_cdm = "x"', "field reload_cdm is unknown; is it reload_cmd?"),
         ("[template]\nsrc = 1", "src must be a text, not 1"),
-        ("[template]\nmode = 644", "mode must be a text, not 644"),
-        ('[template]\nuid = "root"', "uid must be a whole number, not 'root'"),
-        ("[template]\nuid = true", "uid must be a whole number, not True"),
-        ('[template]\nkeys = "/a"', "keys must be a list of texts, not '/a'"),
-        ("[template]\nkeys = [1]", "keys must be a list of texts, not [1]"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nmode = 644', "mode must be a text, not 644"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nuid = "root"', "uid must be a whole number, not 'root'"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nuid = true', "uid must be a whole number, not True"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nkeys = "/a"', "keys must be a list of texts, not '/a'"),
+        ('[template]\nsrc = "a"\ndest = "/b"\nkeys = [1]', "keys must be a list of texts, not [1]"),
         ('[template]\nsrc = "../a"\ndest = "/b"', "src ../a must be a path inside templates/"),
         ('[template]\nsrc = "a"\ndest = "/b"\nowner = "no-such-user"', "owner no-such-user is not known"),
         ('[template]\nsrc = "a"\ndest = "/b"\nuid = -2', "uid must not be negative"),
