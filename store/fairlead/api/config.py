@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fairlead.api.compactor import Retention
 from fairlead.api.errors import ConfigError
 from fairlead.api.flags import Settings, read_settings
+from fairlead.api.membership_settings import hints, membership, urls
 from fairlead.member import QUOTA_BYTES_DEFAULT, MemberConfig
 from fairlead.rpc import Limits, TlsFiles
 
@@ -62,17 +63,13 @@ def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> StoreConfig:
         has_gateway=settings["enable-grpc-gateway"],
         log_level=settings["log-level"],
         log_format=settings["log-format"],
-        warnings=settings.warnings,
+        warnings=(*settings.warnings, *hints(settings)),
     )
-
-
-def _urls(text: str) -> tuple[str, ...]:
-    return tuple(url.strip() for url in text.split(",") if url.strip())
 
 
 def _addresses(settings: Settings, flag: str) -> tuple[Address, ...]:
     found = []
-    for url in _urls(settings[flag]):
+    for url in urls(settings[flag]):
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -90,18 +87,6 @@ def _addresses(settings: Settings, flag: str) -> tuple[Address, ...]:
 
 
 def _member(settings: Settings) -> MemberConfig:
-    name = settings["name"]
-    peer_urls = _urls(settings["initial-advertise-peer-urls"] or settings["listen-peer-urls"])
-    cluster = _initial_cluster(settings["initial-cluster"], name, peer_urls)
-    if settings["initial-cluster-state"] not in {"new", "existing"}:
-        raise ConfigError(
-            f"--initial-cluster-state {settings['initial-cluster-state']!r}", "use new or existing"
-        )
-    if len(cluster) > 1 or settings["initial-cluster-state"] == "existing":
-        raise ConfigError(
-            "this version runs a store of one member",
-            "leave --initial-cluster away, or name this member only",
-        )
     election_s, heartbeat_s = settings["election-timeout"] / 1000, settings["heartbeat-interval"] / 1000
     if not 0 < 5 * heartbeat_s <= election_s <= 50:
         raise ConfigError(
@@ -109,13 +94,11 @@ def _member(settings: Settings) -> MemberConfig:
             "the defaults are 1000 and 100",
         )
     quota = settings["quota-backend-bytes"]
+    data_dir = Path(settings["data-dir"] or f"{settings['name']}.fairlead")
     return MemberConfig(
-        name=name,
-        data_dir=Path(settings["data-dir"] or f"{name}.fairlead"),
-        peer_urls=peer_urls,
-        client_urls=_urls(settings["advertise-client-urls"] or settings["listen-client-urls"]),
-        initial_cluster=cluster,
-        cluster_token=settings["initial-cluster-token"],
+        name=settings["name"],
+        data_dir=data_dir,
+        client_urls=urls(settings["advertise-client-urls"] or settings["listen-client-urls"]),
         heartbeat_s=heartbeat_s,
         election_timeout_s=election_s,
         quota_bytes=quota or QUOTA_BYTES_DEFAULT,
@@ -123,24 +106,12 @@ def _member(settings: Settings) -> MemberConfig:
         txn_ops_max=settings["max-txn-ops"],
         commit_interval_s=settings["backend-batch-interval"],
         commit_writes_max=settings["backend-batch-limit"],
-        checkpoint_entries=settings["snapshot-count"],
+        snapshot_count=settings["snapshot-count"],
+        snapshot_catchup_entries=settings["snapshot-catchup-entries"],
         compaction_batch=settings["compaction-batch-limit"],
         compaction_pause_s=settings["compaction-sleep-interval"],
+        **membership(settings, data_dir=data_dir),
     )
-
-
-def _initial_cluster(text: str, name: str, peer_urls: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    cluster: dict[str, tuple[str, ...]] = {}
-    for pair in _urls(text):
-        member, equals, url = pair.partition("=")
-        if not equals or not member or not urlsplit(url).hostname:
-            raise ConfigError(
-                f"--initial-cluster: {pair!r} is no member", "write it as NAME=http://HOST:2380"
-            )
-        cluster[member] = (*cluster.get(member, ()), url)
-    if cluster and name not in cluster:
-        raise ConfigError(f"--initial-cluster does not name this member {name!r}", "add it, or mend --name")
-    return cluster or {name: peer_urls}
 
 
 def _tls(settings: Settings, listen: tuple[Address, ...]) -> TlsFiles | None:

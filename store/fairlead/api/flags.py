@@ -48,11 +48,18 @@ FLAGS: tuple[Flag, ...] = (
     Flag("config-file", T, "", "YAML file with these same names as keys"),
     Flag("listen-client-urls", T, "http://localhost:2379", "where clients are served"),
     Flag("advertise-client-urls", T, "", "what clients are told (the listen URLs)"),
-    Flag("listen-peer-urls", T, "http://localhost:2380", "where other members will be served"),
-    Flag("initial-advertise-peer-urls", T, "", "what other members are told (the listen URLs)"),
+    Flag("listen-peer-urls", T, "", "where other members are served (of several: http://localhost:2380; alone: nowhere)"),
+    Flag("initial-advertise-peer-urls", T, "", "where they reach this one (as --initial-cluster, or the listen URLs)"),
     Flag("initial-cluster", T, "", "members at the beginning: NAME=URL[,NAME=URL]"),
     Flag("initial-cluster-state", T, "new", "new, or existing to join"),
     Flag("initial-cluster-token", T, "etcd-cluster", "tells clusters with the same URLs apart"),
+    Flag("force-new-cluster", S, False, "go on as the only member, with all data: after the majority is lost for good"),
+    Flag("strict-reconfig-check", S, True, "refuse changes of the members that could cost the majority"),
+    Flag("max-learners", N, 1, "most learners at a time"),
+    Flag("peer-cert-file", T, "", "TLS certificate between members, for both directions"),
+    Flag("peer-key-file", T, "", "its key"),
+    Flag("peer-trusted-ca-file", T, "", "authority that signs members' certificates"),
+    Flag("peer-client-cert-auth", S, False, "demand a certificate from every member"),
     Flag("cert-file", T, "", "TLS certificate for clients"),
     Flag("key-file", T, "", "its key"),
     Flag("trusted-ca-file", T, "", "authority that signs clients' certificates"),
@@ -63,7 +70,15 @@ FLAGS: tuple[Flag, ...] = (
     Flag("max-concurrent-streams", N, 10_000, "most calls at a time on one connection"),
     Flag("heartbeat-interval", M, 100, "milliseconds between heartbeats"),
     Flag("election-timeout", M, 1000, "milliseconds of silence that start an election"),
+    Flag("initial-election-tick-advance", S, True, "hold a first election soon after the start"),
+    Flag("pre-vote", S, True, "ask before standing for election (always)"),
     Flag("snapshot-count", N, 10_000, "entries after which log segments are let go"),
+    Flag("snapshot-catchup-entries", N, 5000, "entries that are kept for members that are behind"),
+    Flag("experimental-initial-corrupt-check", S, False, "compare with the other members before serving"),
+    Flag("corrupt-check-time", D, "0s", "the leader compares all members this often; 0s: never"),
+    Flag("experimental-compact-hash-check-enabled", S, False, "the leader compares all members' compactions"),
+    Flag("compact-hash-check-time", D, "1m", "and this often"),
+    Flag("feature-gates", T, "", "InitialCorruptCheck=true, CompactHashCheck=true: newer names of the two checks"),
     Flag("backend-batch-interval", D, "100ms", "the database file follows at least this often"),
     Flag("backend-batch-limit", N, 10_000, "or after this many writes"),
     Flag("auto-compaction-mode", T, "periodic", "periodic or revision"),
@@ -81,26 +96,27 @@ FLAGS: tuple[Flag, ...] = (
     *(
         Flag(name, kind, default, None)
         for name, kind, default in (
-            ("wal-dir", T, ""), ("max-wals", N, 5), ("max-snapshots", N, 5), ("snapshot-catchup-entries", N, 5000),
-            ("strict-reconfig-check", S, True), ("pre-vote", S, True), ("initial-election-tick-advance", S, True),
+            ("wal-dir", T, ""), ("max-wals", N, 5), ("max-snapshots", N, 5), ("auto-tls", S, False), ("peer-auto-tls", S, False),
             ("logger", T, "zap"), ("log-outputs", T, "default"), ("metrics", T, "basic"), ("enable-pprof", S, False),
             ("backend-bbolt-freelist-type", T, "map"), ("bootstrap-defrag-threshold-megabytes", N, 0),
             ("warning-apply-duration", D, "100ms"), ("warning-unary-request-duration", D, "300ms"),
-            ("cors", T, "*"), ("host-whitelist", T, "*"), ("max-learners", N, 1), ("feature-gates", T, ""),
-            ("corrupt-check-time", D, "0s"), ("compact-hash-check-time", D, "1m"), ("enable-v2", S, False),
+            ("cors", T, "*"), ("host-whitelist", T, "*"), ("enable-v2", S, False),
             ("cipher-suites", T, ""), ("tls-min-version", T, "TLS1.2"), ("tls-max-version", T, ""),
             ("auth-token", T, "simple"), ("bcrypt-cost", N, 10), ("auth-token-ttl", N, 300),
-            ("peer-cert-file", T, ""), ("peer-key-file", T, ""), ("peer-trusted-ca-file", T, ""),
-            ("peer-client-cert-auth", S, False), ("enable-distributed-tracing", S, False),
-            ("experimental-initial-corrupt-check", S, False), ("experimental-corrupt-check-time", D, "0s"),
-            ("experimental-compact-hash-check-enabled", S, False),
+            ("enable-distributed-tracing", S, False),
             ("experimental-warning-apply-duration", D, "100ms"),
             ("experimental-enable-lease-checkpoint", S, False),
         )
     ),
 )  # fmt: skip
 BY_NAME = {flag.name: flag for flag in FLAGS}
-ALIASES = {"experimental-watch-progress-notify-interval": "watch-progress-notify-interval"}
+ALIASES = {
+    "experimental-" + name: name
+    for name in (
+        "watch-progress-notify-interval", "snapshot-catchup-entries", "max-learners", "corrupt-check-time",
+        "compact-hash-check-time",
+    )
+}  # fmt: skip
 
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _TRUE = {"true", "1", "t", "yes"}

@@ -37,10 +37,6 @@ def test_other_variables_are_not_ours() -> None:
         (["--config-file", "/nonexistent"], "cannot read /nonexistent"),
         (["--listen-client-urls", "localhost:2379"], "write it as http://127.0.0.1:2379"),
         (["--listen-client-urls", "http://localhost"], "is no address"),
-        (["--initial-cluster", "m1"], "is no member; write it as NAME=http://HOST:2380"),
-        (["--initial-cluster", "m2=http://h:2380"], "does not name this member 'default'"),
-        (["--initial-cluster", "default=http://a:1,m2=http://b:1"], "a store of one member"),
-        (["--initial-cluster-state", "old"], "use new or existing"),
         (["--election-timeout", "200"], "at least 5 times --heartbeat-interval"),
         (["--auto-compaction-mode", "magic"], "use periodic or revision"),
         (["--auto-compaction-retention", "soon"], "does not fit the mode periodic"),
@@ -66,9 +62,9 @@ def test_a_bad_file_is_one_line_too(tmp_path: Path, text: str, said: str) -> Non
 
 
 def test_a_flag_without_meaning_here_is_taken_with_a_warning() -> None:
-    warnings = load_config(["--pre-vote=true", "--logger", "zap"], {}).warnings
+    warnings = load_config(["--metrics=basic", "--logger", "zap"], {}).warnings
     assert warnings == (
-        "--pre-vote means nothing here and is ignored",
+        "--metrics means nothing here and is ignored",
         "--logger means nothing here and is ignored",
     )
 

@@ -4,7 +4,7 @@ import fairlead.api.kv
 from fairlead import lease, member, mvcc
 from fairlead.api.status import STATUS, status_of
 from fairlead.lease import LeaseError
-from fairlead.member import DataDirError, LogBehindError, MemberError
+from fairlead.member import DataDirError, JoinError, LogAheadError, LogBehindError, MemberError, RemovedError
 from fairlead.mvcc import BackendError, MvccError
 from fairlead.rpc import Code, RpcError
 
@@ -20,7 +20,7 @@ def test_no_error_that_a_request_can_meet_is_without_a_status() -> None:
     assert all((fairlead.api.kv, lease, member, mvcc))
     # What stops a start, or the disk, no request ever meets.
     meant = (
-        (leaves(MemberError) - {DataDirError, LogBehindError})
+        (leaves(MemberError) - {DataDirError, JoinError, LogAheadError, LogBehindError, RemovedError})
         | leaves(LeaseError)
         | (leaves(MvccError) - leaves(BackendError))
     )
@@ -57,4 +57,17 @@ def test_texts_are_those_that_clients_match_on() -> None:
         ("UNAVAILABLE", "server stopped"),
         ("UNAVAILABLE", "request timed out"),
         ("DATA_LOSS", "corrupt cluster"),
+        ("INVALID_ARGUMENT", "given member URLs are invalid"),
+        ("NOT_FOUND", "member not found"),
+        ("FAILED_PRECONDITION", "member ID already exist"),
+        ("FAILED_PRECONDITION", "Peer URLs already exists"),
+        ("FAILED_PRECONDITION", "can only promote a learner member"),
+        ("FAILED_PRECONDITION", "can only promote a learner member which is in sync with leader"),
+        ("FAILED_PRECONDITION", "too many learner members in cluster"),
+        ("FAILED_PRECONDITION", "not leader"),
+        ("FAILED_PRECONDITION", "bad leader transferee"),
+        ("UNKNOWN", "re-configuration failed due to not enough started members"),
+        ("UNKNOWN", "request timed out, leader transfer took too long"),
+        ("UNAVAILABLE", "unhealthy cluster"),
+        ("UNAVAILABLE", "request timed out, possibly due to previous leader failure"),
     } <= told

@@ -1,0 +1,162 @@
+"""From flags to what a member knows of the others: where they are, how they are trusted, how they are watched."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from fairlead.api.errors import ConfigError
+from fairlead.api.flags import Settings
+from fairlead.member import is_peer_url
+from fairlead.peer import PeerConfigError, PeerTls
+
+Cluster = dict[str, tuple[str, ...]]
+"""Member name to peer URLs."""
+
+_DEFAULT_URL = "http://localhost:2380"
+_EXAMPLE = "http://10.0.0.1:2380"
+_GATES = {
+    "InitialCorruptCheck": "experimental-initial-corrupt-check",
+    "CompactHashCheck": "experimental-compact-hash-check-enabled",
+}
+_TRUE, _FALSE = "true", "false"
+
+
+def urls(text: str) -> tuple[str, ...]:
+    """Take a list of URLs apart."""
+    return tuple(url.strip() for url in text.split(",") if url.strip())
+
+
+def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
+    """Return the fields of ``MemberConfig`` that are about the other members.
+
+    Raises:
+        ConfigError: the settings do not fit together; says which.
+    """
+    # As in etcd, what a cluster begins with is of no interest to a member that has begun.
+    is_new = not (data_dir / "wal").exists()
+    cluster = _initial_cluster(settings, is_new=is_new)
+    is_join = _is_join(settings, cluster)
+    listen = _peer_urls(settings, "listen-peer-urls")
+    if not listen and (is_join or len(cluster) > 1):
+        listen = (_DEFAULT_URL,)
+    advertised = _peer_urls(settings, "initial-advertise-peer-urls")
+    own = advertised or cluster.get(settings["name"], ()) or listen or (_DEFAULT_URL,)
+    if is_new and cluster:
+        _check_own_urls(settings["name"], cluster[settings["name"]], own)
+    if settings["max-learners"] < 0:
+        raise ConfigError("--max-learners is below 0", "0 allows none, 1 is the default")
+    gates = _gates(settings)
+    return {
+        "peer_urls": own,
+        "listen_peer_urls": listen,
+        "peer_tls": _peer_tls(settings, listen),
+        "initial_cluster": cluster or {settings["name"]: own},
+        "cluster_token": settings["initial-cluster-token"],
+        "is_join": is_join,
+        "force_new_cluster": settings["force-new-cluster"],
+        "election_tick_advance": settings["initial-election-tick-advance"],
+        "strict_reconfig_check": settings["strict-reconfig-check"],
+        "max_learners": settings["max-learners"],
+        "initial_corrupt_check": gates["experimental-initial-corrupt-check"],
+        "corrupt_check_s": settings["corrupt-check-time"],
+        "compact_hash_check_s": (
+            settings["compact-hash-check-time"] if gates["experimental-compact-hash-check-enabled"] else 0.0
+        ),
+    }
+
+
+def hints(settings: Settings) -> tuple[str, ...]:
+    """Return what is allowed and seldom meant, as lines for the log."""
+    size = len({pair.partition("=")[0] for pair in urls(settings["initial-cluster"])})
+    found = []
+    if size and size % 2 == 0 and settings["initial-cluster-state"] == "new":
+        found.append(
+            f"{size} members bear the loss of no more than {size - 1} do: "
+            f"{size - 1} or {size + 1} are the better cluster"
+        )
+    if not settings["pre-vote"]:
+        found.append("--pre-vote=false is ignored: a member always asks before it stands for election")
+    known = {gate.partition("=")[0] for gate in urls(settings["feature-gates"])}
+    found += [f"--feature-gates: {gate} means nothing here" for gate in sorted(known - set(_GATES))]
+    return tuple(found)
+
+
+def _peer_urls(settings: Settings, flag: str) -> tuple[str, ...]:
+    found = urls(settings[flag])
+    for url in found:
+        if not is_peer_url(url):
+            raise ConfigError(f"--{flag}: {url!r} is no address", f"write it as {_EXAMPLE}")
+    return found
+
+
+def _initial_cluster(settings: Settings, *, is_new: bool) -> Cluster:
+    cluster: Cluster = {}
+    for pair in urls(settings["initial-cluster"]):
+        member, equals, url = pair.partition("=")
+        if not equals or not member or not is_peer_url(url):
+            raise ConfigError(
+                f"--initial-cluster: {pair!r} is no member", "write it as NAME=http://HOST:2380"
+            )
+        cluster[member] = (*cluster.get(member, ()), url)
+    counts = Counter(url for each in cluster.values() for url in each)
+    if twice := [url for url, count in counts.items() if count > 1]:
+        raise ConfigError(
+            f"--initial-cluster names {twice[0]} more than once", "give every member URLs of its own"
+        )
+    if is_new and cluster and (name := settings["name"]) not in cluster:
+        raise ConfigError(f"--initial-cluster does not name this member {name!r}", "add it, or mend --name")
+    return cluster
+
+
+def _check_own_urls(name: str, told: tuple[str, ...], own: tuple[str, ...]) -> None:
+    if sorted(told) != sorted(own):
+        raise ConfigError(
+            f"--initial-cluster has {name!r} at {','.join(told)}, but --initial-advertise-peer-urls is "
+            f"{','.join(own)}",
+            "make them the same",
+        )
+
+
+def _is_join(settings: Settings, cluster: Cluster) -> bool:
+    state = settings["initial-cluster-state"]
+    if state not in {"new", "existing"}:
+        raise ConfigError(f"--initial-cluster-state {state!r}", "use new or existing")
+    if state == "existing" and set(cluster) <= {settings["name"]}:
+        raise ConfigError(
+            "--initial-cluster-state existing needs the members that are there already",
+            "give --initial-cluster as `etcdctl member add` prints it",
+        )
+    return bool(state == "existing")
+
+
+def _gates(settings: Settings) -> dict[str, bool]:
+    """Return what 3.5 has flags for, and later versions feature gates."""
+    values = {flag: bool(settings[flag]) for flag in _GATES.values()}
+    for gate in urls(settings["feature-gates"]):
+        name, _, value = gate.partition("=")
+        if value not in {_TRUE, _FALSE}:
+            raise ConfigError(f"--feature-gates: {gate!r} is no gate", "write it as NAME=true")
+        if name in _GATES:
+            values[_GATES[name]] = value == _TRUE
+    return values
+
+
+def _peer_tls(settings: Settings, listen: tuple[str, ...]) -> PeerTls | None:
+    cert, key, ca = (settings[f"peer-{name}"] for name in ("cert-file", "key-file", "trusted-ca-file"))
+    if any(url.startswith("https:") for url in listen) and not (cert and key):
+        raise ConfigError(
+            "--listen-peer-urls with https:// needs a certificate",
+            "give --peer-cert-file and --peer-key-file; none is made by itself",
+        )
+    if not (cert or key or ca or settings["peer-client-cert-auth"]):
+        return None
+    try:
+        return PeerTls(
+            cert_file=Path(cert) if cert else None,
+            key_file=Path(key) if key else None,
+            trusted_ca_file=Path(ca) if ca else None,
+            client_cert_auth=settings["peer-client-cert-auth"],
+        )
+    except PeerConfigError as error:
+        message, _, hint = str(error).partition("; ")
+        raise ConfigError(message, hint) from None
