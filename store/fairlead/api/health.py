@@ -9,12 +9,15 @@ from fairlead.api.status import status_of
 from fairlead.api.version import CLUSTER_VERSION, STORAGE_VERSION, VERSION
 from fairlead.member import Member, MemberError
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import NOBODY
 from fairlead.rpc import HttpReply, HttpRequest
 
 _TEXT = (("content-type", "text/plain; charset=utf-8"),)
 _JSON = (("content-type", "application/json"),)
-Check = Callable[[], str | None]
-"""Returns what is wrong, or None."""
+Verdict = Callable[[str | None], None]
+"""Takes what is wrong, or None."""
+Check = Callable[[Verdict], None]
+"""Calls its verdict once, now or later."""
 
 
 class Health:
@@ -28,7 +31,7 @@ class Health:
                 "data_corruption": self._data_corruption,
                 "serializable_read": self._serializable_read,
                 "linearizable_read": self._linearizable_read,
-                "non_learner": lambda: None,
+                "non_learner": self._non_learner,
             },
         }
 
@@ -59,12 +62,15 @@ class Health:
         excluded = set(query.get("exclude", []))
         is_serializable = query.get("serializable") == ["true"]
         reason = self._alarm(excluded)
-        if not reason and not is_serializable and not self._member.replica.can_read:
+        if not reason and not is_serializable and self._member.replica.raft.leader == NOBODY:
             reason = "RAFT NO LEADER"
-        if not reason and (wrong := self._read(serializable=is_serializable)):
-            reason = f"RANGE ERROR:{wrong}"
-        body = {"health": "false" if reason else "true", "reason": reason}
-        reply.send(503 if reason else 200, _JSON, json.dumps(body, separators=(",", ":")).encode())
+        if reason:
+            _send_health(reply, reason)
+        else:
+            self._read(
+                lambda wrong: _send_health(reply, f"RANGE ERROR:{wrong}" if wrong else ""),
+                serializable=is_serializable,
+            )
 
     def _alarm(self, excluded: set[str]) -> str:
         for _, alarm in sorted(self._member.machine.alarms):
@@ -73,33 +79,72 @@ class Health:
                 return f"ALARM {name}"
         return ""
 
-    def _read(self, *, serializable: bool) -> str | None:
+    def _read(self, verdict: Verdict, *, serializable: bool) -> None:
+        def readable(error: MemberError | None) -> None:
+            if error is None:
+                try:
+                    self._member.range(pb.RangeRequest(key=b"a", serializable=serializable))
+                except MemberError as refusal:
+                    error = refusal
+            verdict(None if error is None else status_of(error)[1])
+
+        if serializable:
+            readable(None)
+            return
         try:
-            self._member.range(pb.RangeRequest(key=b"a", serializable=serializable))
+            self._member.read(readable)
         except MemberError as error:
-            return status_of(error)[1]
-        return None
+            verdict(status_of(error)[1])
 
-    def _serializable_read(self) -> str | None:
-        return self._read(serializable=True)
+    def _serializable_read(self, verdict: Verdict) -> None:
+        self._read(verdict, serializable=True)
 
-    def _linearizable_read(self) -> str | None:
-        return self._read(serializable=False)
+    def _linearizable_read(self, verdict: Verdict) -> None:
+        self._read(verdict, serializable=False)
 
-    def _data_corruption(self) -> str | None:
-        return "alarm activated: CORRUPT" if self._member.machine.has_alarm(pb.CORRUPT) else None
+    def _data_corruption(self, verdict: Verdict) -> None:
+        is_corrupt = self._member.machine.has_alarm(pb.CORRUPT)
+        verdict("alarm activated: CORRUPT" if is_corrupt else None)
+
+    def _non_learner(self, verdict: Verdict) -> None:
+        verdict("not supported for learner" if self._member.is_learner else None)
+
+
+def _send_health(reply: HttpReply, reason: str) -> None:
+    body = {"health": "false" if reason else "true", "reason": reason}
+    if reply.is_open:
+        reply.send(503 if reason else 200, _JSON, json.dumps(body, separators=(",", ":")).encode())
 
 
 def _run_checks(checks: dict[str, Check], request: HttpRequest, reply: HttpReply) -> None:
+    """Run the checks that are not excluded, and answer when the last one has come to its verdict."""
     query = parse_qs(request.query, keep_blank_values=True)
     excluded = set(query.get("exclude", []))
-    wrong = {name: check() for name, check in checks.items() if name not in excluded}
-    lines = [f"[+]{name} ok" if why is None else f"[-]{name} failed: {why}" for name, why in wrong.items()]
-    lines += [f"[+]{name} excluded: ok" for name in checks if name in excluded]
-    failed = any(why is not None for why in wrong.values())
-    if failed or "verbose" in query:
-        verdict = "failed" if failed else "passed"
-        text = "\n".join([*lines, f"{request.path.strip('/')} check {verdict}", ""])
-    else:
-        text = "ok\n"
-    reply.send(503 if failed else 200, _TEXT, text.encode())
+    wanted = [name for name in checks if name not in excluded]
+    verdicts: dict[str, str | None] = {}
+
+    def take(name: str, wrong: str | None) -> None:
+        verdicts[name] = wrong
+        if len(verdicts) == len(wanted):
+            answer()
+
+    def answer() -> None:
+        lines = [_line(name, verdicts[name]) for name in wanted]
+        lines += [f"[+]{name} excluded: ok" for name in checks if name in excluded]
+        failed = any(wrong is not None for wrong in verdicts.values())
+        if failed or "verbose" in query:
+            verdict = "failed" if failed else "passed"
+            text = "\n".join([*lines, f"{request.path.strip('/')} check {verdict}", ""])
+        else:
+            text = "ok\n"
+        if reply.is_open:
+            reply.send(503 if failed else 200, _TEXT, text.encode())
+
+    for name in wanted:
+        checks[name](partial(take, name))
+    if not wanted:
+        answer()
+
+
+def _line(name: str, wrong: str | None) -> str:
+    return f"[+]{name} ok" if wrong is None else f"[-]{name} failed: {wrong}"

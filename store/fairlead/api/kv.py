@@ -1,6 +1,6 @@
 """The KV service: reads are answered at once, writes when they are durable and applied."""
 
-from fairlead.api.replies import reply_to
+from fairlead.api.replies import read_for, reply_to
 from fairlead.member import (
     COMPACTION,
     DELETE_RANGE,
@@ -36,12 +36,14 @@ class Kv:
             "/etcdserverpb.KV/Compact": Unary(self.compact),
         }
 
-    def range(self, message: bytes, call: Call) -> bytes:
-        """Answer a read from the state applied here."""
-        del call
+    def range(self, message: bytes, call: Call) -> bytes | None:
+        """Answer a read from the state applied here, which for a linearizable one has to be new enough."""
         request = self._parse_range(message)
         check_range(request)
-        return self._member.range(request)
+        member = self._member
+        if request.serializable or member.replica.can_read:
+            return member.range(request)
+        return read_for(call, member, lambda: member.range(request))
 
     def put(self, message: bytes, call: Call) -> None:
         """Propose a write."""
@@ -61,7 +63,10 @@ class Kv:
         request = pb.TxnRequest.FromString(message)
         check_txn(request, ops_max=member.config.txn_ops_max)
         if is_read_only(request):
-            return member.read_txn(request, serializable=is_serializable(request))
+            serializable = is_serializable(request)
+            if serializable:
+                return member.read_txn(request, serializable=True)
+            return read_for(call, member, lambda: member.read_txn(request, serializable=False))
         member.propose(TXN, message, request, reply_to(call))
         return None
 

@@ -1,12 +1,15 @@
 """The Lease service.  Grants and revocations go through the log; keep-alives do not."""
 
-from fairlead.api.replies import reply_to
-from fairlead.lease import LeaseNotFoundError
-from fairlead.member import LEASE_GRANT, LEASE_REVOKE, Member
+from collections import deque
+
+from fairlead.api.replies import read_for, reply_to
+from fairlead.api.status import status_of
+from fairlead.member import LEASE_GRANT, LEASE_REVOKE, Member, TooManyRequestsError
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.rpc import Call, Stream, Unary
 
-_GONE_TTL_S = -1
+_RENEWALS_MAX = 1_000
+"""On one stream, without an answer."""
 
 
 class Leases:
@@ -38,55 +41,79 @@ class Leases:
         request = pb.LeaseRevokeRequest.FromString(message)
         self._member.propose(LEASE_REVOKE, message, request, reply_to(call))
 
-    def time_to_live(self, message: bytes, call: Call) -> bytes:
-        """Say what is left of a lease; an unknown one has -1 seconds, and that is no error."""
-        del call
+    def time_to_live(self, message: bytes, call: Call) -> None:
+        """Ask the leader what is left of a lease; an unknown one has -1 seconds, and that is no error."""
         member = self._member
-        member.check_readable(serializable=False)
-        request = pb.LeaseTimeToLiveRequest.FromString(message)
-        try:
-            status = member.leases.time_to_live(request.ID, now_s=member.now_s())
-        except LeaseNotFoundError:
-            answer = pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=_GONE_TTL_S)
-        else:
-            answer = pb.LeaseTimeToLiveResponse(
-                ID=request.ID,
-                TTL=status.remaining_s,
-                grantedTTL=status.ttl_s,
-                keys=status.keys if request.keys else (),
-            )
-        return member.header() + answer.SerializeToString()
+        reply = reply_to(call)
+        member.time_to_live(
+            message, lambda result: reply(member.header() + result if isinstance(result, bytes) else result)
+        )
 
-    def leases(self, message: bytes, call: Call) -> bytes:
+    def leases(self, message: bytes, call: Call) -> bytes | None:
         """List the ids of all leases, the one that ends first in front."""
-        del message, call
+        del message
         member = self._member
-        member.check_readable(serializable=False)
-        leases = [pb.LeaseStatus(ID=lease_id) for lease_id in member.leases.leases()]
-        return member.header() + pb.LeaseLeasesResponse(leases=leases).SerializeToString()
+
+        def make() -> bytes:
+            leases = [pb.LeaseStatus(ID=lease_id) for lease_id in member.leases.leases()]
+            return member.header() + pb.LeaseLeasesResponse(leases=leases).SerializeToString()
+
+        return read_for(call, member, make)
 
 
 class KeepAlive:
-    """One keep-alive stream: an answer to each request, in order."""
+    """One keep-alive stream: an answer to each request, in order, whatever order the leader's come in."""
 
     def __init__(self, member: Member, call: Call) -> None:
         self._member = member
         self._call = call
+        self._waiting: deque[_Renewal] = deque()
+        self._is_half_closed = False
 
     def on_message(self, message: bytes) -> None:
         """Renew one lease; a lease that is gone is answered with a TTL of 0, not with an error."""
-        request = pb.LeaseKeepAliveRequest.FromString(message)
+        if len(self._waiting) >= _RENEWALS_MAX:
+            raise TooManyRequestsError
         # As in etcd, the header is that of the moment before the renewal.
-        header = self._member.header()
-        ttl_s = self._member.keep_alive(request.ID)
-        self._call.send(header + pb.LeaseKeepAliveResponse(ID=request.ID, TTL=ttl_s).SerializeToString())
+        renewal = _Renewal(self._member.header())
+        self._waiting.append(renewal)
+
+        def renewed(result: bytes | Exception) -> None:
+            renewal.result = result
+            self._send_what_is_due()
+
+        self._member.keep_alive(message, renewed)
+
+    def _send_what_is_due(self) -> None:
+        while self._waiting and (result := self._waiting[0].result) is not None:
+            renewal = self._waiting.popleft()
+            if isinstance(result, Exception):
+                self._waiting.clear()
+                self._call.finish(*status_of(result))
+                return
+            self._call.send(renewal.header + result)
+        if self._is_half_closed and not self._waiting:
+            self._call.finish()
 
     def on_half_close(self) -> None:
         """The client has asked all it wanted."""
-        self._call.finish()
+        self._is_half_closed = True
+        self._send_what_is_due()
 
     def on_cancel(self) -> None:
-        """Nothing is kept for a stream."""
+        """The client is gone."""
+        self._waiting.clear()
+        self._is_half_closed = False
 
     def on_writable(self) -> None:
         """Nothing is ever held back."""
+
+
+class _Renewal:
+    """One request on a stream, and its answer once there is one."""
+
+    __slots__ = ("header", "result")
+
+    def __init__(self, header: bytes) -> None:
+        self.header = header
+        self.result: bytes | Exception | None = None

@@ -6,6 +6,7 @@ from fairlead.api.replies import reply_to
 from fairlead.api.version import STORAGE_VERSION, VERSION
 from fairlead.member import ALARM, Member, NotSupportedError
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import NOBODY
 from fairlead.rpc import Call, Unary
 
 
@@ -25,7 +26,7 @@ class Maintenance:
             prefix + "Defragment": Unary(self.defragment),
             prefix + "HashKV": Unary(self.hash_kv),
             prefix + "Hash": Unary(self.refuse),
-            prefix + "MoveLeader": Unary(self.refuse),
+            prefix + "MoveLeader": Unary(self.move_leader),
             prefix + "Downgrade": Unary(self.refuse),
             prefix + "Snapshot": Unary(self.refuse),
         }
@@ -40,11 +41,12 @@ class Maintenance:
             version=VERSION,
             dbSize=backend.size_bytes,
             dbSizeInUse=backend.size_in_use_bytes,
-            leader=member.identity.member_id if replica.can_read else 0,
-            raftIndex=replica.log.committed,
-            raftTerm=replica.log.term,
+            leader=replica.raft.leader,
+            raftIndex=replica.raft.log.commit,
+            raftTerm=replica.raft.term,
             raftAppliedIndex=replica.applied,
             errors=self._errors(),
+            isLearner=member.is_learner,
             storageVersion=STORAGE_VERSION,
             dbSizeQuota=max(quota, 0),
             downgradeInfo=pb.DowngradeInfo(),
@@ -57,7 +59,8 @@ class Maintenance:
             f"memberID:{member_id} alarm:{pb.AlarmType.Name(alarm)} "
             for member_id, alarm in sorted(member.machine.alarms)
         ]
-        return alarms if member.replica.can_read else ["etcdserver: no leader", *alarms]
+        has_leader = member.replica.raft.leader != NOBODY
+        return alarms if has_leader else ["etcdserver: no leader", *alarms]
 
     def alarm(self, message: bytes, call: Call) -> bytes | None:
         """List alarms from local state; propose a change of one."""
@@ -89,6 +92,12 @@ class Maintenance:
             hash=digest, compact_revision=compact_revision, hash_revision=hash_revision
         )
         return self._member.header() + answer.SerializeToString()
+
+    def move_leader(self, message: bytes, call: Call) -> None:
+        """Hand leadership over to another voter; only the leader can."""
+        request = pb.MoveLeaderRequest.FromString(message)
+        # As in etcd: no header.
+        self._member.move_leader(request.targetID, reply_to(call))
 
     def refuse(self, message: bytes, call: Call) -> bytes:
         """Refuse what comes with replication."""

@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from fairlead.api.version import VERSION
 from fairlead.api.watch import Watches
 from fairlead.member import Histogram, Member
+from fairlead.raft import NOBODY
 from fairlead.rpc import Code, HttpReply, HttpRequest, Server
 
 
@@ -35,22 +36,29 @@ class Metrics:
 
     def _server_metrics(self) -> Iterator[Metric]:
         replica = self._member.replica
-        leads = float(replica.can_read)
+        raft = replica.raft
         version = GaugeMetricFamily(
             "etcd_server_version", "Version of the API served.", labels=["server_version"]
         )
         version.add_metric([VERSION], 1)
         yield version
-        yield GaugeMetricFamily("etcd_server_has_leader", "Whether a leader exists.", leads)
-        yield GaugeMetricFamily("etcd_server_is_leader", "Whether this member leads.", leads)
-        yield CounterMetricFamily("etcd_server_leader_changes_seen", "Leader changes seen.", leads)
         yield GaugeMetricFamily(
-            "etcd_server_proposals_committed_total", "Last committed index.", replica.log.committed
+            "etcd_server_has_leader", "Whether a leader exists.", float(raft.leader != NOBODY)
+        )
+        yield GaugeMetricFamily("etcd_server_is_leader", "Whether this member leads.", float(replica.leads))
+        yield GaugeMetricFamily(
+            "etcd_server_is_learner", "Whether this member is a learner.", float(self._member.is_learner)
+        )
+        yield CounterMetricFamily(
+            "etcd_server_leader_changes_seen", "Leader changes seen.", replica.leader_changes_total
+        )
+        yield GaugeMetricFamily(
+            "etcd_server_proposals_committed_total", "Last committed index.", raft.log.commit
         )
         yield GaugeMetricFamily("etcd_server_proposals_applied_total", "Last applied index.", replica.applied)
-        yield GaugeMetricFamily("etcd_server_proposals_pending", "Proposals that wait.", replica.pending)
+        yield GaugeMetricFamily("etcd_server_proposals_pending", "Proposals that wait.", len(replica.pending))
         yield CounterMetricFamily(
-            "etcd_server_proposals_failed", "Proposals that failed.", replica.failed_total
+            "etcd_server_proposals_failed", "Proposals that failed.", replica.pending.failed_total
         )
         yield GaugeMetricFamily(
             "etcd_server_quota_backend_bytes", "Quota of the database.", self._member.config.quota_bytes

@@ -1,9 +1,10 @@
 """Answering a call when the member has made up its mind."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from fairlead.api.status import status_of
-from fairlead.member.replica import Reply
+from fairlead.member import Member, MemberError, Reply
 from fairlead.rpc import Code
 
 
@@ -27,3 +28,29 @@ def reply_to(call: Answerable) -> Reply:
             call.fail(*status_of(result))
 
     return reply
+
+
+def read_for(call: Answerable, member: Member, make: Callable[[], bytes]) -> bytes | None:
+    """Answer a linearizable read: at once if the member may, else when the leader has given its word.
+
+    Args:
+        call: who asks.
+        member: who is asked.
+        make: reads the applied state; what it raises is what the client is told.
+    """
+    if member.replica.can_read:
+        return make()
+
+    def readable(error: MemberError | None) -> None:
+        if error is not None:
+            call.fail(*status_of(error))
+            return
+        try:
+            answer = make()
+        except Exception as refusal:  # noqa: BLE001 - the edge maps every error, unforeseen ones too
+            call.fail(*status_of(refusal))
+        else:
+            call.reply(answer)
+
+    member.read(readable)
+    return None

@@ -185,6 +185,12 @@ class LeaseTable:
         """Return the moment at which `expire` is next worth calling, None while there is none."""
         return self._expiry[0][0] if self._expiry else None
 
+    def clear(self) -> None:
+        """Forget every lease: the state they belonged to was replaced by another member's."""
+        self._leases.clear()
+        self._lease_of.clear()
+        self._expiry.clear()
+
     def promote(self, *, now_s: float, extend_s: float) -> None:
         """Let deadlines run here: each lease gets its full TTL and ``extend_s`` from now.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairlead.peer.tls import PeerTls
+from fairlead.peer import PeerTls
 
 GIB = 1024**3
 QUOTA_BYTES_DEFAULT = 2 * GIB
@@ -17,14 +17,14 @@ class MemberConfig:
     data_dir: Path
     peer_urls: tuple[str, ...] = ("http://localhost:2380",)
     """Where other members are told to reach this one."""
-    listen_peer_urls: tuple[str, ...] = ("http://localhost:2380",)
-    """Where it listens for them."""
+    listen_peer_urls: tuple[str, ...] = ()
+    """Where it listens for them; nowhere is for a member that will always be alone."""
     peer_tls: PeerTls | None = None
     client_urls: tuple[str, ...] = ("http://localhost:2379",)
     initial_cluster: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Member name to peer URLs; empty is this member alone.  Read when the data directory is new."""
     cluster_token: str = "etcd-cluster"  # noqa: S105  # etcd's default name of a cluster, no secret
-    joins: bool = False
+    is_join: bool = False
     """A new data directory is that of a member that was added to a cluster which is there already."""
     force_new_cluster: bool = False
     """Go on alone, whoever the members were: after the majority is lost for good."""
@@ -53,10 +53,10 @@ class MemberConfig:
     """The database file follows the log at least this often."""
     commit_writes_max: int = 10_000
     """...or after this many writes, whichever comes first."""
-    checkpoint_entries: int = 10_000
-    """Log segments are let go after this many entries are in the database file."""
-    catchup_entries: int = 5_000
-    """Of those entries, so many are kept for members that are behind: with fewer they need a snapshot."""
+    snapshot_count: int = 10_000
+    """The log is cut after so many entries are in the database file..."""
+    snapshot_catchup_entries: int = 5_000
+    """...but for this many, which a follower that is a little behind may ask for."""
     compaction_batch: int = 1_000
     """Revisions looked at in one slice of a compaction."""
     compaction_pause_s: float = 0.01

@@ -11,16 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from fairlead.lease import LeaseTable
+from fairlead.member.cluster import Cluster
 from fairlead.member.errors import CorruptClusterError, NoSpaceError
 from fairlead.member.responses import Headers
 from fairlead.member.txn import Writer, check_path, check_put_applies, choose_path
 from fairlead.mvcc import Backend, Store
+from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
 
 _Apply = Callable[[Any], bytes]
 
 # Numbers of the fields of fairleadpb.Command.
-PUT, DELETE_RANGE, TXN, COMPACTION, LEASE_GRANT, LEASE_REVOKE, ALARM = range(2, 9)
+PUT, DELETE_RANGE, TXN, COMPACTION, LEASE_GRANT, LEASE_REVOKE, ALARM, ATTRIBUTES, URLS = range(2, 11)
 
 _LEASES = "lease"
 _ALARMS = "alarm"
@@ -69,13 +71,21 @@ class Quota:
 
 
 class Machine:
-    """Store, leases and alarms, and the one way to change them."""
+    """Store, leases, alarms and the members' own data, and the one way to change them."""
 
-    __slots__ = ("_apply", "alarms", "backend", "headers", "leases", "now_s", "quota", "store")
+    __slots__ = ("_apply", "alarms", "backend", "cluster", "headers", "leases", "now_s", "quota", "store")
 
     def __init__(
-        self, *, store: Store, backend: Backend, leases: LeaseTable, headers: Headers, quota: Quota
+        self,
+        *,
+        store: Store,
+        backend: Backend,
+        leases: LeaseTable,
+        cluster: Cluster,
+        headers: Headers,
+        quota: Quota,
     ) -> None:
+        self.cluster = cluster
         self.store = store
         self.backend = backend
         self.leases = leases
@@ -93,10 +103,14 @@ class Machine:
             LEASE_GRANT: self._lease_grant,
             LEASE_REVOKE: self._lease_revoke,
             ALARM: self._alarm,
+            ATTRIBUTES: self._attributes,
+            URLS: self._urls,
         }
 
     def load(self) -> None:
-        """Read leases and alarms back; the store must be open."""
+        """Read leases, alarms and members back; the store must be open."""
+        self.cluster.load(self.backend)
+        self.alarms.clear()
         for key, value in self.backend.items(_ALARMS):
             del value
             self.alarms.add(struct.unpack(">QB", key))
@@ -105,6 +119,14 @@ class Machine:
             self.leases.grant(int.from_bytes(key, signed=True), grant.TTL, now_s=self.now_s)
         for user_key, lease_id in self.store.leased_keys():
             self.leases.attach(user_key, lease_id)
+
+    def adopt(self, backend: Backend, store: Store) -> None:
+        """Go on with a state that another member has made; watchers stay."""
+        store.adopt(self.store.hub)
+        self.store, self.backend = store, backend
+        self.quota.used_bytes = backend.size_bytes
+        self.leases.clear()
+        self.load()
 
     def apply(self, kind: int, request: Any) -> bytes:
         """Apply one committed command; return its response, encoded.
@@ -201,6 +223,14 @@ class Machine:
             for member, kind in sorted(changed)
         ]
         return self.headers.at(self.store.revision) + pb.AlarmResponse(alarms=members).SerializeToString()
+
+    def _attributes(self, request: command_pb2.MemberAttributes) -> bytes:
+        self.cluster.set_attributes(request.member_id, name=request.name, client_urls=request.client_urls)
+        return b""
+
+    def _urls(self, request: command_pb2.MemberUrls) -> bytes:
+        self.cluster.set_urls(request.member_id, request.peer_urls)
+        return b""
 
     def _disarm(self, request: pb.AlarmRequest) -> set[tuple[int, int]]:
         """Take back one alarm; return it, or nothing when it was not raised."""

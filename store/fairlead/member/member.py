@@ -1,44 +1,61 @@
-"""One member, running: the replica bound to an event loop, a log thread and a database file.
+"""One member, running: the replica bound to an event loop, a log thread, a database and its peers.
 
 This shell owns the clock, the threads and the order of starting and stopping.  What is decided is decided
-in ``replica``, ``machine``, ``txn`` and ``ranges``.
+in ``replica`` and what it is made of.
 """
 
 import asyncio
+import random
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
-from fairlead.lease import LeaseNotFoundError
+from fairlead.lease import LeaseTable
+from fairlead.member.cluster import Cluster, MembershipChange
 from fairlead.member.config import MemberConfig
 from fairlead.member.errors import (
     CorruptClusterError,
-    NoLeaderError,
-    NoSpaceError,
+    RemovedError,
     RequestTooLargeError,
     StoppedError,
-    TooManyRequestsError,
+    TimedOutError,
 )
 from fairlead.member.histogram import Histogram
-from fairlead.member.machine import ALARM, LEASE_REVOKE, cost_of
-from fairlead.member.opening import Opened, open_member
+from fairlead.member.joining import founding_by_asking
+from fairlead.member.leader import KEEP_ALIVE, RECONFIGURE, TIME_TO_LIVE
+from fairlead.member.machine import ATTRIBUTES
+from fairlead.member.opening import Opened, is_new, open_member
+from fairlead.member.peering import Peering
+from fairlead.member.pending import Reply
 from fairlead.member.ranges import answer_range
-from fairlead.member.replica import Batch, Reply
+from fairlead.member.reads import Done
+from fairlead.member.replica import Replica, Work
+from fairlead.member.snapshots import Snapshots
 from fairlead.member.txn import read_only_body
 from fairlead.member.upkeep import Upkeep
 from fairlead.member.writer import Writer
+from fairlead.mvcc import Store, WatchHub
+from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.wal import Wal
+from fairlead.wal import Checkpoint, Wal
 
 _log = structlog.get_logger("fairlead.store")
+_FAREWELL_TICKS = 10
+"""A member that was removed stays for so long, to let the others know that this is committed."""
 
-EXPIRE_LEASES_S = 0.5
-"""How often the leader looks for dead leases (etcd's figure)..."""
-LEASES_REVOKED_MAX = 500
-"""...and how many it ends at a time: 1,000 a second."""
+
+class _InFlight:
+    """A piece of work whose write has begun."""
+
+    __slots__ = ("is_durable", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.is_durable = False
 
 
 class Member:
@@ -49,83 +66,160 @@ class Member:
     ) -> None:
         self.config = config
         self.identity = opened.identity
-        self.replica = opened.replica
+        self.replica: Replica = opened.replica
         self.machine = opened.machine
-        self.store = opened.store
-        self.leases = opened.leases
-        self.hub = opened.store.hub
         self._opened = opened
         self._on_fatal = on_fatal
         self._loop = asyncio.get_running_loop()
         self._clock_s: Callable[[], float] = time.monotonic
         self._writer = Writer(opened.wal, self._loop.call_soon_threadsafe)
-        self._writing = False
+        self._in_flight: deque[_InFlight] = deque()
         self._flush_is_due = False
         self._is_stopped = False
-        self._leasing: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self._farewell_ticks = 0
         self._idle = asyncio.Event()
         self.upkeep = Upkeep(config, opened, self._writer, on_error=self._fail)
+        self.peers = Peering(self)
+        self._snapshots = Snapshots(
+            opened, self.upkeep, self.peers.transport, on_error=self._fail, changed=self.flush_soon
+        )
 
     @classmethod
     async def start(cls, config: MemberConfig, *, on_fatal: Callable[[Exception], None]) -> "Member":
-        """Open the data directory, replay the log, and lead.
+        """Open the data directory, or join a cluster; return once the cluster knows this member.
 
         Args:
             config: what the member is told.
-            on_fatal: called once when the disk fails, or an entry cannot be applied; the member answers
-                nothing from then on.
+            on_fatal: called once when the disk fails, an entry cannot be applied, or the cluster has removed this
+                member; it answers nothing from then on.
 
         Raises:
             WalError: the directory is in use, or the log is damaged; the text names the file.
-            MvccError: the database file cannot be opened.
+            MvccError: the database cannot be opened.
+            JoinError: the cluster to be joined does not answer, or does not know this member.
+            PeerError: the port for the peers cannot be had.
         """
-        opened = await asyncio.to_thread(open_member, config)
+        rng = random.Random(secrets.randbits(64))  # noqa: S311 - election timeouts, not secrets
+        founding = await founding_by_asking(config) if config.is_join and is_new(config) else None
+        opened = await asyncio.to_thread(open_member, config, rng=rng, founding=founding)
         member = cls(config, opened, on_fatal=on_fatal)
-        member.machine.now_s = member._clock_s()
-        member.leases.promote(now_s=member.machine.now_s, extend_s=config.election_timeout_s)
-        member.replica.campaign()
-        member._flush()
-        while not member.replica.can_read and not member._is_stopped:
-            member._idle.clear()
-            await member._idle.wait()
-        member.upkeep.start()
-        member._expire_leases()
+        try:
+            await member._begin()
+        except BaseException:
+            await member.stop()
+            raise
         return member
+
+    async def _begin(self) -> None:
+        self.machine.now_s = self._clock_s()
+        if self.replica.is_removed:
+            raise RemovedError(self.config.data_dir)
+        await self.peers.start()
+        if self.replica.raft.lone_voter:
+            self.replica.raft.campaign()
+        self._ticking = self._loop.call_later(self.config.heartbeat_s, self._tick)
+        self.upkeep.start()
+        self._flush()
+        await self._publish()
+
+    async def _publish(self) -> None:
+        """Tell the cluster this member's name and addresses, as often as it takes; it serves once that stands."""
+        request = command_pb2.MemberAttributes(
+            member_id=self.identity.member_id, name=self.config.name, client_urls=self.config.client_urls
+        )
+        payload = request.SerializeToString()
+        has_complained = False
+        while not self._is_stopped:
+            answer: asyncio.Future[bytes | Exception] = self._loop.create_future()
+            self._submit(ATTRIBUTES, payload, request, _resolver(answer))
+            result = await answer
+            if isinstance(result, bytes):
+                return
+            if isinstance(result, TimedOutError) and not has_complained:
+                has_complained = True
+                _log.warning(
+                    "no leader yet: waiting for a majority of the members", members=self.peers.describe()
+                )
+
+    # ---- what others look at ----
+
+    @property
+    def store(self) -> Store:
+        """Keys and their history; another object after a snapshot was installed."""
+        return self.machine.store
+
+    @property
+    def leases(self) -> LeaseTable:
+        """All leases."""
+        return self.machine.leases
+
+    @property
+    def cluster(self) -> Cluster:
+        """Who belongs to the cluster."""
+        return self.replica.cluster
+
+    @property
+    def hub(self) -> WatchHub:
+        """The watchers."""
+        return self.machine.store.hub
 
     @property
     def fsync_histogram(self) -> Histogram:
         """How long writes to the log took until they were durable."""
         return self._writer.durations
 
-    # ---- reads ----
+    @property
+    def is_learner(self) -> bool:
+        """Whether this member gets the log and does not vote."""
+        return not self.replica.raft.configuration.is_voter(self.identity.member_id)
 
-    def check_readable(self, *, serializable: bool) -> None:
-        """Refuse a read that this member may not answer from its own state now.
-
-        Raises:
-            NoLeaderError: a linearizable read before this member's term has begun.
-            StoppedError: the disk has failed, or the member stops.
-        """
-        if self._is_stopped:
-            raise StoppedError
-        if not serializable and not self.replica.can_read:
-            raise NoLeaderError
-        if self.machine.alarms and self.machine.has_alarm(pb.CORRUPT) and not serializable:
-            raise CorruptClusterError
-
-    def range(self, request: pb.RangeRequest) -> bytes:
-        """Answer a checked Range: the encoded RangeResponse."""
-        self.check_readable(serializable=request.serializable)
-        return self.header() + answer_range(self.store, request)
-
-    def read_txn(self, request: pb.TxnRequest, *, serializable: bool) -> bytes:
-        """Answer a checked transaction that only reads: the encoded TxnResponse."""
-        self.check_readable(serializable=serializable)
-        return self.header() + read_only_body(self.store, request)
+    def now_s(self) -> float:
+        """The member's monotonic clock, in seconds."""
+        return self._clock_s()
 
     def header(self) -> bytes:
         """Return the encoded header field of a response that reads the present state."""
-        return self.machine.headers.at(self.store.revision)
+        return self.machine.headers.at(self.machine.store.revision)
+
+    # ---- reads ----
+
+    def read(self, done: Done) -> None:
+        """Call ``done(None)`` as soon as the applied state may be read linearizably, at once if it may now.
+
+        Raises:
+            StoppedError: the disk has failed, or the member stops.
+            TooManyRequestsError: too many reads wait.
+        """
+        if self._is_stopped:
+            raise StoppedError
+        self.replica.read(done, deadline_s=self._deadline_s())
+        self.flush_soon()
+
+    def range(self, request: pb.RangeRequest) -> bytes:
+        """Answer a checked Range from what is applied here: the encoded RangeResponse.
+
+        Raises:
+            StoppedError: the disk has failed, or the member stops.
+            CorruptClusterError: the CORRUPT alarm is raised, and the request is not serializable.
+        """
+        self._check_serves(serializable=request.serializable)
+        return self.header() + answer_range(self.machine.store, request)
+
+    def read_txn(self, request: pb.TxnRequest, *, serializable: bool) -> bytes:
+        """Answer a checked transaction that only reads, from what is applied here: the encoded TxnResponse.
+
+        Raises:
+            StoppedError, CorruptClusterError: as for ``range``.
+        """
+        self._check_serves(serializable=serializable)
+        return self.header() + read_only_body(self.machine.store, request)
+
+    def _check_serves(self, *, serializable: bool) -> None:
+        if self._is_stopped:
+            raise StoppedError
+        if self.machine.alarms and not serializable and self.machine.has_alarm(pb.CORRUPT):
+            raise CorruptClusterError
 
     # ---- writes ----
 
@@ -142,69 +236,13 @@ class Member:
             raise StoppedError
         if len(payload) > self.config.request_bytes_max:
             raise RequestTooLargeError
-        cost = cost_of(kind, request)
-        if cost and not self.machine.quota.has_room(cost):
-            if self.machine.has_alarm(pb.NOSPACE):
-                raise NoSpaceError
-            # The client hears of it when the alarm stands, so that a crash cannot take the alarm back.
-            self._raise_no_space(lambda _: reply(NoSpaceError()))
-            return
-        self._propose(kind, payload, request, reply)
+        self.replica.propose(kind, payload, request, reply, deadline_s=self._deadline_s())
+        if not self._flush_is_due:
+            self.flush_soon()
 
-    def _propose(self, kind: int, payload: bytes, request: Any, reply: Reply) -> None:
-        deadline_s = self._clock_s() + self.config.request_timeout_s
-        self.replica.propose(kind, payload, request, reply, deadline_s=deadline_s)
-        if not self._flush_is_due and not self._writing:
-            self._flush_is_due = True
-            # At the end of this turn of the loop: all that arrives in it shares one fsync.
-            self._loop.call_soon(self._flush)
-
-    def _raise_no_space(self, raised: Reply) -> None:
-        member_id = self.identity.member_id
-        request = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, memberID=member_id, alarm=pb.NOSPACE)
-        self._propose(ALARM, request.SerializeToString(), request, raised)
-        _log.warning(
-            "the database has reached its quota: only reads, deletions and compaction go on",
-            quota_bytes=self.config.quota_bytes,
-            next="compact, defrag, then: etcdctl alarm disarm",
-        )
-
-    def _flush(self) -> None:
-        self._flush_is_due = False
-        if self._writing or self._is_stopped:
-            return
-        batch = self.replica.take_batch()
-        if batch is None:
-            return
-        self._writing = True
-
-        def write(wal: Wal) -> None:
-            wal.append(batch.entries, batch.hard_state)
-            wal.sync()
-
-        self._writer.submit(write, lambda error: self._written(batch, error))
-
-    def _written(self, batch: Batch, error: Exception | None) -> None:
-        self._writing = False
-        if error is not None:
-            self._fail(error)
-            return
-        if self._is_stopped:
-            return
-        self.machine.now_s = self._clock_s()
-        try:
-            self.replica.written(batch)
-        except Exception as bug:  # noqa: BLE001 - half an entry may be applied: to go on would be to diverge
-            self._fail(bug)
-            return
-        if self.machine.quota.is_exceeded and not self.machine.has_alarm(pb.NOSPACE):
-            self.machine.quota.is_exceeded = False
-            self._raise_no_space(_ignore)
-        self._flush()
-        self.upkeep.written(len(batch.entries))
-        self._idle.set()
-
-    # ---- leases ----
+    def _submit(self, kind: int, payload: bytes, request: Any, reply: Reply) -> None:
+        self.replica.submit(kind, payload, request, reply, deadline_s=self._deadline_s())
+        self.flush_soon()
 
     def new_lease_id(self) -> int:
         """Return a random positive id that no lease has."""
@@ -213,29 +251,145 @@ class Member:
             if lease_id and lease_id not in self.leases:
                 return lease_id
 
-    def keep_alive(self, lease_id: int) -> int:
-        """Renew a lease; return its TTL in seconds, or 0 when it is gone or about to go."""
-        self.check_readable(serializable=False)
+    # ---- what only the leader knows ----
+
+    def keep_alive(self, message: bytes, reply: Reply) -> None:
+        """Renew a lease: an encoded request in, the response without its header out."""
+        self._ask(KEEP_ALIVE, message, reply)
+
+    def time_to_live(self, message: bytes, reply: Reply) -> None:
+        """Ask what is left of a lease: an encoded request in, the response without its header out."""
+        self._ask(TIME_TO_LIVE, message, reply)
+
+    def change_membership(self, change: MembershipChange, reply: Reply) -> None:
+        """Add, promote or remove a member; ``reply`` is called when every later read here shows it."""
+
+        def changed(result: bytes | Exception) -> None:
+            if isinstance(result, Exception):
+                reply(result)
+            else:
+                self.read(lambda error: reply(error or b""))
+
+        self._ask(RECONFIGURE, change.encode(), changed, is_repeatable=False)
+
+    def move_leader(self, target: int, reply: Reply) -> None:
+        """Hand leadership over to another voter.
+
+        Raises:
+            LeadershipElsewhereError: this member does not lead.
+            BadTransfereeError: the target is no voter.
+        """
+        self.replica.leader.transfer(target, reply, deadline_s=self._deadline_s())
+        self.flush_soon()
+
+    def _ask(self, method: str, payload: bytes, reply: Reply, *, is_repeatable: bool = True) -> None:
+        if self._is_stopped:
+            raise StoppedError
+        self.machine.now_s = self._clock_s()
+        self.replica.ask_leader(
+            method, payload, reply, deadline_s=self._deadline_s(), is_repeatable=is_repeatable
+        )
+        self.flush_soon()
+
+    def _deadline_s(self) -> float:
+        return self._clock_s() + self.config.request_timeout_s
+
+    # ---- the loop ----
+
+    def flush_soon(self) -> None:
+        """Let the replica work at the end of this turn of the loop: what arrives in it goes together."""
+        if not self._flush_is_due and not self._is_stopped:
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._is_stopped or (self._in_flight and self.replica.raft.lone_voter):
+            return  # alone, nobody waits for messages: what arrives during a write shares the next one
+        applied = self.replica.applied
         try:
-            return self.leases.keep_alive(lease_id, now_s=self._clock_s())
-        except LeaseNotFoundError:
-            return 0
+            while (work := self.replica.take(now_s=self._clock_s())) is not None:
+                self._do(work)
+        except Exception as bug:  # noqa: BLE001 - half an entry may be applied: to go on would be to diverge
+            self._fail(bug)
+            return
+        if self._snapshots.received and not self._in_flight:
+            self._snapshots.drop_received()
+        if self.replica.applied != applied:
+            self.upkeep.written(self.replica.applied - applied)
+            self.peers.refresh()
+        self._idle.set()
 
-    def now_s(self) -> float:
-        """The member's monotonic clock, in seconds."""
-        return self._clock_s()
+    def _do(self, work: Work) -> None:
+        if work.send:
+            self.peers.send(work.send)
+        for message in work.snapshots:
+            self._snapshots.deliver(message)
+        if work.ready is None:
+            return
+        if work.needs_disk:
+            self._write(work)
+        elif self._in_flight:
+            placeholder = _InFlight(work)
+            placeholder.is_durable = True
+            self._in_flight.append(placeholder)
+        else:
+            self.peers.send(self.replica.written(work))
 
-    def _expire_leases(self) -> None:
-        now_s = self._clock_s()
-        self.replica.expire(now_s=now_s)
-        for lease_id in self.leases.expire(now_s=now_s, limit=LEASES_REVOKED_MAX):
-            request = pb.LeaseRevokeRequest(ID=lease_id)
-            try:
-                self._propose(LEASE_REVOKE, request.SerializeToString(), request, _ignore)
-            except TooManyRequestsError:
-                # The table names what is due again, until it is gone.
-                break
-        self._leasing = self._loop.call_later(EXPIRE_LEASES_S, self._expire_leases)
+    def _write(self, work: Work) -> None:
+        flight = _InFlight(work)
+        self._in_flight.append(flight)
+        ready, hard_state = work.ready, work.hard_state
+        assert ready is not None
+        self.peers.learn(ready.entries)
+        snapshot = ready.snapshot
+
+        def write(wal: Wal) -> None:
+            if snapshot is not None:
+                wal.checkpoint(Checkpoint(snapshot.term, snapshot.index))
+            wal.append(ready.entries, hard_state)
+
+        def written(error: Exception | None) -> None:
+            if error is not None:
+                self._fail(error)
+            elif snapshot is not None and not self._is_stopped:
+                self._snapshots.install(snapshot, lambda: self._is_durable(flight))
+            else:
+                self._is_durable(flight)
+
+        self._writer.submit(write, written)
+
+    def _is_durable(self, flight: _InFlight) -> None:
+        flight.is_durable = True
+        if self._is_stopped:
+            return
+        in_flight = self._in_flight
+        while in_flight and in_flight[0].is_durable:
+            messages = self.replica.written(in_flight.popleft().work)
+            if messages:
+                self.peers.send(messages)
+        self._flush()
+
+    def _tick(self) -> None:
+        self._ticking = self._loop.call_later(self.config.heartbeat_s, self._tick)
+        self.replica.tick(now_s=self._clock_s())
+        self._flush()
+        if self.replica.is_removed:
+            self._farewell_ticks += 1
+            if self._farewell_ticks == _FAREWELL_TICKS:
+                self.removed()
+
+    # ---- what the peers say ----
+
+    def received_snapshot(self, message: Any, path: Any) -> None:
+        """Take a snapshot of the leader's."""
+        self._snapshots.arrived(message, path)
+        self.replica.receive(message)
+        self.flush_soon()
+
+    def removed(self) -> None:
+        """Stop: this member was removed."""
+        self._fail(RemovedError(self.config.data_dir))
 
     # ---- the end ----
 
@@ -249,15 +403,23 @@ class Member:
         self._on_fatal(error)
 
     async def stop(self) -> None:
-        """Answer who waits, bring the database file up to date, and let the directory go."""
+        """Hand leadership over, answer who waits, bring the database up to date, and let the directory go."""
+        if not self._is_stopped:
+            await self.peers.hand_over()
         self._is_stopped = True
         self.replica.stop()
-        if self._leasing is not None:
-            self._leasing.cancel()
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self._snapshots.stop()
+        await self.peers.stop()
         await self.upkeep.stop()
         await asyncio.to_thread(self._writer.close)
         self._opened.close()
 
 
-def _ignore(result: bytes | Exception) -> None:
-    del result
+def _resolver(answer: "asyncio.Future[bytes | Exception]") -> Reply:
+    def resolve(result: bytes | Exception) -> None:
+        if not answer.done():
+            answer.set_result(result)
+
+    return resolve

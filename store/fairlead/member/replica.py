@@ -1,108 +1,200 @@
 """The replica loop, without sockets, threads or clocks.
 
-Requests go in by ``propose``; ``take_batch`` says what to write to the log next; ``written`` takes the news
-that it is on disk, applies what has been committed and answers whoever waits.  Nothing is answered
-before its entry is durable and applied: that order lives here and nowhere else.
+Requests and messages go in; ``take`` applies what has been committed, answers whoever waits, and says what to
+send and to write next; ``written`` takes the news that it is on disk.  Nothing is answered before its entry is
+durable on a quorum and applied here: that order lives in ``fairlead.raft`` and here, and nowhere else.  The shell
+binds it to a loop and threads, the simulator to a virtual world.
 """
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from fairlead.lease import LeaseError
-from fairlead.member.errors import MemberError, StoppedError, TimedOutError, TooManyRequestsError
-from fairlead.member.machine import Machine
+from fairlead.member.apply import Applier
+from fairlead.member.cluster import Cluster
+from fairlead.member.errors import LeaderLostError, MemberError, NoSpaceError, StoppedError, TimedOutError
+from fairlead.member.leader import Leader
+from fairlead.member.machine import ALARM, Machine, cost_of
+from fairlead.member.pending import Pending, Proposal, Reply
+from fairlead.member.questions import Answer, Handler, Question, Questions, decode_result, encode_result
+from fairlead.member.reads import Done, WaitingReads
+from fairlead.member.reconfigure import ReconfigurationRules
 from fairlead.member.responses import varint
-from fairlead.member.solo import Solo
-from fairlead.mvcc import MvccError
-from fairlead.proto import command_pb2
-from fairlead.wal import Entry, HardState
-
-Reply = Callable[[bytes | Exception], None]
-"""Takes the encoded response, or the error that the command met.  Called once."""
+from fairlead.peer import Call, PeerMessage, Return
+from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import (
+    NOBODY,
+    HardState,
+    InstallSnapshot,
+    NoLeaderError,
+    ProposalDroppedError,
+    Raft,
+    RaftError,
+    Ready,
+    Role,
+)
 
 _ID_TAG = b"\x09"  # field 1, 64 bits
-_ID_BYTES = 9
-_REFUSALS = (MemberError, MvccError, LeaseError)
+_LEADER = Role.LEADER  # an enumeration is slow to ask on a hot path
+_IDS = 1 << 64
 
 
-@dataclass(slots=True)
-class Proposal:
-    """A command on its way, and who waits for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaLimits:
+    """How much may wait, how long, and how often the leader looks after things.
 
-    kind: int
-    request: Any
-    reply: Reply
-    deadline_s: float
-    size_bytes: int
+    Attributes:
+        pending_max, pending_bytes_max: proposals that wait for their answer.
+        reads_max: linearizable reads that wait.
+        questions_max: questions to the leader that wait.
+        request_timeout_s: how long any of them waits.
+        read_retry_ticks: a read's question to the leader is put again after this many ticks.
+        lease_ticks: the leader looks for dead leases this often...
+        leases_revoked_max: ...and ends so many at a time.
+        lease_extend_s: what a new leader adds to every lease.
+        reconfiguration: which changes of the members are allowed.
+    """
+
+    pending_max: int = 50_000
+    pending_bytes_max: int = 256 << 20
+    reads_max: int = 100_000
+    questions_max: int = 10_000
+    request_timeout_s: float = 7.0
+    read_retry_ticks: int = 5
+    lease_ticks: int = 5
+    leases_revoked_max: int = 500
+    lease_extend_s: float = 1.0
+    reconfiguration: ReconfigurationRules = field(default_factory=ReconfigurationRules)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one write to the log holds; one fsync covers it all."""
+class Work:
+    """What has to be done now.
 
-    entries: Sequence[Entry]
+    Attributes:
+        send: messages that may go at once.
+        snapshots: to be delivered in bulk; each wants a ``report_snapshot``.
+        ready: its ``snapshot`` and ``entries`` are to be written, in this order; None when there is nothing.
+        hard_state: to be written behind them.
+    """
+
+    send: Sequence[PeerMessage]
+    snapshots: Sequence[InstallSnapshot]
+    ready: Ready | None
     hard_state: HardState | None
+
+    @property
+    def needs_disk(self) -> bool:
+        """Whether something has to be durable before ``written`` may be called."""
+        return self.ready is not None and self.ready.must_sync
 
 
 class Replica:
-    """One member's log and state machine, and the requests in between."""
+    """One member's log and state machine, and the requests in between.
+
+    Args:
+        member_id: this member.
+        raft: the consensus core.
+        machine, cluster: what committed entries change.
+        first_id: ids of commands, questions and reads count up from here.  Random at each start, so that they
+            meet nobody else's and none of an earlier run.
+        limits: how much may wait.
+    """
 
     __slots__ = (
-        "_bytes_max",
-        "_count_max",
-        "_hard_state",
+        "_held",
+        "_leader_lost_s",
+        "_led",
         "_next_id",
-        "_pending",
-        "_pending_bytes",
-        "applied",
-        "applied_term",
-        "failed_total",
-        "log",
+        "_outbox",
+        "_questions",
+        "_reads",
+        "_unwritten_state",
+        "answers",
+        "applier",
+        "can_read",
+        "cluster",
+        "leader",
+        "leader_changes_total",
+        "limits",
         "machine",
-    )
+        "member_id",
+        "pending",
+        "raft",
+    )  # fmt: skip
 
     def __init__(
-        self, *, log: Solo, machine: Machine, first_id: int, pending_max: int, pending_bytes_max: int
+        self,
+        *,
+        member_id: int,
+        raft: Raft,
+        machine: Machine,
+        cluster: Cluster,
+        first_id: int,
+        limits: ReplicaLimits,
     ) -> None:
-        self.log = log
+        self.member_id = member_id
+        self.raft = raft
         self.machine = machine
-        self.applied = 0
-        """Index of the last applied entry."""
-        self.applied_term = 0
-        self.failed_total = 0
-        self._pending: dict[int, Proposal] = {}
-        self._pending_bytes = 0
+        self.cluster = cluster
+        self.limits = limits
+        self.can_read = False
+        """Whether the applied state may be read now, without a word from anybody: only ever for a lone voter."""
+        self.leader_changes_total = 0
+        self.pending = Pending(count_max=limits.pending_max, bytes_max=limits.pending_bytes_max)
+        self.applier = Applier(machine, cluster, self.pending)
+        self.leader = Leader(self)
+        self.answers: dict[str, Handler] = self.leader.answers()
+        """What this member answers to questions of others, by method."""
+        self._reads = WaitingReads(count_max=limits.reads_max, retry_ticks=limits.read_retry_ticks)
+        self._questions = Questions(count_max=limits.questions_max)
+        self._held: list[int] = []
+        self._outbox: list[PeerMessage] = []
         self._next_id = first_id
-        self._count_max = pending_max
-        self._bytes_max = pending_bytes_max
-        self._hard_state: HardState | None = None
+        self._unwritten_state: HardState | None = None
+        self._led = (raft.term, NOBODY)
+        self._leader_lost_s = float("-inf")
 
     def __repr__(self) -> str:
-        return f"<Replica term={self.log.term} applied={self.applied} pending={len(self._pending)}>"
+        return f"<Replica {self.raft!r} applied={self.applied} pending={len(self.pending)}>"
 
     @property
-    def pending(self) -> int:
-        """Proposals that wait for their answer."""
-        return len(self._pending)
+    def applied(self) -> int:
+        """The index of the last applied entry."""
+        return self.applier.index
 
     @property
-    def can_read(self) -> bool:
-        """Whether what is applied here is all that was ever acknowledged.
+    def applied_term(self) -> int:
+        """The term of the last applied entry."""
+        return self.applier.term
 
-        True once an entry of the leader's own term is applied (Raft, section 8): a lone voter answers
-        nothing that it has not applied.
-        """
-        return self.applied_term == self.log.term
+    @property
+    def state_hash(self) -> int:
+        """CRC32-C over all applied commands: equal on all members that have applied equally much."""
+        return self.applier.state_hash
 
-    def campaign(self) -> None:
-        """Begin to lead: a new term, with an entry of its own."""
-        self._hard_state = self.log.campaign()
-        self.machine.headers.set_term(self.log.term)
+    @property
+    def is_removed(self) -> bool:
+        """Whether the cluster has decided to go on without this member."""
+        return self.member_id in self.cluster.removed
+
+    @property
+    def leads(self) -> bool:
+        """Whether this member leads, as far as it knows."""
+        return self.raft.role is _LEADER
+
+    def new_id(self) -> int:
+        """Return a number that nobody has used."""
+        self._next_id = (self._next_id + 1) % _IDS or 1
+        return self._next_id
+
+    # ---- requests ----
 
     def propose(self, kind: int, payload: bytes, request: Any, reply: Reply, *, deadline_s: float) -> None:
         """Put a command into the log; ``reply`` is called when it has been applied, or refused.
+
+        On a member that does not lead it travels to the leader; where nobody leads it waits.
 
         Args:
             kind: the number of the request's field in ``fairleadpb.Command``.
@@ -112,77 +204,242 @@ class Replica:
             deadline_s: when the client stops waiting.
 
         Raises:
+            NoSpaceError: it would grow the database beyond its quota, and the alarm says so already.
             TooManyRequestsError: too much is waiting already.
         """
-        size = len(payload)
-        if len(self._pending) >= self._count_max or self._pending_bytes + size > self._bytes_max:
-            raise TooManyRequestsError
-        command_id = self._next_id
-        self._next_id += 1
-        self._pending[command_id] = Proposal(kind, request, reply, deadline_s, size)
-        self._pending_bytes += size
-        head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
-        self.log.propose(b"".join((head, varint(size), payload)))
-
-    def take_batch(self) -> Batch | None:
-        """Return what to write next, or None when there is nothing."""
-        entries = self.log.take_unwritten()
-        hard_state, self._hard_state = self._hard_state, None
-        return Batch(entries, hard_state) if entries or hard_state is not None else None
-
-    def written(self, batch: Batch) -> None:
-        """Take the news that ``batch`` is durable: apply what is committed, answer who waits."""
-        self.apply(self.log.written(batch.entries))
-
-    def apply(self, entries: Sequence[Entry]) -> None:
-        """Apply committed entries in order."""
-        for term, index, data, _kind in entries:
-            assert index == self.applied + 1, f"entry {index} after {self.applied}"
-            if data:
-                self._apply_command(data)
-            self.applied = index
-            self.applied_term = term
-
-    def _apply_command(self, data: bytes) -> None:
-        proposal = self._pending.pop(int.from_bytes(data[1:_ID_BYTES], "little"), None)
-        if proposal is None:
-            self._apply_foreign(data)
+        cost = cost_of(kind, request)
+        if cost and not self.machine.quota.has_room(cost):
+            if self.machine.has_alarm(pb.NOSPACE):
+                raise NoSpaceError
+            # The client hears of it when the alarm stands, so that a crash cannot take the alarm back.
+            self.raise_alarm(pb.NOSPACE, lambda _: reply(NoSpaceError()), deadline_s=deadline_s)
             return
-        self._pending_bytes -= proposal.size_bytes
-        try:
-            result: bytes | Exception = self.machine.apply(proposal.kind, proposal.request)
-        except _REFUSALS as error:
-            result = error
-        proposal.reply(result)
+        self.submit(kind, payload, request, reply, deadline_s=deadline_s)
 
-    def _apply_foreign(self, data: bytes) -> None:
-        """Apply a command that nobody here waits for: replayed, or proposed by another member."""
-        command = command_pb2.Command.FromString(data)
-        field = command.WhichOneof("request")
-        assert field is not None, "a command of a newer Fairlead: upgrade this member"
-        kind = command.DESCRIPTOR.fields_by_name[field].number
-        try:
-            self.machine.apply(kind, getattr(command, field))
-        except _REFUSALS:
-            # Whoever proposed it has been told, there and then.
-            self.failed_total += 1
+    def submit(self, kind: int, payload: bytes, request: Any, reply: Reply, *, deadline_s: float) -> None:
+        """Propose without a look at the quota."""
+        self.pending.check_room(len(payload))
+        command_id = self._next_id = (self._next_id + 1) % _IDS or 1
+        head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
+        data = b"".join((head, varint(len(payload)), payload))
+        self.pending.add(command_id, Proposal(kind, request, reply, deadline_s=deadline_s, data=data))
+        if self._held or not self._offer(data):
+            self._held.append(command_id)
 
-    def expire(self, *, now_s: float) -> None:
-        """Tell those who have waited too long; their commands may still be applied."""
-        # Proposals are kept in the order of their making, and all wait equally long.
-        while self._pending:
-            oldest = next(iter(self._pending))
-            if self._pending[oldest].deadline_s > now_s:
-                break
-            self._drop(oldest, TimedOutError())
+    def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float) -> None:
+        """Propose an alarm of this member."""
+        request = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, memberID=self.member_id, alarm=alarm)
+        self.submit(ALARM, request.SerializeToString(), request, reply, deadline_s=deadline_s)
+
+    def read(self, done: Done, *, deadline_s: float) -> None:
+        """Call ``done(None)`` as soon as what is applied here may be read linearizably.
+
+        Raises:
+            TooManyRequestsError: too many reads wait.
+        """
+        if self.can_read:
+            done(None)
+        else:
+            self._reads.add(done, deadline_s=deadline_s)
+
+    def ask_leader(
+        self, method: str, payload: bytes, answer: Answer, *, deadline_s: float, is_repeatable: bool
+    ) -> None:
+        """Let the leader, be it this member, answer a question; see ``answers``.
+
+        Raises:
+            TooManyRequestsError: too many questions wait.
+        """
+        question = Question(method, payload, answer, deadline_s=deadline_s, is_repeatable=is_repeatable)
+        self._questions.add(self.new_id(), question)
+        self._ask()
+
+    # ---- what comes from outside ----
+
+    def receive(self, message: PeerMessage) -> None:
+        """Take a message of another member."""
+        if isinstance(message, Return):
+            self._questions.answered(message.id, decode_result(message))
+        elif isinstance(message, Call):
+            self._answer(message)
+        else:
+            self.raft.step(message)
+
+    def tick(self, *, now_s: float) -> None:
+        """Let one heartbeat interval pass; ``now_s`` is this member's monotonic clock."""
+        self.machine.now_s = now_s
+        self.raft.tick()
+        self._notice_leader()
+        self.pending.expire(now_s=now_s, error_for=self._timed_out)
+        self._reads.tick()
+        self._reads.expire(now_s=now_s, error_for=self._timed_out)
+        self._questions.expire(now_s=now_s, error_for=self._timed_out)
+        self._ask()
+        self.leader.tick(now_s=now_s)
+
+    def take(self, *, now_s: float) -> Work | None:
+        """Return what to do next, None when there is nothing; ask again until then.
+
+        Whatever is committed and durable is applied on the way, and whoever waits for it is answered.
+        """
+        self.machine.now_s = now_s
+        self._notice_leader()
+        if self._held and self.raft.leader != NOBODY:
+            self._offer_held()
+        if self._reads.is_due and self.raft.leader != NOBODY:
+            self._ask_for_reads()
+        ready = self.raft.ready()
+        if ready is not None:
+            if ready.committed:
+                self.applier.apply(ready.committed)
+                self._check_quota()
+            for state in ready.reads:
+                self._reads.confirmed(state)
+        self._update_can_read()
+        self._reads.release(applied=self.applier.index)
+        return self._work(ready)
+
+    def written(self, work: Work) -> Sequence[PeerMessage]:
+        """Take the news that ``work`` and all before it are durable, once each, in order.
+
+        Returns:
+            What may be sent now.
+        """
+        if work.ready is None:
+            return ()
+        self.raft.advance(work.ready)
+        return work.ready.send_after
+
+    def installed(self, *, index: int, term: int, state_hash: int) -> None:
+        """Go on from a snapshot whose state the machine has taken over; before ``written`` of its work."""
+        self.applier.begin_at(index=index, term=term, state_hash=state_hash)
+
+    def report_snapshot(self, member: int, *, is_delivered: bool) -> None:
+        """Take the news of a snapshot that was to be delivered."""
+        self.raft.report_snapshot(member, is_delivered=is_delivered)
+
+    def report_unreachable(self, member: int) -> None:
+        """Take the news that messages to ``member`` were lost."""
+        self.raft.report_unreachable(member)
 
     def stop(self) -> None:
         """Tell everyone who waits that no answer will come."""
-        for command_id in list(self._pending):
-            self._drop(command_id, StoppedError())
+        self.pending.fail_all(StoppedError())
+        self._reads.fail_all(StoppedError())
+        self._questions.fail_all(StoppedError())
 
-    def _drop(self, command_id: int, error: Exception) -> None:
-        proposal = self._pending.pop(command_id)
-        self._pending_bytes -= proposal.size_bytes
-        self.failed_total += 1
-        proposal.reply(error)
+    # ---- inside ----
+
+    def _work(self, ready: Ready | None) -> Work | None:
+        outbox, self._outbox = self._outbox, []
+        if ready is None:
+            return Work(outbox, (), None, None) if outbox else None
+        if ready.hard_state is not None:
+            self._unwritten_state = ready.hard_state
+        hard_state = None
+        if ready.must_sync:
+            # A commit index alone is not worth a write: it rides with the next one.
+            hard_state, self._unwritten_state = self._unwritten_state, None
+        snapshots = [message for message in ready.send_first if isinstance(message, InstallSnapshot)]
+        send: Sequence[PeerMessage] = ready.send_first
+        if snapshots:
+            send = [message for message in send if not isinstance(message, InstallSnapshot)]
+        return Work([*outbox, *send] if outbox else send, snapshots, ready, hard_state)
+
+    def _offer(self, data: bytes) -> bool:
+        """Hand a command to the core; return whether it took it."""
+        try:
+            self.raft.propose(data)
+        except (NoLeaderError, ProposalDroppedError):
+            return False
+        return True
+
+    def _offer_held(self) -> None:
+        """Hand over what waited for a leader, in order, as far as it goes."""
+        for position, command_id in enumerate(self._held):
+            proposal = self.pending.get(command_id)  # None: it ran out of time
+            if proposal is not None and not self._offer(proposal.data):
+                del self._held[:position]
+                return
+        self._held.clear()
+
+    def _ask_for_reads(self) -> None:
+        context = self.new_id()
+        try:
+            self.raft.read(context)
+        except RaftError:
+            return  # nobody leads, or the leader has enough to do: the next turn asks again
+        self._reads.asked(context)
+
+    def _ask(self) -> None:
+        leader = self.raft.leader
+        if leader == NOBODY:
+            return
+        for question_id, question in self._questions.due(leader):
+            question.asked_of = leader
+            call = Call(
+                to=leader,
+                sender=self.member_id,
+                id=question_id,
+                method=question.method,
+                payload=question.payload,
+            )
+            if leader == self.member_id:
+                self._answer(call)
+            else:
+                self._outbox.append(call)
+
+    def _answer(self, call: Call) -> None:
+        def answer(result: bytes | Exception) -> None:
+            if call.sender == self.member_id:
+                self._questions.answered(call.id, result)
+            else:
+                self._outbox.append(encode_result(call, result))
+
+        handler = self.answers.get(call.method)
+        if handler is None:
+            answer(MemberError(f"no such question: {call.method}"))
+            return
+        try:
+            handler(call.payload, answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the asker is told, and this member goes on
+            answer(error)
+
+    def _notice_leader(self) -> None:
+        raft = self.raft
+        led = (raft.term, raft.leader)
+        if led == self._led:
+            return
+        (term_before, leader_before), self._led = self._led, led
+        if raft.term != term_before:
+            self.machine.headers.set_term(raft.term)
+        if leader_before == self.member_id:
+            self.leader.end()
+        if leader_before != NOBODY:
+            self._leader_lost_s = self.machine.now_s
+        if raft.leader != NOBODY:
+            self.leader_changes_total += 1
+        if raft.leader == self.member_id:
+            self.leader.begin()
+        self._update_can_read()
+        self._reads.ask_again()
+        self._ask()
+
+    def _update_can_read(self) -> None:
+        raft = self.raft
+        self.can_read = raft.role is _LEADER and raft.lone_voter and self.applier.term == raft.term
+
+    def _check_quota(self) -> None:
+        quota = self.machine.quota
+        if quota.is_exceeded and not self.machine.has_alarm(pb.NOSPACE):
+            quota.is_exceeded = False
+            deadline_s = self.machine.now_s + self.limits.request_timeout_s
+            self.raise_alarm(pb.NOSPACE, _ignore, deadline_s=deadline_s)
+
+    def _timed_out(self, deadline_s: float) -> MemberError:
+        was_lost = self._leader_lost_s >= deadline_s - self.limits.request_timeout_s
+        return LeaderLostError() if was_lost else TimedOutError()
+
+
+def _ignore(result: bytes | Exception) -> None:
+    del result

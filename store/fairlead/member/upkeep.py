@@ -1,10 +1,13 @@
-"""What goes on beside the requests: commits of the database file, compaction, slow watchers, log segments."""
+"""What goes on beside the requests: commits of the database, compaction, slow watchers, cuts of the log."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
+from fairlead.member.checkpoints import Checkpoints
 from fairlead.member.config import MemberConfig
 from fairlead.member.histogram import Histogram
 from fairlead.member.opening import Opened, mark_applied
@@ -33,9 +36,17 @@ class Upkeep:
         self._compacted: list[Callable[[], None]] = []
         self._finishing: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
+        self._holds = 0
+        self._free = asyncio.Event()
+        self._free.set()
         self._writes = 0
-        self._committed_index = opened.replica.applied
-        self._released_index = opened.replica.applied
+        self.committed_index = opened.replica.applied
+        """Of the last entry whose effects are in the database, durably."""
+        self.checkpoints = Checkpoints(
+            opened.replica,
+            every_entries=config.snapshot_count,
+            keep_entries=config.snapshot_catchup_entries,
+        )
         self._watchers_are_due = False
         self._is_stopped = False
         self.commit_histogram = Histogram()
@@ -60,37 +71,52 @@ class Upkeep:
 
     def commit_soon(self) -> None:
         """Bring the database file up to what is applied, unless that is going on."""
-        if self._committing is None and not self._is_stopped and self._is_behind():
+        if self._committing is None and not self._holds and not self._is_stopped and self._is_behind():
             self._committing = self._loop.create_task(self._commit())
             self._committing.add_done_callback(self._commit_ended)
 
     def _is_behind(self) -> bool:
-        return self._opened.replica.applied > self._committed_index or self._opened.backend.pending_count > 0
+        return self._opened.replica.applied > self.committed_index or self._opened.backend.pending_count > 0
 
     async def _commit(self) -> None:
-        opened = self._opened
+        opened, backend = self._opened, self._opened.backend
         self._writes = 0
-        mark_applied(opened)
-        index, term = opened.replica.applied, opened.replica.applied_term
-        commit: Commit = opened.backend.begin_commit()
+        mark_applied(opened.replica)
+        index = opened.replica.applied
+        commit: Commit = backend.begin_commit()
         began_s = self._loop.time()
         await asyncio.to_thread(commit.run)
-        opened.backend.finish(commit)
+        backend.finish(commit)
         self.commit_histogram.observe(self._loop.time() - began_s)
-        self._committed_index = index
-        opened.machine.quota.used_bytes = opened.backend.size_bytes + opened.backend.pending_bytes
-        if index - self._released_index >= self._config.checkpoint_entries:
-            self._released_index = index
-            self._writer.checkpoint(Checkpoint(term, index), keep_from=index, done=self._checkpointed)
+        self.committed_index = index
+        opened.machine.quota.used_bytes = backend.size_bytes + backend.pending_bytes
+        if (checkpoint := self.checkpoints.after_commit(index)) is not None:
+            self._writer.checkpoint(checkpoint, partial(self._checkpointed, checkpoint))
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold off commits, after the one that runs: somebody reads the database, or replaces it."""
+        self._holds += 1
+        self._free.clear()
+        try:
+            while self._committing is not None:
+                await asyncio.wait({self._committing})
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                self._free.set()
 
     def _commit_ended(self, task: asyncio.Task[None]) -> None:
         self._committing = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error if isinstance(error, Exception) else RuntimeError(str(error)))
 
-    def _checkpointed(self, error: Exception | None) -> None:
+    def _checkpointed(self, checkpoint: Checkpoint, error: Exception | None) -> None:
         if error is not None:
             self._on_error(error)
+        elif not self._is_stopped:
+            self.checkpoints.durable(checkpoint)
 
     # ---- compaction ----
 
@@ -107,7 +133,7 @@ class Upkeep:
     def _compact_slice(self) -> None:
         self._compacting = None
         try:
-            is_done = self._opened.store.compact_step(self._config.compaction_batch)
+            is_done = self._opened.machine.store.compact_step(self._config.compaction_batch)
         except BackendError as error:
             self._on_error(error)
             return
@@ -126,31 +152,40 @@ class Upkeep:
     async def committed(self) -> None:
         """Wait until everything applied so far is in the database file."""
         wanted = self._opened.replica.applied
-        while self._committed_index < wanted or self._opened.backend.pending_count:
+        while self.committed_index < wanted or self._opened.backend.pending_count:
             self.commit_soon()
-            if self._committing is None:
+            if self._committing is not None:
+                await asyncio.wait({self._committing})
+            elif self._is_stopped:
                 return
-            await asyncio.wait({self._committing})
+            else:
+                await self._free.wait()
 
     async def defragment(self) -> None:
         """Rewrite the database file without its holes."""
         await self.committed()
-        before = self._opened.backend.size_bytes
-        self._opened.backend.defragment()
-        self._opened.machine.quota.used_bytes = self._opened.backend.size_bytes
-        _log.info("defragmented", bytes_before=before, bytes_after=self._opened.backend.size_bytes)
+        async with self.held():
+            backend = self._opened.backend
+            before = backend.size_bytes
+            backend.defragment()
+            self._opened.machine.quota.used_bytes = backend.size_bytes
+        _log.info("defragmented", bytes_before=before, bytes_after=backend.size_bytes)
 
     # ---- watchers ----
 
     def sync_watchers_soon(self) -> None:
         """Let watchers that are behind catch up, a slice at a turn."""
-        if not self._watchers_are_due and self._opened.store.hub.behind_count > 0 and not self._is_stopped:
+        if (
+            not self._watchers_are_due
+            and self._opened.machine.store.hub.behind_count > 0
+            and not self._is_stopped
+        ):
             self._watchers_are_due = True
             self._loop.call_soon(self._sync_watchers)
 
     def _sync_watchers(self) -> None:
         self._watchers_are_due = False
-        if self._opened.store.hub.sync_step(revisions_max=_REVISIONS_MAX):
+        if self._opened.machine.store.hub.sync_step(revisions_max=_REVISIONS_MAX):
             self.sync_watchers_soon()
 
     async def stop(self) -> None:

@@ -1,18 +1,18 @@
-"""The log thread: writes batches and makes them durable, one fdatasync for each.
+"""The log thread: writes what it is given, and makes all that waits durable by one fdatasync.
 
-Group commit falls out by itself: while one batch is on its way to the disk, the next one collects in the
-replica.
+Group commit falls out by itself: while one fdatasync runs, the next writes queue up, and share theirs.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from fairlead.member.histogram import Histogram
 from fairlead.wal import Checkpoint, Wal
 
 Job = Callable[[Wal], None]
+"""Writes to the log, and need not sync."""
 Done = Callable[[Exception | None], None]
 
 
@@ -33,16 +33,18 @@ class Writer:
         self._thread.start()
 
     def submit(self, job: Job, done: Done) -> None:
-        """Run ``job`` on the log, then ``done`` on the member's thread with the error it met, or None."""
+        """Run ``job`` on the log and sync, then ``done`` on the member's thread with the error it met, or None.
+
+        Jobs are done in order, and their ``done`` are called in order.
+        """
         self._jobs.put((job, done))
 
-    def checkpoint(self, checkpoint: Checkpoint, *, keep_from: int, done: Done) -> None:
-        """Note in the log that everything up to ``checkpoint`` is in the database file; free old segments."""
+    def checkpoint(self, checkpoint: Checkpoint, done: Done) -> None:
+        """Note in the log that nothing up to ``checkpoint`` is needed any more; free old segments."""
 
         def job(wal: Wal) -> None:
             wal.checkpoint(checkpoint)
-            wal.sync()
-            wal.release(keep_from)
+            wal.release(checkpoint.index)
 
         self.submit(job, done)
 
@@ -53,13 +55,34 @@ class Writer:
         self._wal.close()
 
     def _run(self) -> None:
-        while (work := self._jobs.get()) is not None:
-            job, done = work
-            began_s = time.monotonic()
-            try:
+        is_open = True
+        while is_open:
+            batch = [self._jobs.get()]
+            while True:
+                try:
+                    batch.append(self._jobs.get_nowait())
+                except Empty:
+                    break
+            is_open = batch[-1] is not None
+            self._do([work for work in batch if work is not None])
+
+    def _do(self, batch: list[tuple[Job, Done]]) -> None:
+        if not batch:
+            return
+        began_s = time.monotonic()
+        failure: Exception | None = None
+        try:
+            for job, _ in batch:
                 job(self._wal)
-            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits to be told
-                self._post(done, error)
-            else:
-                self.durations.observe(time.monotonic() - began_s)
-                self._post(done, None)
+            self._wal.sync()
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits to be told
+            # Which of them reached the disk, nobody knows: none did.
+            failure = error
+        else:
+            self.durations.observe(time.monotonic() - began_s)
+        self._post(_tell, [done for _, done in batch], failure)
+
+
+def _tell(waiting: list[Done], failure: Exception | None) -> None:
+    for done in waiting:
+        done(failure)

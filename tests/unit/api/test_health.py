@@ -9,6 +9,7 @@ from tests.unit.api.test_gateway import Exchange
 
 from fairlead.api.health import Health
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import NOBODY
 from fairlead.rpc import HttpReply, HttpRequest
 
 
@@ -54,7 +55,8 @@ async def test_an_alarm_makes_it_unhealthy_unless_it_is_excluded(pages: Pages) -
 
 
 async def test_without_a_leader_only_serializable_health_holds(pages: Pages) -> None:
-    pages.rig.member.replica.applied_term = 0
+    raft = pages.rig.member.replica.raft
+    raft._node.leader = NOBODY
     assert pages.health() == (503, {"health": "false", "reason": "RAFT NO LEADER"})
     assert pages.health("?serializable=true")[0] == 200
 

@@ -1,5 +1,6 @@
 """A member's core without threads: a proposal is written, committed, applied and answered at once."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 from fairlead.lease import LeaseTable
 from fairlead.member import DELETE_RANGE, LEASE_GRANT, PUT, TXN, Headers, Identity
 from fairlead.member.checks import check_range
+from fairlead.member.cluster import Cluster, ClusterMember
 from fairlead.member.machine import Machine, Quota
 from fairlead.member.ranges import answer_range
-from fairlead.member.replica import Replica
-from fairlead.member.solo import Solo
+from fairlead.member.replica import Replica, ReplicaLimits, Work
 from fairlead.mvcc import Backend, Store
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.wal import HardState
+from fairlead.raft import Config, Configuration, Raft, Snapshot
 
 IDENTITY = Identity(cluster_id=7, member_id=9)
 
@@ -32,7 +33,7 @@ class Rig:
     def do(self, kind: int, request: Any) -> bytes:
         """Send a command through the log; return its response or raise its error."""
         answers: list[bytes | Exception] = []
-        self.replica.propose(kind, request.SerializeToString(), request, answers.append, deadline_s=1.0)
+        self.replica.submit(kind, request.SerializeToString(), request, answers.append, deadline_s=1.0)
         self.flush()
         (answer,) = answers
         if isinstance(answer, Exception):
@@ -41,8 +42,11 @@ class Rig:
 
     def flush(self) -> None:
         """Write, commit and apply what waits."""
-        while (batch := self.replica.take_batch()) is not None:
-            self.replica.written(batch)
+        while (work := self.take()) is not None:
+            self.replica.written(work)
+
+    def take(self) -> Work | None:
+        return self.replica.take(now_s=0.0)
 
     def put(self, key: bytes, value: bytes = b"v", **fields: Any) -> pb.PutResponse:
         return pb.PutResponse.FromString(self.do(PUT, pb.PutRequest(key=key, value=value, **fields)))
@@ -72,19 +76,41 @@ class Rig:
         return pb.LeaseGrantResponse.FromString(self.do(LEASE_GRANT, request))
 
 
-def make_rig(path: Path, *, quota_bytes: int = -1) -> Rig:
+def make_follower(path: Path, *, quota_bytes: int = -1) -> Rig:
+    """Make a replica that does not lead yet."""
     backend = Backend.open(path)
     store = Store.open(backend)
-    leases = LeaseTable(ttl_s_min=2)
+    cluster = Cluster()
     machine = Machine(
-        store=store, backend=backend, leases=leases, headers=Headers(IDENTITY, 1), quota=Quota(quota_bytes)
+        store=store,
+        backend=backend,
+        leases=LeaseTable(ttl_s_min=2),
+        cluster=cluster,
+        headers=Headers(IDENTITY, 1),
+        quota=Quota(quota_bytes),
     )
     machine.load()
-    leases.promote(now_s=0.0, extend_s=0.0)
-    log = Solo(member_id=9, hard_state=HardState(1, 9, 0), last_index=0)
-    replica = Replica(log=log, machine=machine, first_id=1, pending_max=10, pending_bytes_max=10_000)
-    rig = Rig(replica, machine, store)
-    replica.campaign()
+    cluster.bootstrap([ClusterMember(id=9, peer_urls=("http://localhost:2380",), name="m1")])
+    raft = Raft(
+        Config(member_id=9),
+        snapshot=Snapshot(configuration=Configuration(voters=frozenset({9}))),
+        rng=random.Random(1),
+    )
+    replica = Replica(
+        member_id=9,
+        raft=raft,
+        machine=machine,
+        cluster=cluster,
+        first_id=1,
+        limits=ReplicaLimits(pending_max=10, pending_bytes_max=10_000),
+    )
+    return Rig(replica, machine, store)
+
+
+def make_rig(path: Path, *, quota_bytes: int = -1) -> Rig:
+    """Make a replica that leads a cluster of its own."""
+    rig = make_follower(path, quota_bytes=quota_bytes)
+    rig.replica.raft.campaign()
     rig.flush()
     return rig
 

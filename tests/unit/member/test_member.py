@@ -48,7 +48,7 @@ def failing(error: Exception) -> Callable[..., None]:
 
 async def test_a_started_member_reads_linearizably_at_once(tmp_path: Path) -> None:
     running = await start(tmp_path)
-    running.member.check_readable(serializable=False)
+    assert running.member.replica.can_read
     await running.member.stop()
 
 
@@ -66,7 +66,7 @@ async def test_a_failed_fsync_answers_nobody_and_stops_the_member(
     with pytest.raises(StoppedError):
         await running.put(b"b")
     with pytest.raises(StoppedError):
-        running.member.check_readable(serializable=True)
+        running.member.range(pb.RangeRequest(key=b"a", serializable=True))
     monkeypatch.undo()
     await running.member.stop()
 
@@ -89,7 +89,7 @@ async def test_a_command_that_is_too_large_is_refused_before_the_log(tmp_path: P
     running = await start(tmp_path)
     with pytest.raises(RequestTooLargeError):
         running.put(b"a", bytes(running.member.config.request_bytes_max))
-    assert running.member.replica.pending == 0
+    assert len(running.member.replica.pending) == 0
     await running.member.stop()
 
 
@@ -120,7 +120,9 @@ async def test_all_that_was_answered_is_there_after_an_orderly_stop(tmp_path: Pa
 
 
 async def test_old_log_segments_go_once_the_database_has_them(tmp_path: Path) -> None:
-    config = MemberConfig(data_dir=tmp_path / "data", checkpoint_entries=1, commit_interval_s=0.01)
+    config = MemberConfig(
+        data_dir=tmp_path / "data", snapshot_count=1, snapshot_catchup_entries=0, commit_interval_s=0.01
+    )
     fatal: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
     running = Running(await Member.start(config, on_fatal=fatal.set_result), fatal)
     running.member._opened.wal._segment_bytes = 64 * 1024

@@ -1,0 +1,237 @@
+"""What only the leader does: leases that end, members that come and go, questions that others ask it."""
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fairlead.lease import LeaseNotFoundError
+from fairlead.member.cluster import MembershipChange
+from fairlead.member.errors import (
+    LeadershipElsewhereError,
+    MemberError,
+    NoLeaderError,
+    TimedOutError,
+    TooManyRequestsError,
+    TransferTimedOutError,
+)
+from fairlead.member.machine import LEASE_REVOKE
+from fairlead.member.pending import Proposal
+from fairlead.member.questions import Answer, Handler
+from fairlead.member.reconfigure import (
+    LeaderView,
+    check_change,
+    check_transferee,
+    next_promotion,
+    raft_change,
+)
+from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import ChangeRefusedError, NotLeaderError
+
+if TYPE_CHECKING:
+    from fairlead.member.replica import Replica
+
+KEEP_ALIVE, TIME_TO_LIVE, RECONFIGURE = "LeaseKeepAlive", "LeaseTimeToLive", "Reconfigure"
+_GONE_TTL_S = -1
+
+
+class Leader:
+    """The duties of a leader; idle on every other member."""
+
+    __slots__ = ("_changes", "_replica", "_ticks", "_transfer")
+
+    def __init__(self, replica: "Replica") -> None:
+        self._replica = replica
+        self._ticks = 0
+        self._changes: list[tuple[MembershipChange, Answer, float]] = []
+        self._transfer: tuple[int, Answer, float] | None = None
+
+    def answers(self) -> dict[str, Handler]:
+        """Return what the leader answers, by method."""
+        return {
+            KEEP_ALIVE: self._keep_alive,
+            TIME_TO_LIVE: self._time_to_live,
+            RECONFIGURE: self._reconfigure,
+        }
+
+    def begin(self) -> None:
+        """Begin to lead: deadlines of leases run here from now on."""
+        replica = self._replica
+        replica.machine.leases.promote(now_s=replica.machine.now_s, extend_s=replica.limits.lease_extend_s)
+        self._ticks = 0
+
+    def end(self) -> None:
+        """Lead no more."""
+        replica = self._replica
+        replica.machine.leases.demote()
+        waiting, self._changes = self._changes, []
+        for _, answer, _ in waiting:
+            answer(NoLeaderError())
+        if self._transfer is not None and replica.raft.leader == self._transfer[0]:
+            self._end_transfer(b"")
+
+    def tick(self, *, now_s: float) -> None:
+        """Look after everything that time brings."""
+        replica = self._replica
+        self._tick_transfer(now_s)
+        if not replica.leads or replica.applied_term != replica.raft.term:
+            return
+        self._ticks += 1
+        if self._ticks % replica.limits.lease_ticks == 0:
+            self._end_leases(now_s)
+        self._promote_joining()
+        waiting, self._changes = self._changes, []
+        for change, answer, deadline_s in waiting:
+            if deadline_s <= now_s:
+                answer(TimedOutError())
+            else:
+                self._begin_change(change, answer, deadline_s=deadline_s)
+
+    # ---- leases ----
+
+    def _end_leases(self, now_s: float) -> None:
+        replica = self._replica
+        for lease_id in replica.machine.leases.expire(now_s=now_s, limit=replica.limits.leases_revoked_max):
+            request = pb.LeaseRevokeRequest(ID=lease_id)
+            deadline_s = now_s + replica.limits.request_timeout_s
+            try:
+                replica.submit(
+                    LEASE_REVOKE, request.SerializeToString(), request, _ignore, deadline_s=deadline_s
+                )
+            except TooManyRequestsError:
+                return  # the table names what is due again, until it is gone
+
+    def _when_leading(self, then: Callable[[], bytes], answer: Answer) -> None:
+        """Answer once a quorum has confirmed this leader: one that was deposed must not renew a lease."""
+        replica = self._replica
+        if not replica.leads:
+            answer(NoLeaderError())
+            return
+
+        def confirmed(error: MemberError | None) -> None:
+            if error is not None:
+                answer(error)
+            elif replica.leads:
+                answer(then())
+            else:
+                answer(NoLeaderError())
+
+        replica.read(confirmed, deadline_s=replica.machine.now_s + replica.limits.request_timeout_s)
+
+    def _keep_alive(self, payload: bytes, answer: Answer) -> None:
+        """Renew a lease: an encoded LeaseKeepAliveRequest in, its response without a header out."""
+        machine = self._replica.machine
+        lease_id = pb.LeaseKeepAliveRequest.FromString(payload).ID
+
+        def renew() -> bytes:
+            try:
+                ttl_s = machine.leases.keep_alive(lease_id, now_s=machine.now_s)
+            except LeaseNotFoundError:
+                ttl_s = 0
+            return pb.LeaseKeepAliveResponse(ID=lease_id, TTL=ttl_s).SerializeToString()
+
+        self._when_leading(renew, answer)
+
+    def _time_to_live(self, payload: bytes, answer: Answer) -> None:
+        """Say what is left of a lease; an unknown one has -1 seconds, and that is no error."""
+        machine = self._replica.machine
+        request = pb.LeaseTimeToLiveRequest.FromString(payload)
+
+        def look() -> bytes:
+            try:
+                status = machine.leases.time_to_live(request.ID, now_s=machine.now_s)
+            except LeaseNotFoundError:
+                return pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=_GONE_TTL_S).SerializeToString()
+            return pb.LeaseTimeToLiveResponse(
+                ID=request.ID,
+                TTL=status.remaining_s,
+                grantedTTL=status.ttl_s,
+                keys=status.keys if request.keys else (),
+            ).SerializeToString()
+
+        self._when_leading(look, answer)
+
+    # ---- members ----
+
+    def _reconfigure(self, payload: bytes, answer: Answer) -> None:
+        """Change the membership: an encoded MembershipChange in, nothing out once it is applied."""
+        replica = self._replica
+        if not replica.leads:
+            answer(NoLeaderError())
+            return
+        _, change = MembershipChange.decode(payload)
+        check_change(replica.cluster, change, view=self._view(), rules=replica.limits.reconfiguration)
+        deadline_s = replica.machine.now_s + replica.limits.request_timeout_s
+        self._begin_change(change, answer, deadline_s=deadline_s)
+
+    def _view(self) -> LeaderView:
+        replica = self._replica
+        progress = replica.raft.progress
+        heard = (member for member, follower in progress.items() if follower.is_active)
+        return LeaderView(
+            active=frozenset((replica.member_id, *heard)),
+            last_index=replica.raft.log.last_index,
+            match={member: follower.match for member, follower in progress.items()},
+        )
+
+    def _begin_change(self, change: MembershipChange, answer: Answer, *, deadline_s: float) -> None:
+        replica = self._replica
+        request_id = replica.new_id()
+        context = change.encode(request_id)
+        try:
+            replica.raft.propose_change([raft_change(change)], context=context)
+        except ChangeRefusedError:
+            self._changes.append((change, answer, deadline_s))  # another one is on its way: after it
+            return
+        except NotLeaderError:
+            answer(NoLeaderError())
+            return
+        proposal = Proposal(0, change, answer, deadline_s=deadline_s, data=context)
+        replica.pending.add(request_id, proposal)
+
+    def _promote_joining(self) -> None:
+        replica = self._replica
+        if not replica.cluster.joining:
+            return
+        change = next_promotion(replica.cluster, view=self._view())
+        if change is not None:
+            # Refused while another change is on its way: the next tick tries again.
+            with contextlib.suppress(ChangeRefusedError):
+                replica.raft.propose_change([raft_change(change)], context=change.encode())
+
+    # ---- handing over ----
+
+    def transfer(self, target: int, answer: Answer, *, deadline_s: float) -> None:
+        """Hand leadership over to ``target``; answer when it has it.
+
+        Raises:
+            LeadershipElsewhereError: this member does not lead.
+            BadTransfereeError: the target is no voter.
+        """
+        replica = self._replica
+        if not replica.leads:
+            raise LeadershipElsewhereError
+        check_transferee(replica.cluster, target)
+        replica.raft.transfer_leadership(target)
+        if target == replica.member_id:
+            answer(b"")
+            return
+        self._transfer = (target, answer, deadline_s)
+
+    def _tick_transfer(self, now_s: float) -> None:
+        if self._transfer is None:
+            return
+        target, _, deadline_s = self._transfer
+        if self._replica.raft.leader == target:
+            self._end_transfer(b"")
+        elif deadline_s <= now_s:
+            self._end_transfer(TransferTimedOutError())
+
+    def _end_transfer(self, result: bytes | Exception) -> None:
+        assert self._transfer is not None
+        _, answer, _ = self._transfer
+        self._transfer = None
+        answer(result)
+
+
+def _ignore(result: bytes | Exception) -> None:
+    del result
