@@ -178,11 +178,12 @@ class WatchHub:
         return bool(self._behind)
 
     def restore(self, history: History) -> None:
-        """Go on over a store that was replaced by a newer one (a snapshot was installed).
+        """Go on over a store that was replaced by a newer one; see ``Store.adopt``.
 
         Every watcher falls behind, to read what it missed from the new log, and none goes back in time: each
         remembers what it has been given, and a start in the future stays there.
         """
+        assert history.revision >= self._notified, "watchers have seen more than the new store has"
         for group in self._groups.values():
             for watcher in tuple(group.synced):
                 self._fall_behind(watcher, self._notified + 1)

@@ -77,6 +77,21 @@ class Store:
         """The oldest revision that can still be read; -1 when there was no compaction."""
         return self._compaction.revision
 
+    def adopt(self, hub: WatchHub) -> None:
+        """Take over the watchers of the store that this one replaces: a snapshot was installed.
+
+        This store may have been opened in another thread; from here on it belongs to the hub's.  Whoever holds the
+        hub, or a watcher, need not hear of it: each watcher goes on where it was, reads from this store's log what
+        it missed, and is told so if that has been compacted.  Call ``sync_step`` soon.
+
+        Args:
+            hub: the other store's, which must not be written to any more.
+        """
+        assert not self.is_writing, "a transaction would be told to the wrong hub"
+        assert not self.hub.watchers_count, "this store's own watchers would be lost"
+        hub.restore(self)
+        self.hub = hub
+
     # ---- reads ----
 
     def latest(self, key: bytes) -> bytes | None:

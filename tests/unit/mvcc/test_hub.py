@@ -1,10 +1,13 @@
 """etcd.md 1.6: what a watcher sees."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from tests.unit.mvcc.sinks import RecordingSink
 from tests.unit.mvcc.writes import compact, delete, put
 
-from fairlead.mvcc import Store, Watcher
+from fairlead.mvcc import Backend, Store, Watcher
 from fairlead.mvcc.watcher import EncodedEvents
 
 EVERYTHING = (b"\0", b"\0")
@@ -346,3 +349,46 @@ def test_no_watcher_goes_back_in_time_when_the_store_is_replaced_15271(
         put(store, b"a")
     assert sink.told == [(b"a", 5), (b"a", 6), (b"a", 7)]
     assert future.told == [(b"a", 7)]
+
+
+def test_watchers_go_on_over_a_store_that_another_thread_opened(
+    backend: Backend, store: Store, tmp_path: Path
+) -> None:
+    """One saw all and goes on; one was behind what the other member compacted, and is told so."""
+    seen, overtaken, stays = RecordingSink(), RecordingSink(room=0), RecordingSink(room=0)
+    store.hub.watch(b"a", sink=seen)
+    for _ in range(3):
+        put(store, b"a")
+    store.hub.watch(b"a", sink=overtaken, start_revision=2)
+    store.hub.watch(b"a", sink=stays, start_revision=4)
+    backend.commit_now()
+
+    def of_another_member() -> tuple[Backend, Store]:
+        Backend.load(tmp_path / "new", backend.dump(tmp_path / "scratch"))
+        new_backend = Backend.open(tmp_path / "new", map_bytes=1 << 24)
+        new = Store.open(new_backend)
+        put(new, b"a")
+        put(new, b"a")
+        compact(new, 4)
+        return new_backend, new
+
+    with ThreadPoolExecutor(1) as thread:
+        new_backend, new = thread.submit(of_another_member).result()
+    new.adopt(store.hub)
+    overtaken.room = stays.room = 100
+    catch_up(new)
+    put(new, b"a")
+    assert seen.told == [(b"a", revision) for revision in range(2, 8)]
+    assert stays.told == [(b"a", revision) for revision in range(4, 8)]
+    assert (overtaken.told, overtaken.compacted_at) == ([], [4])
+    new_backend.close()
+
+
+def test_a_hub_does_not_go_over_to_a_store_that_lacks_what_its_watchers_saw(
+    store: Store, tmp_path: Path
+) -> None:
+    put(store, b"a")
+    old = Backend.open(tmp_path / "old", map_bytes=1 << 24)
+    with pytest.raises(AssertionError, match="seen more"):
+        Store.open(old).adopt(store.hub)
+    old.close()

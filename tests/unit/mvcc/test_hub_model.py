@@ -1,7 +1,5 @@
 """Whatever happens, each watcher sees exactly the filtered history: ordered, unique, atomic, reliable."""
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,8 @@ from tests.unit.mvcc.model import Model, Op, selects
 from tests.unit.mvcc.sinks import decoded
 from tests.unit.mvcc.writes import compact
 
-from fairlead.mvcc import Backend, EncodedEvents, Store, Watcher
+from fairlead.mvcc import EncodedEvents, Store, Watcher
+from fairlead.mvcc.testing import MemoryDatabases
 from fairlead.mvcc.watcher import Selection
 from fairlead.proto.kv_pb2 import Event, KeyValue
 
@@ -23,6 +22,7 @@ selections = st.builds(
 )
 puts = st.tuples(st.just("put"), st.sampled_from(KEYS), st.binary(max_size=2))
 deletes = st.tuples(st.just("delete"), st.sampled_from(KEYS), st.just(b""))
+transactions = st.lists(puts | deletes, max_size=3, unique_by=lambda op: op[1])
 
 
 @dataclass
@@ -88,8 +88,8 @@ class HubMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="fairlead-mvcc-"))
-        self.backend = Backend.open(self.path, map_bytes=1 << 22)
+        self.databases = MemoryDatabases()
+        self.backend = self.databases.open(Path("db"))
         self.store = Store.open(self.backend)
         self.hub = self.store.hub
         self.model = Model()
@@ -104,13 +104,14 @@ class HubMachine(RuleBasedStateMachine):
             if not observer.is_cancelled and observer.compacted_at < 0:
                 assert watcher.is_synced, "a watcher was left behind"
                 assert observer.wanted(observer.next) == [], "a watcher missed events"
-        self.backend.close()
-        shutil.rmtree(self.path)
 
-    @rule(ops=st.lists(puts | deletes, max_size=3, unique_by=lambda op: op[1]))
+    @rule(ops=transactions)
     def write(self, ops: list[Op]) -> None:
+        self.write_to(self.store, ops)
+
+    def write_to(self, store: Store, ops: list[Op]) -> None:
         self.model.apply(ops)  # first: the hub delivers as the transaction ends
-        txn = self.store.begin()
+        txn = store.begin()
         for kind, key, argument in ops:
             if kind == "put":
                 txn.put(key, argument, len(argument))
@@ -151,22 +152,47 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 4), physically=st.booleans())
     def compact(self, back: int, *, physically: bool) -> None:
-        revision = self.store.revision - back
+        self.compact_in(self.store, back, physically=physically)
+
+    def compact_in(self, store: Store, back: int, *, physically: bool) -> None:
+        revision = store.revision - back
         if revision <= max(self.model.compact_revision, 0):
             return
         self.model.compact_revision = revision
         if physically:
-            compact(self.store, revision)
+            compact(store, revision)
         else:
-            self.store.compact(revision)
+            store.compact(revision)
 
     @rule()
     def commit(self) -> None:
         self.backend.commit_now()
 
-    @rule()
-    def install_a_snapshot(self) -> None:
-        self.hub.restore(self.store)
+    @rule(
+        missed=st.lists(transactions, max_size=5),
+        back=st.none() | st.integers(0, 4),
+        physically=st.booleans(),
+    )
+    def install_a_snapshot(self, missed: list[list[Op]], back: int | None, *, physically: bool) -> None:
+        """Another member went on alone, compacted or not, and its state takes the place of this one's.
+
+        The model goes on without a seam, so whoever watches must see what it would have seen without one.
+        """
+        self.backend.commit_now()
+        self.databases.load(Path("new"), self.backend.dump(Path("scratch")))
+        other_backend = self.databases.open(Path("new"))
+        other = Store.open(other_backend)
+        for ops in missed:
+            self.write_to(other, ops)
+        if back is not None:
+            self.compact_in(other, back, physically=physically)
+        other_backend.commit_now()
+        self.databases.remove(Path("db"))
+        self.databases.move(Path("new"), Path("db"))
+        self.backend = self.databases.open(Path("db"))
+        self.store = Store.open(self.backend)
+        self.store.adopt(self.hub)
+        assert self.store.hub is self.hub
 
     @invariant()
     def a_synced_watcher_has_seen_everything(self) -> None:
