@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from fairlead.cli.site import Program
+from fairlead.cli.program import Program
 
 if TYPE_CHECKING:
     from fairlead.client import Backoff

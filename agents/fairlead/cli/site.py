@@ -2,7 +2,7 @@
 
 ::
 
-    store: {listen: http://127.0.0.1:2379}          # null: use the endpoints below
+    store: {listen: http://127.0.0.1:2379}          # null: use the endpoints below; members: 3 runs three
     endpoints: http://127.0.0.1:2379
     agents:
       render: {confdir: render}                     # flags of `fairlead render`, without the dashes
@@ -26,25 +26,11 @@ from typing import Any
 import yaml
 
 from fairlead.cli.errors import CliError
+from fairlead.cli.program import Program, flag_words, joined
+from fairlead.cli.site_store import DEFAULT_LISTEN, MEMBERS_MAX, client_urls, store_programs
 
-DEFAULT_LISTEN = "http://127.0.0.1:2379"
 AGENTS = ("render", "dns", "proxy")
 _KEYS = {"store", "endpoints", "agents", "processes", "keys", "try"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """One program of a site.
-
-    Attributes:
-        name: what its lines are prefixed with.
-        arguments: of ``fairlead`` when it is ours, else the whole command line.
-        is_ours: whether it is a ``fairlead`` command, which logs JSON and says when it is ready.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +38,14 @@ class Site:
     """What a site file says.
 
     Attributes:
-        store: the member to run; None: the one at ``endpoints`` is used.
+        stores: the members to run; none: those at ``endpoints`` are used.
         processes: what the agents have to do with, such as the servers behind a proxy.
         agents: what follows the store.
         keys: to write where they are missing.
         hints: what to try when all is up.
     """
 
-    store: Program | None
+    stores: tuple[Program, ...]
     endpoints: tuple[str, ...]
     processes: tuple[Program, ...]
     agents: tuple[Program, ...]
@@ -67,8 +53,13 @@ class Site:
     hints: tuple[str, ...]
 
 
-def load_site(path: Path, *, data_dir: Path) -> Site:
+def load_site(path: Path, *, data_dir: Path, members: int | None = None) -> Site:
     """Read a site file.
+
+    Args:
+        path: the file.
+        data_dir: where the programs keep their data.
+        members: how many the store has, whatever the file says.
 
     Raises:
         CliError: it cannot be read, or says something that has no meaning.
@@ -85,15 +76,21 @@ def load_site(path: Path, *, data_dir: Path) -> Site:
         raise CliError(f"{path} says nothing; it needs 'agents:' at least")
     if unknown := sorted(set(loaded) - _KEYS):
         raise CliError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}")
-    return _site(loaded, path=path, data_dir=data_dir)
+    return _site(loaded, path=path, data_dir=data_dir, members=members)
 
 
-def _site(loaded: dict[str, Any], *, path: Path, data_dir: Path) -> Site:
+def _site(loaded: dict[str, Any], *, path: Path, data_dir: Path, members: int | None) -> Site:
     folder = path.parent
-    has_store = loaded.get("store", {}) is not None
-    store_flags = _mapping(loaded, "store", path=path)
-    listen = str(store_flags.pop("listen", DEFAULT_LISTEN))
-    endpoints = tuple(_joined(loaded.get("endpoints", listen)).split(","))
+    stores: tuple[Program, ...] = ()
+    urls: tuple[str, ...] = (DEFAULT_LISTEN,)
+    if loaded.get("store", {}) is not None:
+        flags = _mapping(loaded, "store", path=path)
+        size = _size(flags.pop("members", 1), path=path) if members is None else members
+        urls = client_urls(str(flags.pop("listen", DEFAULT_LISTEN)), size)
+        stores = store_programs(flags, urls=urls, data_dir=data_dir, folder=folder)
+    elif members is not None:
+        raise CliError(f"{path} has no store of its own; leave --members away")
+    endpoints = tuple(joined(loaded.get("endpoints", list(urls))).split(","))
     agents = _mapping(loaded, "agents", path=path)
     if unknown := sorted(set(agents) - set(AGENTS)):
         raise CliError(f"{path}: unknown agent {unknown[0]!r}; known are {', '.join(AGENTS)}")
@@ -102,7 +99,7 @@ def _site(loaded: dict[str, Any], *, path: Path, data_dir: Path) -> Site:
     if not isinstance(hints, list):
         raise CliError(f"{path}: 'try' must be a list of commands")
     return Site(
-        store=_store({"data-dir": data_dir / "store"} | store_flags, listen, folder) if has_store else None,
+        stores=stores,
         endpoints=endpoints,
         processes=tuple(_process(str(name), words, path=path) for name, words in processes.items()),
         agents=tuple(
@@ -123,6 +120,14 @@ def _mapping(parent: Mapping[str, Any], key: str, *, path: Path) -> dict[str, An
     return dict(value)
 
 
+def _size(value: object, *, path: Path) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MEMBERS_MAX:
+        raise CliError(
+            f"{path}: 'members' of the store must be a number from 1 to {MEMBERS_MAX}, not {value!r}"
+        )
+    return value
+
+
 def _process(name: str, words: object, *, path: Path) -> Program:
     if not isinstance(words, list) or not words:
         raise CliError(f"{path}: process {name!r} must be a list of words: [PROGRAM, ARGUMENT, ...]")
@@ -131,12 +136,7 @@ def _process(name: str, words: object, *, path: Path) -> Program:
 
 def _agent(name: str, flags: Mapping[str, Any], *, endpoints: tuple[str, ...], folder: Path) -> Program:
     words = ("fairlead", name, "--endpoints", ",".join(endpoints))
-    return Program(name=name, arguments=(*words, *_flags(flags, folder)), is_ours=True)
-
-
-def _store(flags: Mapping[str, Any], listen: str, folder: Path) -> Program:
-    words = ("fairlead", "store", "--listen-client-urls", listen, "--advertise-client-urls", listen)
-    return Program(name="store", arguments=(*words, *_flags(flags, folder)), is_ours=True)
+    return Program(name=name, arguments=(*words, *flag_words(flags, folder)), is_ours=True)
 
 
 def _text(value: object) -> str:
@@ -144,19 +144,3 @@ def _text(value: object) -> str:
         return value
     # YAML reads numbers, booleans and dates out of bare words; JSON writes the first two as people do.
     return json.dumps(value, default=str)
-
-
-def _joined(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _flags(flags: Mapping[str, Any], folder: Path) -> list[str]:
-    words = []
-    for name, value in flags.items():
-        flag = f"--{name}"
-        if value is True:
-            words.append(flag)
-        elif value is not False and value is not None:
-            text = _joined(value)
-            words += [flag, str((folder / text).resolve()) if text.startswith("./") else text]
-    return words

@@ -13,6 +13,7 @@ import click
 from fairlead.cli.child import Child
 from fairlead.cli.errors import CliError
 from fairlead.cli.site import Site, load_site
+from fairlead.cli.site_store import MEMBERS_MAX
 
 _COLORS = ("cyan", "magenta", "yellow", "blue", "green", "bright_cyan", "bright_magenta", "bright_yellow")
 _LEVEL_COLORS = {"warning": "yellow", "error": "red", "critical": "red"}
@@ -30,9 +31,14 @@ _DEMO = Path("share") / "fairlead" / "deploy" / "demo" / "site.yaml"
     show_default=True,
     help="Where the store and the agents keep what they need; programs run there.",
 )
-def up(*, site: Path | None, data_dir: Path) -> int:
+@click.option(
+    "--members",
+    type=click.IntRange(1, MEMBERS_MAX),
+    help="How many members the store has; else the file says, or it is 1.",
+)
+def up(*, site: Path | None, data_dir: Path, members: int | None) -> int:
     """Run a store and the agents of a SITE file, the demo without one, until Ctrl-C."""
-    loaded = load_site(site or Path(sys.prefix) / _DEMO, data_dir=data_dir.resolve())
+    loaded = load_site(site or Path(sys.prefix) / _DEMO, data_dir=data_dir.resolve(), members=members)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -46,13 +52,13 @@ class _Up:
     def __init__(self, site: Site, data_dir: Path) -> None:
         self._site = site
         self._data_dir = data_dir
-        programs = (*((site.store,) if site.store else ()), *site.processes, *site.agents)
+        programs = (*site.stores, *site.processes, *site.agents)
         self._colors = {p.name: _COLORS[n % len(_COLORS)] for n, p in enumerate(programs)}
         self._width = max((len(p.name) for p in programs), default=0)
         folder = data_dir.resolve()
-        self._store, self._processes, self._agents = (
+        self._stores, self._processes, self._agents = (
             [Child(program, folder=folder, say=self._say) for program in group]
-            for group in ((site.store,) if site.store else (), site.processes, site.agents)
+            for group in (site.stores, site.processes, site.agents)
         )
         self._running: list[asyncio.Task[None]] = []
         self._interrupted = asyncio.Event()
@@ -76,10 +82,10 @@ class _Up:
 
     async def _start(self) -> None:
         # The agents come after the keys: else the first thing that a new site says is that keys are missing.
-        self._run(*self._store, *self._processes)
+        self._run(*self._stores, *self._processes)
         # Loaded while they start: gRPC takes its time.
         self._seeding = asyncio.ensure_future(asyncio.to_thread(importlib.import_module, "fairlead.cli.seed"))
-        await _until_ready(*self._store)
+        await _until_ready(*self._stores)
         await self._seed()
         self._run(*self._agents)
         await _until_ready(*self._processes, *self._agents)
@@ -99,17 +105,20 @@ class _Up:
     def _greet(self) -> None:
         self._echo()
         self._echo(click.style("  everything is up; Ctrl-C ends it", bold=True))
-        if self._site.hints:
+        if self._site.hints or len(self._site.stores) > 1:
             self._echo("  try, in another terminal:")
         for hint in self._site.hints:
             self._echo(click.style(f"    {hint.replace(_DATA_DIR, str(self._data_dir))}", fg="green"))
+        if len(self._site.stores) > 1:
+            status = f"etcdctl --endpoints {','.join(self._site.endpoints)} endpoint status -w table"
+            self._echo(click.style(f"    {status}", fg="green"))
         self._echo()
 
     async def _stop(self) -> None:
         self._echo()
         self._say_own("stopping")
         # What depends on others ends before them: agents leave their status keys, requests their servers.
-        for children in (self._agents, self._processes, self._store):
+        for children in (self._agents, self._processes, self._stores):
             await asyncio.gather(*(child.stop() for child in children))
         await asyncio.gather(*self._running)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead.cli import child as child_module
 from fairlead.cli.child import Child
-from fairlead.cli.site import Program
+from fairlead.cli.program import Program
 from fairlead.client import Backoff
 
 WITHIN_S = 20.0

@@ -27,7 +27,7 @@ def complaint(folder: Path, text: str) -> str:
 def test_the_demo_is_a_site() -> None:
     site = load_site(DEMO, data_dir=DATA)
 
-    assert site.store is not None
+    assert [program.name for program in site.stores] == ["store"]
     assert [program.name for program in site.agents] == ["render", "dns", "proxy"]
     assert [program.name for program in site.processes] == ["web1", "web2"]
     assert str(DEMO.parent / "render") in site.agents[0].arguments
@@ -62,8 +62,7 @@ def test_a_store_listens_where_it_is_told_and_the_agents_look_for_it_there(tmp_p
     site = load(tmp_path, "{store: {listen: 'http://127.0.0.1:7', name: m9}, agents: {proxy: null}}")
 
     url = "http://127.0.0.1:7"
-    assert site.store is not None
-    assert site.store.arguments == (
+    assert site.stores[0].arguments == (
         *("fairlead", "store", "--listen-client-urls", url, "--advertise-client-urls", url),
         *("--data-dir", str(DATA / "store"), "--name", "m9"),
     )
@@ -71,8 +70,8 @@ def test_a_store_listens_where_it_is_told_and_the_agents_look_for_it_there(tmp_p
 
 
 def test_without_a_word_about_it_there_is_a_store_and_null_is_none(tmp_path: Path) -> None:
-    assert load(tmp_path, "agents: {dns: {}}").store is not None
-    assert load(tmp_path, "{store: null, agents: {dns: {}}}").store is None
+    assert len(load(tmp_path, "agents: {dns: {}}").stores) == 1
+    assert load(tmp_path, "{store: null, agents: {dns: {}}}").stores == ()
 
 
 def test_values_that_are_no_text_are_written_as_json(tmp_path: Path) -> None:
@@ -107,6 +106,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("agents: [dns]", "'agents' must be a mapping"),
         ("agents: {dns: 5353}", "'dns' must be a mapping"),
         ("store: 2379", "'store' must be a mapping"),
+        ("store: {members: 0}", "'members' of the store must be a number from 1 to 9, not 0"),
+        ("store: {members: many}", "must be a number from 1 to 9, not 'many'"),
         ("keys: [/a]", "'keys' must be a mapping"),
         ("processes: {web: python3 -m http.server}", "process 'web' must be a list of words"),
         ("processes: {web: []}", "process 'web' must be a list of words"),
