@@ -1,11 +1,12 @@
 """What a member's transport is told: who it is, where it listens, and how much it bears."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairlead.peer.errors import PeerConfigError
 from fairlead.peer.handshake import NO_ID, PROTOCOL_VERSION
 from fairlead.peer.tls import PeerTls
+from fairlead.wal import Disk, OsDisk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class PeerConfig:
         snapshot_dir: where snapshots of others are put, and their beginnings kept.
         tls: the files for https URLs, in both directions; None for http alone, or to trust whom the system
             trusts and show no certificate.
+        disk: where that directory is.
         version: of the protocol; for tests.
         dial_interval_s: the wait after the first failed attempt; it doubles up to ``dial_interval_max_s``.
         dial_timeout_s: for one address: TCP, TLS and handshake.
@@ -39,6 +41,7 @@ class PeerConfig:
     listen_urls: tuple[str, ...]
     snapshot_dir: Path
     tls: PeerTls | None = None
+    disk: Disk = field(default_factory=OsDisk)
     version: int = PROTOCOL_VERSION
     dial_interval_s: float = 0.1
     dial_interval_max_s: float = 2.0

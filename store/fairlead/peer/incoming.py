@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from fairlead.peer.codec import decode_message
+from fairlead.peer.download import Downloads
 from fairlead.peer.errors import (
     BusyError,
     HandshakeError,
@@ -43,6 +44,7 @@ class Incoming:
     def __init__(self, shared: Shared, heard_of: Callable[[int], None]) -> None:
         self._shared = shared
         self._heard_of = heard_of
+        self._downloads = Downloads(shared)
         self._wires: set[Wire] = set()
         self._servers: list[asyncio.Server] = []
         self._said: set[tuple[str, str]] = set()
@@ -76,12 +78,13 @@ class Incoming:
                 raise PeerListenError(url, problem.lower()) from error
             self._servers.append(server)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Take no more connections, and end those there are."""
         for server in self._servers:
             server.close()
         for wire in list(self._wires):
             wire.abort(PeerUnreachableError("closed by this end"))
+        await self._downloads.stop()
 
     def tick(self) -> None:
         """Let a ping interval pass."""
@@ -124,7 +127,11 @@ class Incoming:
         """See `fairlead.peer.wire.Owner`."""
         if kind is FrameKind.MESSAGE:
             self._take_message(wire, payload)
-        elif kind is FrameKind.QUESTION:
+        elif kind is FrameKind.SNAPSHOT_CHUNK:
+            self._downloads.received(wire, payload)
+        elif kind is FrameKind.SNAPSHOT_OFFER:
+            self._downloads.offered(wire, payload)
+        else:
             wire.offer(FrameKind.ANSWER, answer(payload, self._shared.handlers))
 
     def _take_message(self, wire: Wire, payload: bytes) -> None:
@@ -143,6 +150,7 @@ class Incoming:
     def wire_closed(self, wire: Wire, error: PeerError) -> None:
         """See `fairlead.peer.wire.Owner`."""
         self._wires.discard(wire)
+        self._downloads.closed(wire)
         if isinstance(error, HandshakeError | PeerDecodeError):
             self._shared.counters.refused[type(error).__name__] += 1
             self._log_once(wire, error)

@@ -1,6 +1,9 @@
 """One other member: our two streams to it, and what is said about them in the log."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -11,8 +14,10 @@ from fairlead.peer.handshake import StreamKind
 from fairlead.peer.messages import PeerMessage, is_bulk
 from fairlead.peer.shared import Shared
 from fairlead.peer.stream import Stream
+from fairlead.peer.upload import Upload
 from fairlead.peer.urls import Address
 from fairlead.peer.wire import Wire
+from fairlead.raft import InstallSnapshot
 
 _log = structlog.get_logger("fairlead.store")
 
@@ -35,6 +40,8 @@ class Peer:
         self._counters = shared.counters.peer(member)
         self._said = ""
         self._is_dropping = False
+        self._upload: Upload | None = None
+        self._uploading: asyncio.Task[bool] | None = None
         self.urgent = Stream(StreamKind.URGENT, member, addresses=self.addresses, shared=shared, watcher=self)
         self.bulk = Stream(StreamKind.BULK, member, addresses=self.addresses, shared=shared, watcher=self)
 
@@ -69,6 +76,22 @@ class Peer:
                 )
         return is_sent
 
+    def send_snapshot(self, message: InstallSnapshot, path: Path, done: Callable[[bool], None]) -> None:
+        """Send a snapshot file, one at a time; see `fairlead.peer.Transport.send_snapshot`."""
+        if self._upload is not None:
+            self._shared.loop.call_soon(done, False)
+            return
+        self._upload = Upload(message, path, stream=self.bulk, shared=self._shared)
+        self._uploading = self._shared.loop.create_task(self._upload.run())
+        self._uploading.add_done_callback(partial(self._uploaded, done))
+
+    def _uploaded(self, done: Callable[[bool], None], task: asyncio.Task[bool]) -> None:
+        self._upload = self._uploading = None
+        is_delivered = not task.cancelled() and task.result()
+        self._counters.snapshots_sent += is_delivered
+        self._counters.snapshots_failed += not is_delivered
+        done(is_delivered)
+
     def nudge(self) -> None:
         """Dial now, where there is no connection: the peer has just been heard of."""
         self.urgent.nudge()
@@ -85,6 +108,9 @@ class Peer:
     async def stop(self) -> None:
         """Close both streams."""
         self._said = "stopped"
+        if self._uploading is not None:
+            self._uploading.cancel()
+            await asyncio.wait({self._uploading})
         await self.urgent.stop()
         await self.bulk.stop()
 
@@ -99,6 +125,8 @@ class Peer:
         """See `fairlead.peer.stream.Watcher`."""
         if stream is self.urgent:
             self.round_trip_s = None
+        elif self._upload is not None:
+            self._upload.lost(error)
         self._counters.lost_connections += 1
         self._shared.on_unreachable(self.member)
         if not isinstance(error, RemovedError) and self._is_news("away"):
@@ -117,6 +145,8 @@ class Peer:
 
     def stream_received(self, stream: Stream, kind: FrameKind, payload: bytes) -> None:
         """See `fairlead.peer.stream.Watcher`."""
+        if stream is self.bulk and self._upload is not None:
+            self._upload.received(kind, payload)
 
     def _is_news(self, state: str) -> bool:
         """Return whether this is not what was said last; once stopped, nothing is."""

@@ -63,20 +63,28 @@ def _write(file: DiskFile, header: bytes, chunks: Iterable[bytes]) -> None:
     write_all(file, size + _CRC.pack(extend_crc(crc, size)), offset)
 
 
-def load_snapshot(disk: Disk, path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+def load_snapshot(
+    disk: Disk, path: Path, *, chunk_bytes: int = CHUNK_BYTES, name: str | None = None
+) -> Iterator[bytes]:
     """Yield the body in chunks.  It is proved whole when the iteration ends, and not before.
+
+    Args:
+        disk: where it is.
+        path: the file.
+        chunk_bytes: the longest chunk.
+        name: the name that the file is going to have; None: it has it.
 
     Raises:
         CorruptError: the file does not hold what was written.
         DiskFailedError: it cannot be read.
     """
     with naming_failures(path, "read the snapshot"), contextlib.closing(disk.open(path)) as file:
-        yield from _read(file, path, chunk_bytes=chunk_bytes)
+        yield from _read(file, path, name=name or path.name, chunk_bytes=chunk_bytes)
 
 
-def _read(file: DiskFile, path: Path, *, chunk_bytes: int) -> Iterator[bytes]:
+def _read(file: DiskFile, path: Path, *, name: str, chunk_bytes: int) -> Iterator[bytes]:
     header = file.read(0, _HEADER.size)
-    match = _NAME.fullmatch(path.name)
+    match = _NAME.fullmatch(name)
     if match is None or header != _HEADER.pack(_MAGIC, int(match[1], 16), int(match[2], 16)):
         raise CorruptError(path, 0, "the header is not that of a snapshot of this name")
     end = file.size() - _TRAILER_BYTES
