@@ -13,6 +13,7 @@ _OPERATORS = (
     ("fairlead.client", "ClientError"),
     ("fairlead.member", "MemberError"),
     ("fairlead.mvcc", "MvccError"),
+    ("fairlead.peer", "PeerError"),
     ("fairlead.rpc", "ServerConfigError"),
     ("fairlead.wal", "WalError"),
 )

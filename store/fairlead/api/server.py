@@ -20,7 +20,7 @@ from fairlead.api.maintenance import Maintenance
 from fairlead.api.metrics import Metrics
 from fairlead.api.status import status_of
 from fairlead.api.watch import Watches
-from fairlead.member import COMPACTION, Member, MemberError, StoppedError
+from fairlead.member import COMPACTION, Member, MemberError, RemovedError, StoppedError
 from fairlead.mvcc import BackendError
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.rpc import Code, ListenError, Server, Stream, Unary
@@ -158,11 +158,14 @@ async def serve(config: StoreConfig) -> int:
     if fatal is not None:
         _tell_the_end(fatal)
     await store.stop()
-    return 0 if fatal is None else 1
+    # One that was removed has nothing left to do: as in etcd its supervisor need not start it again.
+    return 0 if fatal is None or isinstance(fatal, RemovedError) else 1
 
 
 def _tell_the_end(fatal: Exception) -> None:
-    if isinstance(fatal, WalError | BackendError):
+    if isinstance(fatal, RemovedError):
+        _log.warning(str(fatal))
+    elif isinstance(fatal, WalError | BackendError):
         _log.critical(
             "the disk failed: this member answers nothing more, so that nothing is acknowledged and then lost",
             error=str(fatal),
