@@ -55,6 +55,8 @@ class MemberConfig:
     """...or after this many writes, whichever comes first."""
     snapshot_count: int = 10_000
     """The log is cut after so many entries are in the database file..."""
+    wal_segment_bytes: int = SEGMENT_BYTES
+    """Preallocated for each file of the log, and about the size of each."""
     snapshot_catchup_entries: int = 5_000
     """...but for this many, which a follower that is a little behind may ask for."""
     compaction_batch: int = 1_000

@@ -15,7 +15,7 @@ from fairlead.member.errors import (
     TransferTimedOutError,
 )
 from fairlead.member.machine import LEASE_REVOKE
-from fairlead.member.pending import Proposal
+from fairlead.member.pending import FATE_UNKNOWN, Proposal
 from fairlead.member.questions import Answer, Handler
 from fairlead.member.reconfigure import (
     LeaderView,
@@ -186,6 +186,7 @@ class Leader:
             answer(NoLeaderError())
             return
         proposal = Proposal(0, change, answer, deadline_s=deadline_s, data=context)
+        proposal.offered_term = FATE_UNKNOWN  # another leader may have other reasons to refuse it
         replica.pending.add(request_id, proposal)
 
     def _promote_joining(self) -> None:

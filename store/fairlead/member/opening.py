@@ -200,7 +200,7 @@ def _open(
 ) -> Opened:
     if not Wal.exists(disk, wal_dir(config)):
         _found(config, founding or founding_of(config), disk=disk, databases=databases)
-    wal, recovered = Wal.open(disk, wal_dir(config))
+    wal, recovered = Wal.open(disk, wal_dir(config), segment_bytes=config.wal_segment_bytes)
     for warning in recovered.warnings:
         _log.warning(warning)
     identity = Identity.decode(recovered.metadata)
@@ -225,7 +225,8 @@ def _found(config: MemberConfig, founding: Founding, *, disk: Disk, databases: D
         backend.commit_now()
     finally:
         backend.close()
-    Wal.create(disk, wal_dir(config), founding.identity.encode()).close()
+    metadata = founding.identity.encode()
+    Wal.create(disk, wal_dir(config), metadata, segment_bytes=config.wal_segment_bytes).close()
 
 
 def _write_founding(backend: Backend, founding: Founding) -> None:

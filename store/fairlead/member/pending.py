@@ -9,10 +9,19 @@ Reply = Callable[[bytes | Exception], None]
 """Takes the encoded response, or the error that the command met.  Called once."""
 
 
-class Proposal:
-    """A command on its way."""
+FATE_UNKNOWN = 1 << 64
+"""Beyond every term."""
 
-    __slots__ = ("data", "deadline_s", "kind", "reply", "request")
+
+class Proposal:
+    """A command on its way.
+
+    Attributes:
+        offered_term: the term of the leader that was given it; 0 while it waits for one, ``FATE_UNKNOWN`` when
+            nobody here will learn what became of it.
+    """
+
+    __slots__ = ("data", "deadline_s", "kind", "offered_term", "reply", "request")
 
     def __init__(self, kind: int, request: Any, reply: Reply, *, deadline_s: float, data: bytes) -> None:
         self.kind = kind
@@ -20,6 +29,7 @@ class Proposal:
         self.reply = reply
         self.deadline_s = deadline_s
         self.data = data
+        self.offered_term = 0
 
 
 class Pending:
@@ -71,6 +81,23 @@ class Pending:
         if proposal is not None:
             self.failed_total += 1
             proposal.reply(error)
+
+    def lost_before(self, term: int) -> list[int]:
+        """Return the commands that were offered to a leader before ``term``, and let them wait for another.
+
+        To be asked when an entry of ``term`` has been applied: its leader had everything that was committed before
+        it (Raft, section 5.4), so what was offered earlier and has not been applied by now never will be.
+        """
+        lost = [key for key, proposal in self._proposals.items() if 0 < proposal.offered_term < term]
+        for key in lost:
+            self._proposals[key].offered_term = 0
+        return lost
+
+    def lose_sight(self) -> None:
+        """A snapshot has taken the place of entries: whether a command was among them, nobody here knows."""
+        for proposal in self._proposals.values():
+            if proposal.offered_term:
+                proposal.offered_term = FATE_UNKNOWN
 
     def expire(self, *, now_s: float, error_for: Callable[[float], MemberError]) -> None:
         """Tell those who have waited too long; their commands may still be applied.

@@ -110,6 +110,7 @@ class Replica:
         "_outbox",
         "_questions",
         "_reads",
+        "_settled_term",
         "_unwritten_state",
         "answers",
         "applier",
@@ -155,6 +156,7 @@ class Replica:
         self._unwritten_state: HardState | None = None
         self._led = (raft.term, NOBODY)
         self._leader_lost_s = float("-inf")
+        self._settled_term = 0
 
     def __repr__(self) -> str:
         return f"<Replica {self.raft!r} applied={self.applied} pending={len(self.pending)}>"
@@ -222,8 +224,9 @@ class Replica:
         command_id = self._next_id = (self._next_id + 1) % _IDS or 1
         head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
         data = b"".join((head, varint(len(payload)), payload))
-        self.pending.add(command_id, Proposal(kind, request, reply, deadline_s=deadline_s, data=data))
-        if self._held or not self._offer(data):
+        proposal = Proposal(kind, request, reply, deadline_s=deadline_s, data=data)
+        self.pending.add(command_id, proposal)
+        if self._held or not self._offer(proposal):
             self._held.append(command_id)
 
     def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float) -> None:
@@ -293,6 +296,8 @@ class Replica:
             if ready.committed:
                 self.applier.apply(ready.committed)
                 self._check_quota()
+                if self.applier.term != self._settled_term:
+                    self._settle()
             for state in ready.reads:
                 self._reads.confirmed(state)
         self._update_can_read()
@@ -313,6 +318,8 @@ class Replica:
     def installed(self, *, index: int, term: int, state_hash: int) -> None:
         """Go on from a snapshot whose state the machine has taken over; before ``written`` of its work."""
         self.applier.begin_at(index=index, term=term, state_hash=state_hash)
+        self.pending.lose_sight()
+        self._settled_term = term
 
     def report_snapshot(self, member: int, *, is_delivered: bool) -> None:
         """Take the news of a snapshot that was to be delivered."""
@@ -346,19 +353,25 @@ class Replica:
             send = [message for message in send if not isinstance(message, InstallSnapshot)]
         return Work([*outbox, *send] if outbox else send, snapshots, ready, hard_state)
 
-    def _offer(self, data: bytes) -> bool:
+    def _offer(self, proposal: Proposal) -> bool:
         """Hand a command to the core; return whether it took it."""
         try:
-            self.raft.propose(data)
+            self.raft.propose(proposal.data)
         except (NoLeaderError, ProposalDroppedError):
             return False
+        proposal.offered_term = self.raft.term
         return True
+
+    def _settle(self) -> None:
+        """Let commands that were lost with an earlier leader wait for the present one: they go in once."""
+        self._settled_term = self.applier.term
+        self._held += self.pending.lost_before(self.applier.term)
 
     def _offer_held(self) -> None:
         """Hand over what waited for a leader, in order, as far as it goes."""
         for position, command_id in enumerate(self._held):
             proposal = self.pending.get(command_id)  # None: it ran out of time
-            if proposal is not None and not self._offer(proposal.data):
+            if proposal is not None and not self._offer(proposal):
                 del self._held[:position]
                 return
         self._held.clear()

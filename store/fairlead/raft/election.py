@@ -15,7 +15,6 @@ from fairlead.raft.types import (
     NOBODY,
     AppendEntries,
     AppendReply,
-    Forward,
     HardState,
     Heartbeat,
     InstallSnapshot,
@@ -29,7 +28,7 @@ from fairlead.raft.types import (
 )
 
 _FROM_LEADER = (AppendEntries, Heartbeat, InstallSnapshot)
-_OF_ANY_TERM = (Forward, ReadRequest, ReadReply)
+_OF_ANY_TERM = (ReadRequest, ReadReply)
 
 
 def is_current(node: Node, message: Message) -> bool:

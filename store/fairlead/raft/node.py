@@ -16,6 +16,7 @@ from fairlead.raft.types import (
     Forward,
     HardState,
     Heartbeat,
+    HeartbeatReply,
     InstallSnapshot,
     Message,
     ReadReply,
@@ -25,8 +26,11 @@ from fairlead.raft.types import (
     TimeoutNow,
 )
 
-# A leader's word promises nothing about its own disk; neither does a question.
-_NEEDS_NO_DISK = (AppendEntries, Heartbeat, InstallSnapshot, TimeoutNow, Forward, ReadRequest, ReadReply)
+# A leader's word promises nothing about its own disk; neither does a question, nor a sign of life: whoever
+# elects another leader does so after it, whatever a crash in between makes the sender forget.
+_NEEDS_NO_DISK = (
+    AppendEntries, Heartbeat, HeartbeatReply, InstallSnapshot, TimeoutNow, Forward, ReadRequest, ReadReply,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class Node:
         "election_timeout",
         "forwards",
         "forwards_bytes",
+        "forwards_term",
         "heartbeat_elapsed",
         "leader",
         "log",
@@ -67,6 +72,7 @@ class Node:
         "transferee",
         "vote",
         "votes",
+        "write_elapsed",
     )
 
     def __init__(self, config: Config, log: Log, hard_state: HardState, *, rng: Chance) -> None:
@@ -83,6 +89,8 @@ class Node:
         self.forwards: list[bytes] = []
         """Proposals for the leader, to travel together with the next `Ready`."""
         self.forwards_bytes = 0
+        self.forwards_term = 0
+        self.transferee = NOBODY
         self.dropped_total = 0
         """Forwarded proposals and reads that this leader did not take."""
         self._forget_role()
@@ -130,6 +138,8 @@ class Node:
             del self.progress[gone]
         for new in sorted(members - self.progress.keys()):
             self.progress[new] = Progress(next_index=self.log.last_index + 1)
+        if self.transferee not in self.configuration.voters:
+            self.transferee = NOBODY
 
     def agreed(self, reached: Callable[[Progress], int], *, own: int) -> int:
         """Return the highest number that a quorum has reached, this leader being at ``own``."""
@@ -186,6 +196,7 @@ class Node:
         self.new_reads: list[PendingRead] = []
         self.rounds_reads: list[PendingRead] = []
         self.election_elapsed = self.heartbeat_elapsed = 0
+        self.write_elapsed = 0  # ticks since a write last ended, while another is under way
         # Raft, section 5.2: "election timeouts are chosen randomly from a fixed interval".
         ticks = self.config.election_ticks
         self.election_timeout = self.rng.randrange(ticks, 2 * ticks)

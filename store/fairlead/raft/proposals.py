@@ -20,20 +20,30 @@ def propose(node: Node, data: bytes) -> None:
     elif node.forwards_bytes and node.forwards_bytes + len(data) > node.config.uncommitted_bytes_max:
         raise ProposalDroppedError("too much is waiting to be forwarded")
     else:
+        if node.forwards_term != node.term:
+            _drop_forwards(node)
+            node.forwards_term = node.term
         node.forwards.append(data)
         node.forwards_bytes += len(data)
 
 
 def send_forwards(node: Node) -> None:
-    """Send what was kept for the leader, whoever that is by now."""
+    """Send what was kept for the leader of this term, and drop what was meant for one of an earlier term.
+
+    A command is offered in one term, and can be committed as an entry of that term only: whoever proposed it may
+    offer it again as soon as he has applied an entry of a later term, and not his own.
+    """
+    if node.forwards_term != node.term or node.leader == NOBODY or node.role is LEADER:
+        _drop_forwards(node)
+        return
     proposals, node.forwards, node.forwards_bytes = node.forwards, [], 0
-    if node.role is LEADER:
-        _append_all(node, proposals)
-    elif node.leader == NOBODY:
-        node.dropped_total += len(proposals)
-    else:
-        for batch in _batches(proposals, bytes_max=node.config.append_bytes_max):
-            node.send(Forward(to=node.leader, sender=node.member_id, term=node.term, proposals=batch))
+    for batch in _batches(proposals, bytes_max=node.config.append_bytes_max):
+        node.send(Forward(to=node.leader, sender=node.member_id, term=node.term, proposals=batch))
+
+
+def _drop_forwards(node: Node) -> None:
+    node.dropped_total += len(node.forwards)
+    node.forwards, node.forwards_bytes = [], 0
 
 
 def on_forward(node: Node, message: Forward) -> None:

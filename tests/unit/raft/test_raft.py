@@ -84,14 +84,28 @@ def test_what_waits_to_be_forwarded_is_bounded() -> None:
     cluster[2].propose(b"a")
 
 
-def test_what_waits_to_be_forwarded_goes_to_whoever_leads_by_then() -> None:
+def test_what_waits_to_be_forwarded_is_dropped_when_the_term_changes() -> None:
+    """A command belongs to one term, so that its proposer can tell when it is lost and offer it again."""
     cluster = cluster_of(3)
     cluster[2].propose(b"a")
     message = Heartbeat(to=2, sender=3, term=9, commit=0, round=0)
     cluster[2].step(message)
+    cluster[2].propose(b"b")
     ready = cluster[2].ready()
     assert ready is not None
-    assert [message.to for message in ready.send_first if isinstance(message, Forward)] == [3]
+    forwards = [message for message in ready.send_first if isinstance(message, Forward)]
+    assert [(message.to, message.term, message.proposals) for message in forwards] == [(3, 9, [b"b"])]
+    assert cluster[2].dropped_total == 1
+
+
+def test_a_leader_takes_no_proposal_of_an_earlier_term() -> None:
+    cluster = cluster_of(3)
+    leader = cluster[1]
+    before = leader.log.last_index
+    leader.step(Forward(to=1, sender=2, term=leader.term - 1, proposals=[b"late"]))
+    assert leader.log.last_index == before
+    leader.step(Forward(to=1, sender=2, term=leader.term, proposals=[b"now"]))
+    assert leader.log.last_index == before + 1
 
 
 def test_what_waits_to_be_forwarded_is_dropped_when_nobody_leads() -> None:
