@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairlead.peer import PeerTls
+from fairlead.wal import SEGMENT_BYTES
 
 GIB = 1024**3
 QUOTA_BYTES_DEFAULT = 2 * GIB
@@ -55,10 +56,10 @@ class MemberConfig:
     """...or after this many writes, whichever comes first."""
     snapshot_count: int = 10_000
     """The log is cut after so many entries are in the database file..."""
-    wal_segment_bytes: int = SEGMENT_BYTES
-    """Preallocated for each file of the log, and about the size of each."""
     snapshot_catchup_entries: int = 5_000
     """...but for this many, which a follower that is a little behind may ask for."""
+    wal_segment_bytes: int = SEGMENT_BYTES
+    """Preallocated for each file of the log, and about the size of each."""
     compaction_batch: int = 1_000
     """Revisions looked at in one slice of a compaction."""
     compaction_pause_s: float = 0.01
