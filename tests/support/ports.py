@@ -6,6 +6,7 @@ the program's binding it, no client's socket can slip in.
 
 import random
 import socket
+from collections.abc import Sequence
 
 _LOWEST, _HIGHEST = 20_000, 32_000  # net.ipv4.ip_local_port_range starts at 32,768
 _TRIES_MAX = 200
@@ -27,6 +28,17 @@ def free_port() -> int:
 def free_ports(count: int) -> list[int]:
     """Return ``count`` different free ports."""
     return [free_port() for _ in range(count)]
+
+
+def free_base(offsets: Sequence[int]) -> int:
+    """Return a port from which all ports at ``offsets`` are free, for programs that count their ports up."""
+    for _ in range(_TRIES_MAX):
+        base = free_port()
+        ports = {base + offset for offset in offsets}
+        if not (ports - {base}) & _given and all(map(_is_free, ports)):
+            _given.update(ports)
+            return base
+    raise RuntimeError(f"no free ports on 127.0.0.1 among {_TRIES_MAX} tried")
 
 
 def _is_free(port: int) -> bool:
