@@ -17,12 +17,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fairlead.render.errors import LookupFailedError, TemplateError, TemplateFault
 from fairlead.render.functions import FILTERS, PURE
+from fairlead.render.gotemplate.runtime import Go
 from fairlead.render.lookup import WORLD
 from fairlead.render.rendered import Rendered, RenderedFile
 from fairlead.render.resource import Delimiters, FileSpec, Resource
 from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
+INCLUDES_MAX = 10
+"""How deep ``go.include`` goes, as in the fork."""
 
 
 class Renderer:
@@ -90,6 +93,8 @@ class Renderer:
             block_end_string=delimiters.block[1],
             comment_start_string=delimiters.comment[0],
             comment_end_string=delimiters.comment[1],
+            # {% break %} and {% continue %}.
+            extensions=["jinja2.ext.loopcontrols"],
         )
         environment.globals |= {**PURE, **self._world}
         environment.filters |= {name: PURE[name] for name in FILTERS}
@@ -125,7 +130,9 @@ class _Run:
     ) -> None:
         self._environment = environment
         self._output_bytes_max = output_bytes_max
-        self._functions = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
+        self._functions: dict[str, Any] = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
+        self._functions |= {"dot": None, "go": Go(view, include=self._include)}
+        self._includes = 0
         self.at = ""
 
     def files(self, resource: Resource) -> tuple[RenderedFile, ...]:
@@ -187,6 +194,16 @@ class _Run:
             if size > self._output_bytes_max:
                 raise OverflowError(f"the output is longer than {self._output_bytes_max} bytes")
         return b"".join(pieces)
+
+    def _include(self, src: str, dot: object = None) -> str:
+        """Render another template to a text: the ``include`` of confd's fork, for converted templates."""
+        if self._includes >= INCLUDES_MAX:
+            raise TemplateFault(f"{src} is included {INCLUDES_MAX} files deep; does it include itself?")
+        self._includes += 1
+        try:
+            return self._environment.get_template(src).render({**self._functions, "dot": dot})
+        finally:
+            self._includes -= 1
 
 
 def _describe(problem: Exception) -> str:

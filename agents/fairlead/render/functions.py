@@ -1,8 +1,9 @@
 """confd's template functions that look at nothing but their arguments.
 
-The names and meanings are confd's, where Go and Python differ Go's: division truncates, ``atoi`` takes no
-blanks, base64 is strict.  Deliberately different: ``reverse`` and the sorts return a new list, whole
-numbers in JSON stay whole, and a wrong argument is an error that says so.
+The names and meanings are confd's, where Go and Python differ Go's: whole numbers have 64 bits and division
+truncates, ``atoi`` takes no blanks, upper and lower case are taken letter by letter, base64 is strict.
+Deliberately different: ``reverse`` and the sorts return a new list, whole numbers in JSON stay whole, and a
+wrong argument is an error that says so.  (Converted templates get Go's way of these too: see ``gotemplate``.)
 Source: confd, ``docs/templates.md``; Go's packages ``strings``, ``strconv``, ``path``.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 from fairlead.render import paths
 from fairlead.render.errors import TemplateFault
+from fairlead.render.sprig import SPRIG
 from fairlead.render.view import KVPair, to_bytes, to_text
 
 SEQUENCE_ITEMS_MAX = 100_000
@@ -25,6 +27,7 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _PLAIN = re.compile(r"[\w.:/@%+=,\[\]~-]+", re.ASCII)
 _SHOWN_MAX = 60
+_INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 T = TypeVar("T")
 
 
@@ -65,6 +68,16 @@ def json_array(text: str) -> list[Any]:
     if not isinstance(value, list):
         raise TemplateFault(f"jsonArray takes a list, not {_shown(text)}; use json for an object")
     return value
+
+
+def to_upper(text: str) -> str:
+    """Return the text in upper case, letter by letter: a sharp s stays one letter."""
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in text)
+
+
+def to_lower(text: str) -> str:
+    """Return the text in lower case, letter by letter: a final sigma is a sigma."""
+    return "".join(char.lower()[0] for char in text)
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -124,7 +137,10 @@ def atoi(text: str) -> int:
     """Read a decimal whole number: a sign and digits, no blanks, no underscores."""
     if not isinstance(text, str) or not _INTEGER.fullmatch(text):
         raise TemplateFault(f"not a whole number: {_shown(text)}")
-    return int(text)
+    number = int(text) if len(text) < _SHOWN_MAX else _INT64_MAX + 1
+    if not _INT64_MIN <= number <= _INT64_MAX:
+        raise TemplateFault(f"not a whole number of 64 bits: {_shown(text)}")
+    return number
 
 
 def reverse(values: Sequence[T]) -> list[T]:
@@ -142,22 +158,27 @@ def sort_kv_by_length(pairs: Iterable[KVPair]) -> list[KVPair]:
     return sorted(pairs, key=lambda pair: len(to_bytes(pair.key)))
 
 
+def _wrapped(number: int) -> int:
+    """Return what 64 bits keep of ``number``."""
+    return (number - _INT64_MIN) % (1 << 64) + _INT64_MIN
+
+
 def add(left: int, right: int) -> int:
-    """Return the sum."""
+    """Return the sum; beyond 64 bits it wraps around, as in Go."""
     _integers("add", left, right)
-    return left + right
+    return _wrapped(left + right)
 
 
 def sub(left: int, right: int) -> int:
     """Return the difference."""
     _integers("sub", left, right)
-    return left - right
+    return _wrapped(left - right)
 
 
 def mul(left: int, right: int) -> int:
     """Return the product."""
     _integers("mul", left, right)
-    return left * right
+    return _wrapped(left * right)
 
 
 def div(left: int, right: int) -> int:
@@ -166,12 +187,16 @@ def div(left: int, right: int) -> int:
     if not right:
         raise TemplateFault("div by zero")
     quotient = abs(left) // abs(right)
-    return quotient if (left < 0) == (right < 0) else -quotient
+    return _wrapped(quotient if (left < 0) == (right < 0) else -quotient)
 
 
 def mod(left: int, right: int) -> int:
     """Return the remainder of ``div``; it has the sign of ``left``."""
-    return left - mul(div(left, right), right)
+    _integers("mod", left, right)
+    if not right:
+        raise TemplateFault("mod by zero")
+    remainder = abs(left) % abs(right)
+    return -remainder if left < 0 else remainder
 
 
 def seq(first: int, last: int) -> list[int]:
@@ -217,11 +242,15 @@ PURE: Mapping[str, Callable[..., Any]] = {
     "sortKVByLength": sort_kv_by_length,
     "split": split,
     "sub": sub,
-    "toLower": str.lower,
-    "toUpper": str.upper,
+    "toLower": to_lower,
+    "toUpper": to_upper,
     "trimSuffix": str.removesuffix,
+    **SPRIG,
 }
 """Global name to function."""
 
-FILTERS = frozenset(PURE) - {"join", "map", "replace", "reverse", "seq"}
-"""Those that are filters too.  The others left out have namesakes among Jinja's own filters, or make no sense."""
+FILTERS = (frozenset(PURE) - frozenset(SPRIG) - {"join", "map", "replace", "reverse", "seq"}) | {
+    "camelcase", "empty", "fromJson", "kebabcase", "keys", "nospace", "quote", "sha256sum", "snakecase",
+    "squote", "toJson", "toPrettyJson", "trimPrefix", "values",
+}  # fmt: skip
+"""Those that are filters too: what they work on is their first argument, and Jinja has no filter of that name."""

@@ -17,7 +17,7 @@ def clean(path: str) -> str:
 
 def base(path: str) -> str:
     """Return the last element, ``.`` for the empty path and ``/`` for slashes alone."""
-    if not path:
+    if path == "":
         return "."
     return path.rstrip("/").rpartition("/")[2] or "/"
 

@@ -1,0 +1,5 @@
+"""Kinds of values that Go tells apart and Python does not."""
+
+
+class Values(list[object]):
+    """``[]interface{}``: a list out of JSON, whose items may be anything; other lists are ``[]string`` and the like."""
