@@ -7,9 +7,13 @@
     ├── TemplateError          a template cannot be rendered from the keys there are
     ├── GuardError             the keys give too little, too much or suddenly less: the files stay
     ├── DestinationError       the file system refuses the destination
-    └── CommandError           a check or a reload did not succeed
-        ├── CheckFailedError   the new file was refused; the old one is untouched
-        └── ReloadFailedError  the new file is in place, the program did not take it: tried again
+    ├── QuarantinedError       this very output was rolled back before
+    ├── RolloutError           the rollout is halted or frozen, or the store does not say
+    └── CommandError           a check, a reload or a probe did not succeed
+        ├── CheckFailedError   the new files were refused; the old ones are untouched
+        ├── ReloadFailedError  the new files are in place, the program did not take them: tried again
+        ├── RolledBackError    the program did not take the new files; it runs on the old ones again
+        └── RollbackFailedError  nor does it take the old ones: somebody has to look
     TemplateFault              raised inside a template by a function; becomes a TemplateError
     ├── MissingKeyError
     └── LookupFailedError      the world did not answer: an error, never an empty list
@@ -57,6 +61,14 @@ class DestinationError(RenderError):
     """The destination cannot be read, written or given its owner."""
 
 
+class QuarantinedError(RenderError):
+    """The output is one that was rolled back, and nothing has changed since."""
+
+
+class RolloutError(RenderError):
+    """The group may not change now, because of other hosts."""
+
+
 class CommandError(RenderError):
     """A command ended with a failure or out of time."""
 
@@ -66,7 +78,15 @@ class CheckFailedError(CommandError):
 
 
 class ReloadFailedError(CommandError):
-    """The reload failed after the new file was put in place."""
+    """The reload or a probe failed; the new files stay in place."""
+
+
+class RolledBackError(CommandError):
+    """The reload or a probe failed; the old files are in force again."""
+
+
+class RollbackFailedError(CommandError):
+    """The reload or a probe failed, and again after the old files were put back."""
 
 
 class TemplateFault(Exception):  # noqa: N818 - half of an error: it has no place yet

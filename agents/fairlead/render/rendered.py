@@ -1,5 +1,6 @@
 """What a render hands on to the plan and to the file system."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from fairlead.render.errors import RenderError
@@ -16,12 +17,18 @@ class RenderedFile:
         dest: where it goes; for ``foreach``, with the item put in.
         content: the bytes.
         is_secret: a secret is inside: never shown, never kept in the history, 0600 unless said otherwise.
+        digest: SHA-256 of the content, in hex.
     """
 
     spec: FileSpec
     dest: str
     content: bytes
     is_secret: bool = False
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Here, and not where it is needed, since rendering has a thread of its own.
+        object.__setattr__(self, "digest", hashlib.sha256(self.content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,447 @@
+"""The state machine over a host in memory."""
+
+from collections.abc import Mapping
+
+import pytest
+from tests.unit.render.change.simulated import ROLLOUT, Crash, Host, Process, Program, group, is_settled
+from tests.unit.render.conftest import rendered_as
+
+from fairlead.render.change import Phase, State, Step
+from fairlead.render.change.actions import (
+    Acquire,
+    Action,
+    Append,
+    Done,
+    Inspect,
+    Pause,
+    Prepare,
+    Restore,
+    Stage,
+    Swap,
+)
+from fairlead.render.change.arrows import TABLE
+from fairlead.render.errors import (
+    CheckFailedError,
+    DestinationError,
+    GuardError,
+    QuarantinedError,
+    ReloadFailedError,
+    RollbackFailedError,
+    RolledBackError,
+    RolloutError,
+    TemplateError,
+)
+from fairlead.render.resource import FileSpec, Guard, Reload, Resource, Rollout
+
+FULL = ["Inspect", "Stage", "RunCheck", "Prepare", "Swap", "RunReload", "RunVerify", "Append"]
+
+
+def good(files: Mapping[str, bytes]) -> bool:
+    return b"bad" not in files.values()
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host(program=Program(accepts=good))
+
+
+@pytest.fixture
+def process(host: Host) -> Process:
+    return Process(host, group())
+
+
+def test_the_table_has_an_arrow_for_every_state_but_rest() -> None:
+    assert set(State) - set(TABLE) == {State.IDLE}
+
+
+def test_a_change_is_staged_checked_written_down_swapped_reloaded_verified_and_written_down(
+    host: Host, process: Process
+) -> None:
+    outcome = process.offer(b"1", b"2")
+    assert (outcome.step, outcome.error) == (Step.REPLACE, None)
+    assert host.log == FULL
+    assert is_settled(host)
+    assert host.staged == {}
+    assert repr(process.machine) == "<Machine of g: IDLE, SETTLED>"
+
+
+def test_nothing_is_done_twice(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    host.log.clear()
+    assert process.offer(b"1", b"2").step is Step.NOTHING
+    assert host.log == ["Inspect"]
+
+
+def test_files_that_are_there_already_are_still_unread(host: Host, process: Process) -> None:
+    """Equal files say nothing about what the program runs on."""
+    host.files = {"/a": b"1", "/b": b"2"}
+    outcome = process.offer(b"1", b"2")
+    assert (outcome.step, outcome.error) == (Step.RELOAD, None)
+    assert host.program.reloads == 1
+    assert is_settled(host)
+
+
+def test_drift_of_the_mode_is_repaired_without_a_reload(host: Host) -> None:
+    resource = group(files=(FileSpec(src="t", dest="/a", mode=0o600),))
+    process = Process(host, resource)
+    process.offer(b"1")
+    host.modes["/a"] = 0o666
+    assert process.offer(b"1").step is Step.REPAIR
+    assert host.modes["/a"] == 0o600
+    assert host.program.reloads == 1
+
+
+def test_a_refused_check_touches_nothing_and_is_tried_again(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    host.check = good
+    outcome = process.offer(b"bad", b"2")
+    assert isinstance(outcome.error, CheckFailedError)
+    assert str(outcome.error) == (
+        "conf.d/g.yaml: check failed, /a is left as it was (from templates/t.j2, after a change of /key):"
+        " check: exit status 1"
+    )
+    assert outcome.is_retry_due
+    assert host.staged == {}
+    assert is_settled(host)
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["the reload fails", "only the probe notices"])
+def test_a_change_that_the_program_does_not_take_is_rolled_back_and_quarantined(
+    host: Host, process: Process, *, tells: bool
+) -> None:
+    host.program.tells = tells
+    process.offer(b"1", b"2")
+    outcome = process.offer(b"bad", b"3")
+    assert (outcome.step, outcome.is_retry_due) == (Step.ROLL_BACK, False)
+    assert isinstance(outcome.error, RolledBackError)
+    assert "rolled back, /a, /b as before" in str(outcome.error)
+    assert "fairlead render retry g" in str(outcome.error)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+    again = process.offer(b"bad", b"3")
+    assert isinstance(again.error, QuarantinedError)
+    assert ("reload: exit status 1" if tells else "no answer") in str(again.error)
+    assert host.log[-1] == "Inspect"
+    assert process.offer(b"4", b"3").error is None
+    assert is_settled(host)
+    assert [entry.kind for entry in process.machine.memory.history] == ["done", "rolled_back", "done"]
+
+
+def test_a_quarantined_output_is_tried_again_when_somebody_says_so(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    process.offer(b"bad", b"2")
+    host.program.accepts = lambda _: True
+    assert process.offer(b"bad", b"2", is_forced=True).error is None
+    assert is_settled(host)
+
+
+def test_a_rollback_that_fails_too_is_owed_and_tried_again(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    host.program.accepts = lambda _: False
+    outcome = process.offer(b"3", b"3")
+    assert isinstance(outcome.error, RollbackFailedError)
+    assert (outcome.is_reload_owed, outcome.is_retry_due) == (True, True)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    host.program.accepts = lambda _: True
+    healed = process.offer(b"3", b"3")
+    assert isinstance(healed.error, RolledBackError)
+    assert is_settled(host)
+
+
+def test_a_fix_goes_through_after_a_failed_rollback_and_goes_back_to_the_last_good_files(
+    host: Host, process: Process
+) -> None:
+    process.offer(b"1", b"2")
+    host.program.accepts = lambda _: False
+    process.offer(b"3", b"3")
+    host.program.accepts = good
+    assert isinstance(process.offer(b"bad", b"5").error, RolledBackError)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert process.offer(b"4", b"4").error is None
+    assert is_settled(host)
+
+
+def test_a_first_change_that_fails_stays_and_is_tried_again_unless_told_otherwise(host: Host) -> None:
+    process = Process(host, group())
+    outcome = process.offer(b"bad", b"2")
+    assert isinstance(outcome.error, ReloadFailedError)
+    assert outcome.is_retry_due
+    assert host.files == {"/a": b"bad", "/b": b"2"}
+    other = Host(program=Program(accepts=lambda files: not files))
+    outcome = Process(other, group(remove_on_first_failure=True)).offer(b"1", b"2")
+    assert isinstance(outcome.error, RolledBackError)
+    assert other.files == {}
+
+
+def test_with_retry_the_new_files_stay_and_the_reload_is_owed(host: Host) -> None:
+    """What confd's users expect of a reload that fails, but for the part where it is forgotten."""
+    process = Process(host, group(on_failure="retry"))
+    process.offer(b"1", b"2")
+    host.program.accepts = lambda _: False
+    outcome = process.offer(b"3", b"2")
+    assert isinstance(outcome.error, ReloadFailedError)
+    assert "/a in place, but the reload failed" in str(outcome.error)
+    assert (outcome.is_reload_owed, host.files["/a"]) == (True, b"3")
+    assert process.offer(b"3", b"2").is_reload_owed
+    assert host.program.reloads == 3
+    host.program.accepts = good
+    assert process.offer(b"3", b"2").error is None
+    assert is_settled(host)
+
+
+@pytest.mark.parametrize("newer", ["a broken template", "a refused check"])
+def test_an_owed_reload_does_not_wait_for_the_next_good_files(host: Host, newer: str) -> None:
+    """What is in place has passed its check; that its successor is broken is no reason to keep it from the program."""
+    process = Process(host, group(on_failure="retry"))
+    host.program.accepts = lambda _: False
+    process.offer(b"1", b"2")
+    host.program.accepts, host.check = good, good
+    if newer == "a refused check":
+        outcome = process.offer(b"bad", b"2")
+    else:
+        broken = rendered_as(process.resource, error=TemplateError("conf.d/g.yaml", "broken"))
+        outcome = process.offer_rendered(broken)
+    assert isinstance(outcome.error, CheckFailedError | TemplateError)
+    assert not outcome.is_reload_owed
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+
+
+def test_a_broken_template_keeps_everything(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    host.log.clear()
+    outcome = process.offer_rendered(rendered_as(process.resource, error=TemplateError("x", "broken")))
+    assert isinstance(outcome.error, TemplateError)
+    assert host.log == []
+
+
+@pytest.mark.parametrize("kind", [Inspect, Stage, Prepare])
+def test_a_host_that_refuses_before_the_swap_is_left_alone(host: Host, process: Process, kind: type) -> None:
+    process.offer(b"1", b"2")
+    host.fails = lambda action: "/a: No space left on device" if isinstance(action, kind) else ""
+    outcome = process.offer(b"3", b"2")
+    assert isinstance(outcome.error, DestinationError)
+    assert str(outcome.error) == "conf.d/g.yaml: /a: No space left on device"
+    assert outcome.is_retry_due
+    assert is_settled(host)
+    host.fails = lambda _: ""
+    assert process.offer(b"3", b"2").error is None
+
+
+def test_a_swap_that_fails_half_way_is_undone_without_a_reload(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    host.program.reloads = 0
+    host.fails = lambda action: "/b: Input/output error" if isinstance(action, Swap) else ""
+    outcome = process.offer(b"3", b"3")
+    assert isinstance(outcome.error, DestinationError)
+    assert host.program.reloads == 0
+    assert host.log[-3:] == ["Swap", "Restore", "Append"]
+    assert is_settled(host)
+
+
+@pytest.mark.parametrize("kind", [Append, Restore])
+def test_a_disk_that_takes_nothing_leaves_the_change_begun_and_it_is_ended_later(
+    host: Host, process: Process, kind: type
+) -> None:
+    process.offer(b"1", b"2")
+    host.program.accepts = good
+    host.fails = lambda action: "journal: No space left on device" if isinstance(action, kind) else ""
+    outcome = process.offer(b"bad", b"3")
+    assert isinstance(outcome.error, DestinationError)
+    assert (outcome.is_reload_owed, outcome.is_retry_due) == (True, True)
+    host.fails = lambda _: ""
+    process.offer(b"bad", b"3")
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+
+
+# Guards
+
+
+def counted(resource: Resource, count: int, *contents: bytes) -> object:
+    rendered = rendered_as(resource, *contents)
+    rendered.counts["ls('/up')"] = count
+    return rendered
+
+
+def test_a_guard_compares_with_the_last_change_that_was_taken(host: Host) -> None:
+    process = Process(host, group(guards=(Guard(expression="ls('/up')", min=1, max_drop=0.5),)))
+
+    def offer(count: int, content: bytes, **how: bool) -> str:
+        rendered = rendered_as(process.resource, content, content)
+        rendered.counts["ls('/up')"] = count
+        return str(process.offer_rendered(rendered, **how).error)
+
+    assert offer(10, b"10") == "None"
+    assert "guard ls('/up'): drops from 10 to 4, by more than 50%" in offer(4, b"4")
+    assert "fairlead render retry g" in offer(4, b"4")
+    assert offer(5, b"5") == "None"
+    assert offer(3, b"3") == "None"
+    assert offer(1, b"1", is_forced=True) == "None"
+    assert "gives 0, fewer than 1" in offer(0, b"0", is_forced=True)
+    assert isinstance(process.outcomes[-1].error, GuardError)
+    assert is_settled(host)
+
+
+# Pruning
+
+
+def test_files_that_a_list_no_longer_holds_are_removed_and_come_back_with_a_rollback(host: Host) -> None:
+    process = Process(host, group())
+
+    def offer(**files: bytes) -> object:
+        specs = tuple(FileSpec(src="t", dest=f"/{name}", prune=True) for name in files)
+        process.resource = group(files=specs)
+        return process.offer(*files.values()).error
+
+    assert offer(a=b"1", b=b"2") is None
+    assert offer(a=b"1") is None
+    assert host.files == {"/a": b"1"}
+    assert offer(a=b"1", c=b"3") is None
+    assert isinstance(offer(c=b"bad"), RolledBackError)
+    assert host.files == {"/a": b"1", "/c": b"3"}
+    assert is_settled(host)
+    host.files["/a"] = b"edited by hand"
+    assert offer(c=b"3") is None
+    assert host.files == {"/a": b"edited by hand", "/c": b"3"}, "what somebody has made his own stays"
+
+
+# Waiting
+
+
+def test_a_reload_that_comes_too_soon_is_put_off_and_the_newest_files_win(host: Host) -> None:
+    process = Process(host, group(reload=Reload(command=group().reload.command, min_interval_s=60.0)))  # type: ignore[union-attr]
+    process.offer(b"1", b"1")
+    machine = process.machine
+    machine.offer(rendered_as(process.resource, b"2", b"2"), now_s=110.0)
+    while not isinstance(machine.action, Pause):
+        assert machine.action is not None
+        machine.complete(host.perform(machine.action), now_s=110.0)
+    assert machine.action == Pause(until_s=160.0)
+    assert host.files == {"/a": b"1", "/b": b"1"}, "nothing is in place that the program does not read"
+    machine.offer(rendered_as(process.resource, b"3", b"3"), now_s=111.0)
+    assert machine.is_overtaken
+    machine.complete(Done(), now_s=111.0)
+    process.run()
+    assert [outcome.step for outcome in process.outcomes] == [Step.REPLACE, Step.NOTHING, Step.REPLACE]
+    assert host.now_s == 160.0
+    assert host.files == {"/a": b"3", "/b": b"3"}
+    assert host.program.reloads == 2
+
+
+def test_what_only_waits_is_dropped_when_the_renderer_ends(host: Host) -> None:
+    process = Process(host, group(rollout=ROLLOUT))
+    host.slot = "web2 is changing"
+    process.machine.offer(rendered_as(process.resource, b"1", b"1"), now_s=0.0)
+    while not isinstance(process.machine.action, Pause):
+        assert process.machine.action is not None
+        process.machine.complete(host.perform(process.machine.action), now_s=0.0)
+    process.machine.drop_waiting()
+    process.run()
+    assert process.machine.state is State.IDLE
+    assert (host.files, host.staged) == ({}, {})
+
+
+# Rollout
+
+
+def test_a_slot_is_held_from_before_the_swap_until_after_the_soak(host: Host) -> None:
+    process = Process(host, group(rollout=ROLLOUT))
+    assert process.offer(b"1", b"2").error is None
+    expected = ["Acquire", *FULL[3:7], "Pause", "RunVerify", "Append", "Release"]
+    assert host.log == [*FULL[:3], *expected]
+    assert (host.now_s, host.holds_slot) == (105.0, False)
+
+
+def test_a_host_that_comes_to_harm_halts_the_rollout(host: Host) -> None:
+    process = Process(host, group(rollout=Rollout(group="web")))
+    process.offer(b"1", b"2")
+    process.offer(b"bad", b"2")
+    assert "rolled back" in host.halted
+    assert not host.holds_slot
+    refused = process.offer(b"3", b"2")
+    assert isinstance(refused.error, RolloutError)
+    assert host.files["/a"] == b"1"
+
+
+def test_going_bad_during_the_soak_is_rolled_back(host: Host) -> None:
+    process = Process(host, group(rollout=ROLLOUT))
+    process.offer(b"1", b"2")
+    program = host.program
+
+    def slowly_bad(action: Action) -> str:
+        if isinstance(action, Pause):
+            program.runs_on = None
+        return ""
+
+    host.fails = slowly_bad
+    assert isinstance(process.offer(b"3", b"2").error, RolledBackError)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+
+
+def test_without_a_store_nothing_is_begun(host: Host) -> None:
+    process = Process(host, group(rollout=ROLLOUT))
+    host.fails = lambda action: "no store answers" if isinstance(action, Acquire) else ""
+    outcome = process.offer(b"1", b"2")
+    assert isinstance(outcome.error, RolloutError)
+    assert outcome.is_retry_due
+    assert host.files == {}
+
+
+def test_a_check_that_refuses_is_nobodys_harm(host: Host) -> None:
+    process = Process(host, group(rollout=ROLLOUT))
+    host.check = good
+    process.offer(b"bad", b"2")
+    assert (host.halted, host.holds_slot) == ("", False)
+
+
+# Crashes
+
+
+def scenario(host: Host, resource: Resource) -> None:
+    """What the renderer was doing when it was killed."""
+    process = Process(host, resource)
+    process.start()
+    process.offer(b"1", b"2")
+    process.offer(b"3", b"4")
+    process.offer(b"bad", b"5")
+
+
+RESOURCES = {
+    "rollback": group(),
+    "three files": group("/a", "/b", "/c"),
+    "rollout": group(rollout=ROLLOUT),
+    "retry": group(on_failure="retry"),
+    "removed at first": group(remove_on_first_failure=True),
+}
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["reload fails", "probe fails"])
+@pytest.mark.parametrize("kind", RESOURCES)
+def test_killed_at_any_moment_it_ends_what_it_began(kind: str, *, tells: bool) -> None:
+    """Every effect of the scenario is, once, the last: files, program and journal agree after the next start."""
+    resource = RESOURCES[kind]
+    for crash_after in range(1000):
+        host = Host(program=Program(accepts=good, tells=tells), crash_after=crash_after)
+        try:
+            scenario(host, resource)
+            break
+        except Crash:
+            host.crash_after = float("inf")
+        mixed = dict(host.files)
+        process = Process(host, resource)
+        process.start()
+        where = f"killed after effect {crash_after}, {mixed}, {host.log}"
+        memory = host.memory()
+        if memory.running is not None and resource.on_failure == "rollback":
+            assert is_settled(host), where
+            assert set(host.files.values()) in ({b"1", b"2"}, {b"3", b"4"}), where
+        # And the next good value goes through.
+        host.halted = ""
+        assert process.offer(b"7", b"8").error is None, where
+        assert is_settled(host), where
+        assert not host.holds_slot, where
+        assert host.memory().phase is Phase.SETTLED
+    else:
+        raise AssertionError("the scenario never ends")
+    assert crash_after > 40
