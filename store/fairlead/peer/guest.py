@@ -21,6 +21,7 @@ from fairlead.peer.handshake import (
 )
 from fairlead.peer.tls import PeerTls, TlsContexts
 from fairlead.peer.urls import Address, parse_url
+from fairlead.peer.words import one_line
 from fairlead.proto import peer_pb2 as pb
 
 ANSWER_BYTES_MAX = 4 << 20
@@ -105,7 +106,7 @@ def _decode_answer(payload: bytes) -> bytes:
     except DecodeError as error:
         raise PeerDecodeError("an ANSWER that cannot be read") from error
     if wire.error:
-        raise QuestionRefusedError(" ".join(wire.error.split()))
+        raise QuestionRefusedError(one_line(wire.error))
     return wire.payload
 
 
@@ -122,5 +123,5 @@ def answer(payload: bytes, handlers: Handlers) -> bytes:
     try:
         answered = handlers.answer_guest(wire.method, wire.payload)
     except Exception as error:  # noqa: BLE001 - whatever it is, the guest waits to be told
-        return pb.Answer(error=str(error) or type(error).__name__).SerializeToString()
+        return pb.Answer(error=one_line(str(error)) or type(error).__name__).SerializeToString()
     return pb.Answer(payload=answered).SerializeToString()

@@ -19,6 +19,7 @@ from fairlead.peer.errors import (
     VersionMismatchError,
     WrongMemberError,
 )
+from fairlead.peer.words import one_line
 from fairlead.proto import peer_pb2 as pb
 
 PROTOCOL_VERSION: Final = 1
@@ -29,7 +30,6 @@ HELLO_BYTES_MAX: Final = 4096
 """No frame of a handshake is longer."""
 QUESTION_BYTES_MAX: Final = 64 << 10
 """No question of a guest is longer: nobody knows who it is."""
-_TEXT_MAX: Final = 500
 
 
 class StreamKind(IntEnum):
@@ -168,7 +168,7 @@ def check_welcome(theirs: Identity, hello: Hello) -> None:
 
 def encode_refusal(error: HandshakeError) -> bytes:
     """Return the payload of a REFUSAL."""
-    wire = pb.Refusal(reason=_REASONS[type(error)], text=str(error)[:_TEXT_MAX])
+    wire = pb.Refusal(reason=_REASONS[type(error)], text=one_line(str(error)))
     return wire.SerializeToString()
 
 
@@ -182,6 +182,5 @@ def decode_refusal(payload: bytes) -> HandshakeError:
         wire = pb.Refusal.FromString(payload)
     except DecodeError as error:
         raise PeerDecodeError("a REFUSAL that cannot be read") from error
-    # Another's text goes to our log: one line, and not a long one.
-    text = " ".join(wire.text[:_TEXT_MAX].split())
-    return _ERRORS.get(wire.reason, HandshakeError)(text or "refused without a reason")
+    text = one_line(wire.text) or "refused without a reason"
+    return _ERRORS.get(wire.reason, HandshakeError)(text)

@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 
 from fairlead.peer.codec import decode_message, encode_message
 from fairlead.peer.errors import PeerDecodeError
+from fairlead.peer.words import one_line
 from fairlead.proto import peer_pb2 as pb
 from fairlead.raft import InstallSnapshot
 
@@ -29,7 +30,6 @@ _OFFSET: Final = struct.Struct("<Q")
 CHUNK_HEAD_BYTES: Final = _OFFSET.size
 CHECKSUM_BYTES: Final = 4
 """At the end of every snapshot file."""
-_TEXT_MAX: Final = 500
 _REPORT_EVERY_S: Final = 1.0
 _MIB: Final = 1 << 20
 
@@ -115,7 +115,7 @@ def decode_ack(payload: bytes) -> int:
 
 def encode_result(error: str) -> bytes:
     """Return the payload of a SNAPSHOT_RESULT; without an error the snapshot was taken."""
-    return pb.SnapshotResult(error=error[:_TEXT_MAX]).SerializeToString()
+    return pb.SnapshotResult(error=one_line(error)).SerializeToString()
 
 
 def decode_result(payload: bytes) -> str:
@@ -128,7 +128,7 @@ def decode_result(payload: bytes) -> str:
         wire = pb.SnapshotResult.FromString(payload)
     except DecodeError as error:
         raise PeerDecodeError("a SNAPSHOT_RESULT that cannot be read") from error
-    return " ".join(wire.error[:_TEXT_MAX].split())
+    return one_line(wire.error)
 
 
 class Window:
