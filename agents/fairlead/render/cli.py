@@ -1,67 +1,50 @@
-"""``fairlead render``: the command line."""
+"""``fairlead render``: its sub-commands.  Without one it runs, with confd's flags: a drop-in for confd."""
 
-import asyncio
-from pathlib import Path
+import importlib
 
 import click
 
-from fairlead.agent import AgentContext, AgentOptions, ConfigError, common_options, run_agent
-from fairlead.render.agent import RenderAgent
-from fairlead.render.config import RenderSettings
-from fairlead.render.once import run_once
+# One line a command: where it lives, and what `fairlead render --help` says of it.
+SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("fairlead.render.commands.run:run", "Keep the files as the keys have them (the default)."),
+    "once": ("fairlead.render.commands.run:once", "Process every resource once."),
+}
 
 
-@click.command()
-@common_options("render")
-@click.option(
-    "--confdir",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/fairlead/render"),
-    show_default=True,
-    help="Holds conf.d/**/*.toml and templates/.",
-)
-@click.option("--prefix", default="/", show_default=True, help="Joined before each resource's own prefix.")
-@click.option("--onetime", is_flag=True, help="Process every resource once and exit; 1 when any failed.")
-@click.option("--watch", is_flag=True, help="Follow the store; the default without --onetime and --interval.")
-@click.option(
-    "--interval",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    help="Render all and repair drift every S seconds; without --watch, changes wait for it too.",
-)
-@click.option("--noop", is_flag=True, help="Print what would change, as a diff, and change nothing.")
-@click.option("--sync-only", is_flag=True, help="Put files in place, run no check_cmd and no reload_cmd.")
-@click.option("--keep-stage-file", is_flag=True, help="Leave a staged file that was not put in place.")
-def render(
-    *,
-    options: AgentOptions,
-    confdir: Path,
-    prefix: str,
-    onetime: bool,
-    watch: bool,
-    interval: float | None,
-    noop: bool,
-    sync_only: bool,
-    keep_stage_file: bool,
-) -> int:
-    """Render configuration files from keys and reload the programs that read them."""
-    if onetime and (watch or interval is not None):
-        raise click.UsageError("--onetime goes with neither --watch nor --interval")
-    settings = RenderSettings(
-        confdir=confdir,
-        prefix=prefix,
-        noop=noop,
-        sync_only=sync_only,
-        keep_stage_file=keep_stage_file,
-        watch=watch or interval is None,
-        interval_s=interval,
-    )
-    if not settings.resource_dir.is_dir():
-        raise ConfigError(f"no directory {settings.resource_dir}", "give --confdir, or make it")
-    if onetime:
-        return asyncio.run(run_once(options, settings))
+class _Render(click.Group):
+    """A group that imports a sub-command only when it is called, and that runs when none is named."""
 
-    async def serve(context: AgentContext) -> None:
-        await RenderAgent(context, settings).run()
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` before flags."""
+        is_help = args[:1] in (["--help"], ["-h"])
+        if not is_help and (not args or args[0].startswith("-")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
 
-    return run_agent("render", options, serve)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the sub-command."""
+        del ctx
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, attribute = SUBCOMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in SUBCOMMANDS.items()])
+
+
+@click.command(cls=_Render)
+def render() -> None:
+    """Render configuration files from keys and reload the programs that read them.
+
+    Without a command: run, with the flags that "fairlead render run --help" lists.
+    """

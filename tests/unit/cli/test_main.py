@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
         (["proxy", "--nonsense"], "fairlead proxy: no such option '--nonsense'; see fairlead proxy --help"),
         (
             ["render", "--nonsense"],
-            "fairlead render: no such option '--nonsense'. Did you mean '--onetime'? See fairlead render --help",
+            "fairlead render run: no such option '--nonsense'. Did you mean '--onetime'? See fairlead render run --help",
         ),
     ],
 )
