@@ -28,7 +28,6 @@ class Maintenance:
             prefix + "Hash": Unary(self.refuse),
             prefix + "MoveLeader": Unary(self.move_leader),
             prefix + "Downgrade": Unary(self.refuse),
-            prefix + "Snapshot": Unary(self.refuse),
         }
 
     def status(self, message: bytes, call: Call) -> bytes:

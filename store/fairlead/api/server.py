@@ -18,6 +18,7 @@ from fairlead.api.kv import Kv
 from fairlead.api.lease import Leases
 from fairlead.api.maintenance import Maintenance
 from fairlead.api.metrics import Metrics
+from fairlead.api.snapshot import Snapshots
 from fairlead.api.status import status_of
 from fairlead.api.watch import Watches
 from fairlead.member import COMPACTION, Member, MemberError, RemovedError, StoppedError
@@ -41,7 +42,15 @@ class StoreServer:
         self.member = member
         self._watches = Watches(member)
         routes: dict[str, Unary | Stream] = {}
-        for service in (Kv(member), self._watches, Leases(member), Maintenance(member), Cluster(member)):
+        self._snapshots = Snapshots(member)
+        for service in (
+            Kv(member),
+            self._watches,
+            Leases(member),
+            Maintenance(member),
+            self._snapshots,
+            Cluster(member),
+        ):
             routes.update(service.routes())
         self._metrics = Metrics(member, self._watches)
         gateway = Gateway(
@@ -114,6 +123,7 @@ class StoreServer:
         for stream in tuple(self._watches.streams):
             stream.end(*status_of(StoppedError()))
         await self._main.stop(_GRACE_S)
+        await self._snapshots.stop()
         await self._aside.stop(_GRACE_S)
         await self.member.stop()
 

@@ -6,10 +6,12 @@ clock; ``member``, ``writer``, ``upkeep`` and ``opening`` bind it to threads and
 those of etcd 3.6 (``server/etcdserver``).  It knows nothing of gRPC or HTTP: that is ``fairlead.api``.
 """
 
+from fairlead.member.backup import BackupReader
 from fairlead.member.checks import check_delete_range, check_put, check_range, check_txn
 from fairlead.member.cluster import Cluster, ClusterMember, MembershipChange, MembershipChangeKind
 from fairlead.member.config import QUOTA_BYTES_DEFAULT, MemberConfig
 from fairlead.member.errors import (
+    BackupError,
     BadTransfereeError,
     CorruptClusterError,
     DataDirError,
@@ -67,6 +69,8 @@ __all__ = [
     "QUOTA_BYTES_DEFAULT",
     "TXN",
     "URLS",
+    "BackupError",
+    "BackupReader",
     "BadTransfereeError",
     "Cluster",
     "ClusterMember",

@@ -31,6 +31,7 @@
     ├── DataDirError              the data directory cannot be made or written to
     ├── LogBehindError            the data directory was put together from two
     ├── LogAheadError             ... the other way round
+    ├── BackupError               a snapshot file cannot be restored
     ├── JoinError                 the cluster to be joined is not there, or does not know this member
     ├── RemovedError              this member was removed from its cluster
     ├── TooManyRequestsError      too much is waiting: slow down
@@ -187,6 +188,22 @@ class LogAheadError(MemberError):
             "member, empty its data directory and add it again"
         )
         self.path = path
+
+
+class BackupError(MemberError):
+    """A snapshot file cannot be restored.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path, problem: str, *, hint: str) -> None:
+        super().__init__(f"snapshot {path}: {problem}; {hint}")
+        self.path = path
+
+
+class JoinError(MemberError):
+    """The cluster to be joined does not answer, or does not know this member."""
 
 
 class JoinError(MemberError):

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from fairlead.member.configurations import configuration_at
-from fairlead.member.opening import Opened, db_dir, load_applied, prepare_database, snap_dir, swap_database
+from fairlead.member.opening import Opened, load_applied, prepare_database, snap_dir, swap_database
 from fairlead.member.upkeep import Upkeep
 from fairlead.mvcc import Backend, BackendError, Store
 from fairlead.peer import Transport
@@ -106,7 +106,7 @@ class Snapshots:
             index, term, _ = load_applied(backend)
             configuration = configuration_at(backend, index)
             assert configuration is not None, "the database says who votes since it was made"
-            content = await asyncio.to_thread(backend.copy, db_dir(self._opened.config).with_name("db.copy"))
+            content = await self._upkeep.copy_held()
 
         def chunks() -> Iterator[bytes]:
             with content:

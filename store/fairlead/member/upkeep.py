@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import BinaryIO
 
 import structlog
 
 from fairlead.member.checkpoints import Checkpoints
 from fairlead.member.config import MemberConfig
 from fairlead.member.histogram import Histogram
-from fairlead.member.opening import Opened, mark_applied
+from fairlead.member.opening import Opened, db_dir, mark_applied
 from fairlead.member.writer import Writer
 from fairlead.mvcc import BackendError, Commit
 from fairlead.wal import Checkpoint
@@ -36,7 +37,7 @@ class Upkeep:
         self._compacted: list[Callable[[], None]] = []
         self._finishing: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
-        self._holds = 0
+        self._holding = asyncio.Lock()
         self._free = asyncio.Event()
         self._free.set()
         self._writes = 0
@@ -71,7 +72,7 @@ class Upkeep:
 
     def commit_soon(self) -> None:
         """Bring the database file up to what is applied, unless that is going on."""
-        if self._committing is None and not self._holds and not self._is_stopped and self._is_behind():
+        if self._committing is None and self._free.is_set() and not self._is_stopped and self._is_behind():
             self._committing = self._loop.create_task(self._commit())
             self._committing.add_done_callback(self._commit_ended)
 
@@ -95,17 +96,38 @@ class Upkeep:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Hold off commits, after the one that runs: somebody reads the database, or replaces it."""
-        self._holds += 1
-        self._free.clear()
-        try:
-            while self._committing is not None:
-                await asyncio.wait({self._committing})
-            yield
-        finally:
-            self._holds -= 1
-            if not self._holds:
+        """Hold off commits, after the one that runs: somebody reads the database, or replaces it, alone."""
+        async with self._holding:
+            self._free.clear()
+            try:
+                while self._committing is not None:
+                    await asyncio.wait({self._committing})
+                yield
+            finally:
                 self._free.set()
+
+    async def copy(self) -> BinaryIO:
+        """Return a dump of the database with all that is applied by now; see ``Backend.copy``.
+
+        Raises:
+            BackendError: the disk refused.
+        """
+        await self.committed()
+        async with self.held():
+            return await self.copy_held()
+
+    async def copy_held(self) -> BinaryIO:
+        """Return a dump of the database as it is, to whoever holds commits off."""
+        scratch = db_dir(self._config).with_name("db.copy")
+        copying = self._loop.run_in_executor(None, self._opened.backend.copy, scratch)
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            # Commits must not go on, nor the database be closed, while a thread still reads it.
+            await asyncio.wait({copying})
+            if copying.exception() is None:
+                copying.result().close()
+            raise
 
     def _commit_ended(self, task: asyncio.Task[None]) -> None:
         self._committing = None

@@ -4,7 +4,15 @@ import fairlead.api.kv
 from fairlead import lease, member, mvcc
 from fairlead.api.status import STATUS, status_of
 from fairlead.lease import LeaseError
-from fairlead.member import DataDirError, JoinError, LogAheadError, LogBehindError, MemberError, RemovedError
+from fairlead.member import (
+    BackupError,
+    DataDirError,
+    JoinError,
+    LogAheadError,
+    LogBehindError,
+    MemberError,
+    RemovedError,
+)
 from fairlead.mvcc import BackendError, MvccError
 from fairlead.rpc import Code, RpcError
 
@@ -20,7 +28,10 @@ def test_no_error_that_a_request_can_meet_is_without_a_status() -> None:
     assert all((fairlead.api.kv, lease, member, mvcc))
     # What stops a start, or the disk, no request ever meets.
     meant = (
-        (leaves(MemberError) - {DataDirError, JoinError, LogAheadError, LogBehindError, RemovedError})
+        (
+            leaves(MemberError)
+            - {BackupError, DataDirError, JoinError, LogAheadError, LogBehindError, RemovedError}
+        )
         | leaves(LeaseError)
         | (leaves(MvccError) - leaves(BackendError))
     )
