@@ -33,6 +33,7 @@
     ├── LogAheadError             ... the other way round
     ├── BackupError               a snapshot file cannot be restored
     ├── JoinError                 the cluster to be joined is not there, or does not know this member
+    ├── CorruptMemberError        this member's data is not what the others have
     ├── RemovedError              this member was removed from its cluster
     ├── TooManyRequestsError      too much is waiting: slow down
     └── UnavailableError          this member cannot answer now
@@ -206,8 +207,15 @@ class JoinError(MemberError):
     """The cluster to be joined does not answer, or does not know this member."""
 
 
-class JoinError(MemberError):
-    """The cluster to be joined does not answer, or does not know this member."""
+class CorruptMemberError(MemberError):
+    """This member's history is not that of another member at the same revision."""
+
+    def __init__(self, path: Path, *, other: int, revision: int) -> None:
+        super().__init__(
+            f"{path}: the data differs from member {other:x}'s at revision {revision}; if that one is right: member "
+            "remove, empty this directory, member add, and start with --initial-cluster-state existing"
+        )
+        self.path = path
 
 
 class RemovedError(MemberError):

@@ -8,7 +8,6 @@ import asyncio
 import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ import structlog
 from fairlead.lease import LeaseTable
 from fairlead.member.cluster import Cluster, MembershipChange
 from fairlead.member.config import MemberConfig
+from fairlead.member.corruption import CorruptionChecks
 from fairlead.member.errors import (
     CorruptClusterError,
     RemovedError,
@@ -31,9 +31,9 @@ from fairlead.member.machine import ATTRIBUTES
 from fairlead.member.opening import Opened, is_new, open_member
 from fairlead.member.peering import Peering
 from fairlead.member.pending import Reply
+from fairlead.member.pipeline import Pipeline
 from fairlead.member.ranges import answer_range
 from fairlead.member.reads import Done
-from fairlead.member.replica import Replica, Work
 from fairlead.member.snapshots import Snapshots
 from fairlead.member.txn import read_only_body
 from fairlead.member.upkeep import Upkeep
@@ -41,21 +41,10 @@ from fairlead.member.writer import Writer
 from fairlead.mvcc import Store, WatchHub
 from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.wal import Checkpoint, Wal
 
 _log = structlog.get_logger("fairlead.store")
 _FAREWELL_TICKS = 10
 """A member that was removed stays for so long, to let the others know that this is committed."""
-
-
-class _InFlight:
-    """A piece of work whose write has begun."""
-
-    __slots__ = ("is_durable", "work")
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.is_durable = False
 
 
 class Member:
@@ -66,23 +55,30 @@ class Member:
     ) -> None:
         self.config = config
         self.identity = opened.identity
-        self.replica: Replica = opened.replica
+        self.replica = opened.replica
         self.machine = opened.machine
         self._opened = opened
         self._on_fatal = on_fatal
         self._loop = asyncio.get_running_loop()
         self._clock_s: Callable[[], float] = time.monotonic
         self._writer = Writer(opened.wal, self._loop.call_soon_threadsafe)
-        self._in_flight: deque[_InFlight] = deque()
         self._flush_is_due = False
         self._is_stopped = False
         self._ticking: asyncio.TimerHandle | None = None
         self._farewell_ticks = 0
-        self._idle = asyncio.Event()
         self.upkeep = Upkeep(config, opened, self._writer, on_error=self._fail)
         self.peers = Peering(self)
+        self._corruption = CorruptionChecks(self)
         self._snapshots = Snapshots(
             opened, self.upkeep, self.peers.transport, on_error=self._fail, changed=self.flush_soon
+        )
+        self._pipeline = Pipeline(
+            self.replica,
+            self._writer,
+            self.peers,
+            self._snapshots,
+            on_error=self._fail,
+            on_durable=self._flush,
         )
 
     @classmethod
@@ -122,6 +118,9 @@ class Member:
         self.upkeep.start()
         self._flush()
         await self._publish()
+        if self.config.initial_corrupt_check:
+            await self._corruption.check_before_serving()
+        self._corruption.start()
 
     async def _publish(self) -> None:
         """Tell the cluster this member's name and addresses, as often as it takes; it serves once that stands."""
@@ -291,6 +290,18 @@ class Member:
         )
         self.flush_soon()
 
+    async def ask(self, to: int, method: str, payload: bytes) -> bytes | Exception:
+        """Put a question to another member."""
+        answer: asyncio.Future[bytes | Exception] = self._loop.create_future()
+        self.replica.ask_member(to, method, payload, _resolver(answer), deadline_s=self._deadline_s())
+        self.flush_soon()
+        return await answer
+
+    def raise_alarm(self, alarm: pb.AlarmType, *, of: int) -> None:
+        """Raise an alarm of any member, as its leader."""
+        self.replica.raise_alarm(alarm, lambda _: None, of=of, deadline_s=self._deadline_s())
+        self.flush_soon()
+
     def _deadline_s(self) -> float:
         return self._clock_s() + self.config.request_timeout_s
 
@@ -304,71 +315,20 @@ class Member:
 
     def _flush(self) -> None:
         self._flush_is_due = False
-        if self._is_stopped or (self._in_flight and self.replica.raft.lone_voter):
+        if self._is_stopped or (self._pipeline.is_busy and self.replica.raft.lone_voter):
             return  # alone, nobody waits for messages: what arrives during a write shares the next one
         applied = self.replica.applied
         try:
             while (work := self.replica.take(now_s=self._clock_s())) is not None:
-                self._do(work)
+                self._pipeline.do(work)
         except Exception as bug:  # noqa: BLE001 - half an entry may be applied: to go on would be to diverge
             self._fail(bug)
             return
-        if self._snapshots.received and not self._in_flight:
+        if self._snapshots.received and not self._pipeline.is_busy:
             self._snapshots.drop_received()
         if self.replica.applied != applied:
             self.upkeep.written(self.replica.applied - applied)
             self.peers.refresh()
-        self._idle.set()
-
-    def _do(self, work: Work) -> None:
-        if work.send:
-            self.peers.send(work.send)
-        for message in work.snapshots:
-            self._snapshots.deliver(message)
-        if work.ready is None:
-            return
-        if work.needs_disk:
-            self._write(work)
-        elif self._in_flight:
-            placeholder = _InFlight(work)
-            placeholder.is_durable = True
-            self._in_flight.append(placeholder)
-        else:
-            self.peers.send(self.replica.written(work))
-
-    def _write(self, work: Work) -> None:
-        flight = _InFlight(work)
-        self._in_flight.append(flight)
-        ready, hard_state = work.ready, work.hard_state
-        assert ready is not None
-        self.peers.learn(ready.entries)
-        snapshot = ready.snapshot
-
-        def write(wal: Wal) -> None:
-            if snapshot is not None:
-                wal.checkpoint(Checkpoint(snapshot.term, snapshot.index))
-            wal.append(ready.entries, hard_state)
-
-        def written(error: Exception | None) -> None:
-            if error is not None:
-                self._fail(error)
-            elif snapshot is not None and not self._is_stopped:
-                self._snapshots.install(snapshot, lambda: self._is_durable(flight))
-            else:
-                self._is_durable(flight)
-
-        self._writer.submit(write, written)
-
-    def _is_durable(self, flight: _InFlight) -> None:
-        flight.is_durable = True
-        if self._is_stopped:
-            return
-        in_flight = self._in_flight
-        while in_flight and in_flight[0].is_durable:
-            messages = self.replica.written(in_flight.popleft().work)
-            if messages:
-                self.peers.send(messages)
-        self._flush()
 
     def _tick(self) -> None:
         self._ticking = self._loop.call_later(self.config.heartbeat_s, self._tick)
@@ -398,8 +358,8 @@ class Member:
         if self._is_stopped:
             return
         self._is_stopped = True
+        self._pipeline.stop()
         self.replica.stop()
-        self._idle.set()
         self._on_fatal(error)
 
     async def stop(self) -> None:
@@ -407,9 +367,11 @@ class Member:
         if not self._is_stopped:
             await self.peers.hand_over()
         self._is_stopped = True
+        self._pipeline.stop()
         self.replica.stop()
         if self._ticking is not None:
             self._ticking.cancel()
+        await self._corruption.stop()
         await self._snapshots.stop()
         await self.peers.stop()
         await self.upkeep.stop()

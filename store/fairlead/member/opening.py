@@ -29,9 +29,10 @@ from fairlead.member.force_new import stand_alone
 from fairlead.member.identity import Identity, cluster_id_of, member_id_of
 from fairlead.member.machine import Machine, Quota
 from fairlead.member.reconfigure import ReconfigurationRules
-from fairlead.member.replica import Replica, ReplicaLimits
+from fairlead.member.replica import Replica
 from fairlead.member.responses import Headers
 from fairlead.member.storage import Databases, Folders
+from fairlead.member.work import ReplicaLimits
 from fairlead.mvcc import Backend, Store
 from fairlead.raft import Config, Configuration, Entry, EntryKind, HardState, Raft, Snapshot
 from fairlead.wal import (

@@ -4,12 +4,12 @@ A question is put to whoever leads; where nobody does, it waits.  One that may b
 the leader changes; any other may have been heard, so that its asker learns of nothing but the end of his patience.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from fairlead.lease import LeaseNotFoundError, LeaseNotPrimaryError
 from fairlead.member import errors
 from fairlead.member.errors import MemberError, NoLeaderError, TooManyRequestsError
-from fairlead.peer import Call, Return
+from fairlead.peer import Call, PeerMessage, Return
 
 Answer = Callable[[bytes | Exception], None]
 Handler = Callable[[bytes, Answer], None]
@@ -40,37 +40,82 @@ class Question:
 
 
 class Questions:
-    """Those of this member that have no answer yet."""
+    """Those of this member that have no answer yet, and its answers to those of others.
 
-    __slots__ = ("_count_max", "_waiting")
+    Args:
+        member_id: this member.
+        new_id: makes a number that nobody has used.
+        count_max: more than this may not wait.
 
-    def __init__(self, *, count_max: int) -> None:
-        self._waiting: dict[int, Question] = {}
+    Attributes:
+        answers: what this member answers, by method.
+        outbox: what is to be sent; whoever sends it empties it.
+    """
+
+    __slots__ = ("_count_max", "_member_id", "_new_id", "_waiting", "answers", "outbox")
+
+    def __init__(self, *, member_id: int, new_id: Callable[[], int], count_max: int) -> None:
+        self._member_id = member_id
+        self._new_id = new_id
         self._count_max = count_max
+        self._waiting: dict[int, Question] = {}
+        self.answers: dict[str, Handler] = {}
+        self.outbox: list[PeerMessage] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, question_id: int, question: Question) -> None:
-        """Let somebody wait.
+    def ask(self, question: Question, *, of: int, leader: int) -> None:
+        """Put a question to a certain member, or, if ``of`` is 0, to whoever leads.
 
         Raises:
-            TooManyRequestsError: too many do.
+            TooManyRequestsError: too many wait for their answer.
         """
         if len(self._waiting) >= self._count_max:
             raise TooManyRequestsError
+        question_id = self._new_id()
         self._waiting[question_id] = question
+        if of or leader:
+            self._put(question_id, question, of or leader)
 
-    def due(self, leader: int) -> Iterable[tuple[int, Question]]:
-        """Return the questions that ``leader`` has not been asked, as far as they may be asked of him."""
-        return [
-            (question_id, question)
-            for question_id, question in self._waiting.items()
-            if question.asked_of != leader and (question.is_repeatable or not question.asked_of)
-        ]
+    def ask_leader(self, leader: int) -> None:
+        """Put to ``leader`` what nobody has been asked, and what may be asked of another."""
+        for question_id, question in list(self._waiting.items()):
+            if question.asked_of != leader and (question.is_repeatable or not question.asked_of):
+                self._put(question_id, question, leader)
 
-    def answered(self, question_id: int, result: bytes | Exception) -> None:
+    def _put(self, question_id: int, question: Question, to: int) -> None:
+        question.asked_of = to
+        method, payload = question.method, question.payload
+        call = Call(to=to, sender=self._member_id, id=question_id, method=method, payload=payload)
+        if to == self._member_id:
+            self.called(call)
+        else:
+            self.outbox.append(call)
+
+    def called(self, call: Call) -> None:
+        """Answer a question, of another member or this one's own."""
+
+        def answer(result: bytes | Exception) -> None:
+            if call.sender == self._member_id:
+                self._answered(call.id, result)
+            else:
+                self.outbox.append(encode_result(call, result))
+
+        handler = self.answers.get(call.method)
+        if handler is None:
+            answer(MemberError(f"no such question: {call.method}"))
+            return
+        try:
+            handler(call.payload, answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the asker is told, and this member goes on
+            answer(error)
+
+    def returned(self, message: Return) -> None:
         """Hand on an answer; one that comes too late, or twice, is dropped."""
+        self._answered(message.id, decode_result(message))
+
+    def _answered(self, question_id: int, result: bytes | Exception) -> None:
         question = self._waiting.get(question_id)
         if question is None:
             return

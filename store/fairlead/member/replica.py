@@ -8,7 +8,6 @@ binds it to a loop and threads, the simulator to a virtual world.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from fairlead.member.apply import Applier
@@ -17,10 +16,10 @@ from fairlead.member.errors import LeaderLostError, MemberError, NoSpaceError, S
 from fairlead.member.leader import Leader
 from fairlead.member.machine import ALARM, Machine, cost_of
 from fairlead.member.pending import Pending, Proposal, Reply
-from fairlead.member.questions import Answer, Handler, Question, Questions, decode_result, encode_result
+from fairlead.member.questions import Answer, Question, Questions
 from fairlead.member.reads import Done, WaitingReads
-from fairlead.member.reconfigure import ReconfigurationRules
 from fairlead.member.responses import varint
+from fairlead.member.work import ReplicaLimits, Work
 from fairlead.peer import Call, PeerMessage, Return
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import (
@@ -40,56 +39,6 @@ _LEADER = Role.LEADER  # an enumeration is slow to ask on a hot path
 _IDS = 1 << 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaLimits:
-    """How much may wait, how long, and how often the leader looks after things.
-
-    Attributes:
-        pending_max, pending_bytes_max: proposals that wait for their answer.
-        reads_max: linearizable reads that wait.
-        questions_max: questions to the leader that wait.
-        request_timeout_s: how long any of them waits.
-        read_retry_ticks: a read's question to the leader is put again after this many ticks.
-        lease_ticks: the leader looks for dead leases this often...
-        leases_revoked_max: ...and ends so many at a time.
-        lease_extend_s: what a new leader adds to every lease.
-        reconfiguration: which changes of the members are allowed.
-    """
-
-    pending_max: int = 50_000
-    pending_bytes_max: int = 256 << 20
-    reads_max: int = 100_000
-    questions_max: int = 10_000
-    request_timeout_s: float = 7.0
-    read_retry_ticks: int = 5
-    lease_ticks: int = 5
-    leases_revoked_max: int = 500
-    lease_extend_s: float = 1.0
-    reconfiguration: ReconfigurationRules = field(default_factory=ReconfigurationRules)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What has to be done now.
-
-    Attributes:
-        send: messages that may go at once.
-        snapshots: to be delivered in bulk; each wants a ``report_snapshot``.
-        ready: its ``snapshot`` and ``entries`` are to be written, in this order; None when there is nothing.
-        hard_state: to be written behind them.
-    """
-
-    send: Sequence[PeerMessage]
-    snapshots: Sequence[InstallSnapshot]
-    ready: Ready | None
-    hard_state: HardState | None
-
-    @property
-    def needs_disk(self) -> bool:
-        """Whether something has to be durable before ``written`` may be called."""
-        return self.ready is not None and self.ready.must_sync
-
-
 class Replica:
     """One member's log and state machine, and the requests in between.
 
@@ -107,12 +56,9 @@ class Replica:
         "_leader_lost_s",
         "_led",
         "_next_id",
-        "_outbox",
-        "_questions",
         "_reads",
         "_settled_term",
         "_unwritten_state",
-        "answers",
         "applier",
         "can_read",
         "cluster",
@@ -122,6 +68,7 @@ class Replica:
         "machine",
         "member_id",
         "pending",
+        "questions",
         "raft",
     )  # fmt: skip
 
@@ -146,12 +93,10 @@ class Replica:
         self.pending = Pending(count_max=limits.pending_max, bytes_max=limits.pending_bytes_max)
         self.applier = Applier(machine, cluster, self.pending)
         self.leader = Leader(self)
-        self.answers: dict[str, Handler] = self.leader.answers()
-        """What this member answers to questions of others, by method."""
+        self.questions = Questions(member_id=member_id, new_id=self.new_id, count_max=limits.questions_max)
+        self.questions.answers.update(self.leader.answers())
         self._reads = WaitingReads(count_max=limits.reads_max, retry_ticks=limits.read_retry_ticks)
-        self._questions = Questions(count_max=limits.questions_max)
         self._held: list[int] = []
-        self._outbox: list[PeerMessage] = []
         self._next_id = first_id
         self._unwritten_state: HardState | None = None
         self._led = (raft.term, NOBODY)
@@ -229,9 +174,9 @@ class Replica:
         if self._held or not self._offer(proposal):
             self._held.append(command_id)
 
-    def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float) -> None:
-        """Propose an alarm of this member."""
-        request = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, memberID=self.member_id, alarm=alarm)
+    def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float, of: int = 0) -> None:
+        """Propose an alarm, of this member if no other is named."""
+        request = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, memberID=of or self.member_id, alarm=alarm)
         self.submit(ALARM, request.SerializeToString(), request, reply, deadline_s=deadline_s)
 
     def read(self, done: Done, *, deadline_s: float) -> None:
@@ -248,23 +193,31 @@ class Replica:
     def ask_leader(
         self, method: str, payload: bytes, answer: Answer, *, deadline_s: float, is_repeatable: bool
     ) -> None:
-        """Let the leader, be it this member, answer a question; see ``answers``.
+        """Let the leader, be it this member, answer a question; see ``questions.answers``.
 
         Raises:
             TooManyRequestsError: too many questions wait.
         """
         question = Question(method, payload, answer, deadline_s=deadline_s, is_repeatable=is_repeatable)
-        self._questions.add(self.new_id(), question)
-        self._ask()
+        self.questions.ask(question, of=0, leader=self.raft.leader)
+
+    def ask_member(self, to: int, method: str, payload: bytes, answer: Answer, *, deadline_s: float) -> None:
+        """Let a certain member answer a question, once.
+
+        Raises:
+            TooManyRequestsError: too many questions wait.
+        """
+        question = Question(method, payload, answer, deadline_s=deadline_s, is_repeatable=False)
+        self.questions.ask(question, of=to, leader=NOBODY)
 
     # ---- what comes from outside ----
 
     def receive(self, message: PeerMessage) -> None:
         """Take a message of another member."""
         if isinstance(message, Return):
-            self._questions.answered(message.id, decode_result(message))
+            self.questions.returned(message)
         elif isinstance(message, Call):
-            self._answer(message)
+            self.questions.called(message)
         else:
             self.raft.step(message)
 
@@ -276,8 +229,9 @@ class Replica:
         self.pending.expire(now_s=now_s, error_for=self._timed_out)
         self._reads.tick()
         self._reads.expire(now_s=now_s, error_for=self._timed_out)
-        self._questions.expire(now_s=now_s, error_for=self._timed_out)
-        self._ask()
+        self.questions.expire(now_s=now_s, error_for=self._timed_out)
+        if self.raft.leader != NOBODY:
+            self.questions.ask_leader(self.raft.leader)
         self.leader.tick(now_s=now_s)
 
     def take(self, *, now_s: float) -> Work | None:
@@ -333,12 +287,12 @@ class Replica:
         """Tell everyone who waits that no answer will come."""
         self.pending.fail_all(StoppedError())
         self._reads.fail_all(StoppedError())
-        self._questions.fail_all(StoppedError())
+        self.questions.fail_all(StoppedError())
 
     # ---- inside ----
 
     def _work(self, ready: Ready | None) -> Work | None:
-        outbox, self._outbox = self._outbox, []
+        outbox, self.questions.outbox = self.questions.outbox, []
         if ready is None:
             return Work(outbox, (), None, None) if outbox else None
         if ready.hard_state is not None:
@@ -384,40 +338,6 @@ class Replica:
             return  # nobody leads, or the leader has enough to do: the next turn asks again
         self._reads.asked(context)
 
-    def _ask(self) -> None:
-        leader = self.raft.leader
-        if leader == NOBODY:
-            return
-        for question_id, question in self._questions.due(leader):
-            question.asked_of = leader
-            call = Call(
-                to=leader,
-                sender=self.member_id,
-                id=question_id,
-                method=question.method,
-                payload=question.payload,
-            )
-            if leader == self.member_id:
-                self._answer(call)
-            else:
-                self._outbox.append(call)
-
-    def _answer(self, call: Call) -> None:
-        def answer(result: bytes | Exception) -> None:
-            if call.sender == self.member_id:
-                self._questions.answered(call.id, result)
-            else:
-                self._outbox.append(encode_result(call, result))
-
-        handler = self.answers.get(call.method)
-        if handler is None:
-            answer(MemberError(f"no such question: {call.method}"))
-            return
-        try:
-            handler(call.payload, answer)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the asker is told, and this member goes on
-            answer(error)
-
     def _notice_leader(self) -> None:
         raft = self.raft
         led = (raft.term, raft.leader)
@@ -436,7 +356,8 @@ class Replica:
             self.leader.begin()
         self._update_can_read()
         self._reads.ask_again()
-        self._ask()
+        if self.raft.leader != NOBODY:
+            self.questions.ask_leader(self.raft.leader)
 
     def _update_can_read(self) -> None:
         raft = self.raft

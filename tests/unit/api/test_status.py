@@ -6,6 +6,7 @@ from fairlead.api.status import STATUS, status_of
 from fairlead.lease import LeaseError
 from fairlead.member import (
     BackupError,
+    CorruptMemberError,
     DataDirError,
     JoinError,
     LogAheadError,
@@ -30,7 +31,15 @@ def test_no_error_that_a_request_can_meet_is_without_a_status() -> None:
     meant = (
         (
             leaves(MemberError)
-            - {BackupError, DataDirError, JoinError, LogAheadError, LogBehindError, RemovedError}
+            - {
+                BackupError,
+                CorruptMemberError,
+                DataDirError,
+                JoinError,
+                LogAheadError,
+                LogBehindError,
+                RemovedError,
+            }
         )
         | leaves(LeaseError)
         | (leaves(MvccError) - leaves(BackendError))

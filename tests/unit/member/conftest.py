@@ -14,7 +14,8 @@ from fairlead.member.checks import check_range
 from fairlead.member.cluster import Cluster, ClusterMember
 from fairlead.member.machine import Machine, Quota
 from fairlead.member.ranges import answer_range
-from fairlead.member.replica import Replica, ReplicaLimits, Work
+from fairlead.member.replica import Replica
+from fairlead.member.work import ReplicaLimits, Work
 from fairlead.mvcc import Backend, Store
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import Config, Configuration, Raft, Snapshot

@@ -46,6 +46,7 @@ def lead(opened: Opened) -> Opened:
 def crash(opened: Opened) -> None:
     """Leave as kill -9 does: nothing is committed, nothing is closed in order."""
     opened.backend.close()
+    assert opened.lock is not None
     opened.lock.release()
 
 

@@ -10,7 +10,8 @@ from fairlead.member import PUT, Headers, Identity
 from fairlead.member.cluster import Cluster, ClusterMember
 from fairlead.member.configurations import save_configuration
 from fairlead.member.machine import Machine, Quota
-from fairlead.member.replica import Replica, ReplicaLimits
+from fairlead.member.replica import Replica
+from fairlead.member.work import ReplicaLimits
 from fairlead.mvcc import Store
 from fairlead.mvcc.testing import MemoryDatabases
 from fairlead.peer import PeerMessage
