@@ -48,8 +48,8 @@ check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 	@$(BIN)/python -m tests.bench
 
-sim: $(DEV_STAMP)  ## whole clusters under a seeded scheduler (comes with replication)
-	@echo "make sim: the simulator comes with replication; nothing to run yet"
+sim: $(DEV_STAMP)  ## simulate whole clusters: SEEDS=n runs n seeds, SEED=k replays one
+	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 proto: $(DEV_STAMP)  ## generate the protobuf modules from the .proto files
 	@$(BIN)/python -m tests.tools.generate_protos
