@@ -192,7 +192,6 @@ def _check_is_new(cluster: Cluster, change: MembershipChange) -> None:
 def _check_add(
     cluster: Cluster, change: MembershipChange, view: LeaderView, rules: ReconfigurationRules
 ) -> None:
-    _check_is_new(cluster, change)
     if rules.is_strict:
         voters = [member for member in cluster.members.values() if member.is_voter_to_be]
         majority = _majority_of(len(voters) + 1)
@@ -202,6 +201,7 @@ def _check_add(
                 raise NotEnoughStartedError
             if sum(member.id in view.active for member in voters) < majority:
                 raise UnhealthyClusterError
+    _check_is_new(cluster, change)
     if len(cluster.joining) >= JOINING_MAX:
         raise TooManyLearnersError
 
