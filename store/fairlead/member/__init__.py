@@ -58,6 +58,7 @@ from fairlead.member.member import Member
 from fairlead.member.pending import Reply
 from fairlead.member.reconfigure import check_peer_urls, is_peer_url
 from fairlead.member.responses import Headers, delimited, varint
+from fairlead.member.restore import restore_member
 from fairlead.member.txn import is_read_only, is_serializable
 
 __all__ = [
@@ -131,5 +132,6 @@ __all__ = [
     "is_read_only",
     "is_serializable",
     "member_id_of",
+    "restore_member",
     "varint",
 ]

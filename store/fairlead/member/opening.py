@@ -355,8 +355,17 @@ def load_applied(backend: Backend) -> tuple[int, int, int]:
 
 def mark_applied(replica: Replica) -> None:
     """Write the applied index beside the data that it speaks of, into the same transaction."""
-    record = _APPLIED_RECORD.pack(replica.applied, replica.applied_term, replica.state_hash)
-    replica.machine.backend.put(_META, _APPLIED, record)
+    save_applied(
+        replica.machine.backend,
+        index=replica.applied,
+        term=replica.applied_term,
+        state_hash=replica.state_hash,
+    )
+
+
+def save_applied(backend: Backend, *, index: int, term: int, state_hash: int) -> None:
+    """Write what ``load_applied`` reads."""
+    backend.put(_META, _APPLIED, _APPLIED_RECORD.pack(index, term, state_hash))
 
 
 def _report_progress(done: int, total: int) -> None:
