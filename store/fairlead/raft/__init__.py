@@ -10,7 +10,7 @@ nothing of commands, and imports nothing else of Fairlead.
     quorum, configuration, confchange    counting; who counts; who will
     log, progress                        the log and its marks; what a leader knows of a follower
     node                                 a member's state and its changes of role
-    election, replication, proposals, reads, membership, transfer    the rules
+    election, leadership, replication, proposals, reads, membership, transfer    the rules
     raft                                 the table of roles and messages, and the door
     testing                              a cluster in memory, with faults, that checks Raft's promises
 
@@ -24,6 +24,7 @@ from fairlead.raft.config import Config
 from fairlead.raft.configuration import Configuration, decode_configuration, encode_configuration
 from fairlead.raft.errors import (
     ChangeRefusedError,
+    LostEntriesError,
     NoLeaderError,
     NotLeaderError,
     ProposalDroppedError,
@@ -73,6 +74,7 @@ __all__ = [
     "Heartbeat",
     "HeartbeatReply",
     "InstallSnapshot",
+    "LostEntriesError",
     "Message",
     "NoLeaderError",
     "NotLeaderError",

@@ -5,7 +5,8 @@ RaftError
 ├── NoLeaderError           nobody leads as far as this member knows: try again later
 ├── ProposalDroppedError    the leader has no room, or is handing over: try again later
 ├── TooManyReadsError       too many reads wait for their confirmation: try again later
-└── ChangeRefusedError      a change of membership that is not allowed, or not now
+├── ChangeRefusedError      a change of membership that is not allowed, or not now
+└── LostEntriesError        this member's disk has lost what it promised to keep: the member has to stop
 """
 
 
@@ -51,3 +52,19 @@ class ChangeRefusedError(RaftError):
     def __init__(self, why: str) -> None:
         super().__init__(f"the change of membership was refused: {why}")
         self.why = why
+
+
+class LostEntriesError(RaftError):
+    """An entry that was committed with this member's word, or applied here, is not in its log.
+
+    No order of crashes leads there, only a disk that lost or was given an older state.  The member must not
+    take part any further: its promises are void.
+    """
+
+    def __init__(self, index: int, last_index: int) -> None:
+        super().__init__(
+            f"entry {index} was committed and this member's log ends at {last_index}: its disk has lost entries"
+            " that it had acknowledged; remove this member, empty its data directory and add it again"
+        )
+        self.index = index
+        self.last_index = last_index

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from fairlead.raft.configuration import Configuration, decode_configuration
+from fairlead.raft.errors import LostEntriesError
 from fairlead.raft.quorum import EVERYTHING
 from fairlead.raft.types import Entry, Snapshot
 
@@ -96,6 +97,11 @@ class Log:
         return False
 
     @property
+    def is_writing(self) -> bool:
+        """Whether a write is under way."""
+        return bool(self._writes)
+
+    @property
     def is_handed_out(self) -> bool:
         """Whether everything there is to write has been handed out."""
         return self._handed == self.last_index and self._restored is None
@@ -171,8 +177,13 @@ class Log:
                 return
 
     def commit_to(self, index: int) -> None:
-        """Raise the commit index; it never goes down."""
-        assert index <= self.last_index, f"commit {index} beyond the end {self.last_index}"
+        """Raise the commit index; it never goes down.
+
+        Raises:
+            LostEntriesError: the log ends before it.
+        """
+        if index > self.last_index:
+            raise LostEntriesError(index, self.last_index)
         self.commit = max(self.commit, index)
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -10,7 +10,7 @@ from fairlead.raft.confchange import Change, change_one, enter_joint, leave_join
 from fairlead.raft.configuration import Configuration, encode_configuration
 from fairlead.raft.errors import ChangeRefusedError, NotLeaderError
 from fairlead.raft.node import Node
-from fairlead.raft.types import EntryKind, Role
+from fairlead.raft.types import NOBODY, EntryKind, Role
 
 
 def propose(
@@ -63,6 +63,8 @@ def is_caught_up(node: Node, member: int) -> bool:
 def _check_is_allowed(node: Node) -> None:
     if node.role is not Role.LEADER:
         raise NotLeaderError(node.leader)
+    if node.transferee != NOBODY:
+        raise ChangeRefusedError("leadership is being handed over")
     if node.log.configuration_index > node.log.commit:
         raise ChangeRefusedError("another one is not committed yet")
     # Without this, two leaders could each make one-step changes from different bases, and commit both

@@ -26,6 +26,7 @@ class Progress:
         "_inflight",
         "_inflight_bytes",
         "_is_waiting",
+        "_silent_ticks",
         "confirmed_round",
         "is_active",
         "match",
@@ -43,18 +44,29 @@ class Progress:
         self.state = ProgressState.PROBE
         self.pending_snapshot = 0
         self.is_active = True
-        """Heard of since the leader last checked its quorum."""
+        """Heard of within an election timeout."""
         self.confirmed_round = 0
         """The last round of heartbeats that it has answered."""
         self.sent_commit = 0
         self.wants_empty = False
         """An append is due even if it carries nothing: its reply will tell what got lost."""
+        self._silent_ticks = 0
         self._is_waiting = False
         self._inflight: deque[tuple[int, int]] = deque()
         self._inflight_bytes = 0
 
     def __repr__(self) -> str:
         return f"<Progress {self.state.value} match={self.match} next={self.next} inflight={len(self._inflight)}>"
+
+    def tick(self, *, election_ticks: int) -> None:
+        """Let one tick pass without a sign of life."""
+        self._silent_ticks += 1
+        self.is_active = self._silent_ticks < election_ticks
+
+    def heard(self) -> None:
+        """Take any reply for a sign of life."""
+        self._silent_ticks = 0
+        self.is_active = True
 
     @property
     def is_paused(self) -> bool:
@@ -104,7 +116,7 @@ class Progress:
 
     def answered_heartbeat(self, *, round_: int, last_index: int) -> None:
         """Take a sign of life: what was sent before may be lost, so something may be sent again."""
-        self.is_active = True
+        self.heard()
         self.confirmed_round = max(self.confirmed_round, round_)
         self._is_waiting = False
         self.wants_empty = self.match < last_index

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fairlead.raft import election, membership, proposals, reads, replication, transfer
+from fairlead.raft import election, leadership, membership, proposals, reads, replication, transfer
 from fairlead.raft.confchange import Change
 from fairlead.raft.config import Config
 from fairlead.raft.configuration import Configuration
@@ -49,6 +49,7 @@ def _following(handler: Handler) -> Handler:
 _APPEND = _following(replication.on_append_entries)
 _HEARTBEAT = _following(replication.on_heartbeat)
 _INSTALL = _following(replication.on_install_snapshot)
+_TIMEOUT_NOW = _following(election.on_timeout_now)
 _VOTE = election.on_request_vote
 _READ = reads.on_read_reply
 _NOT_HERE = proposals.on_late_forward
@@ -57,15 +58,17 @@ _NOT_HERE = proposals.on_late_forward
 _HANDLERS: Mapping[Role, Mapping[type[Message], Handler]] = {
     Role.FOLLOWER: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _NOT_HERE, TimeoutNow: election.on_timeout_now,
+        ReadReply: _READ, Forward: _NOT_HERE, TimeoutNow: _TIMEOUT_NOW,
     },
     Role.PRE_CANDIDATE: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _NOT_HERE, VoteReply: election.on_pre_vote_reply,
+        ReadReply: _READ, Forward: _NOT_HERE, TimeoutNow: _TIMEOUT_NOW,
+        VoteReply: election.on_pre_vote_reply,
     },
     Role.CANDIDATE: {
         RequestVote: _VOTE, AppendEntries: _APPEND, Heartbeat: _HEARTBEAT, InstallSnapshot: _INSTALL,
-        ReadReply: _READ, Forward: _NOT_HERE, VoteReply: election.on_vote_reply,
+        ReadReply: _READ, Forward: _NOT_HERE, TimeoutNow: _TIMEOUT_NOW,
+        VoteReply: election.on_vote_reply,
     },
     Role.LEADER: {
         RequestVote: _VOTE, AppendReply: replication.on_append_reply,
@@ -86,6 +89,10 @@ class Raft:
         entries: those after the snapshot, as written.
         applied: index up to which the state machine has applied; at least the snapshot's.
         rng: chooses election timeouts.
+
+    Raises:
+        LostEntriesError: what was committed or applied here is not in the log.  So does `step`, when a leader
+            knows that it was.
     """
 
     __slots__ = ("_node", "_sequence", "_taken_hard_state")
@@ -168,7 +175,7 @@ class Raft:
         """Let one tick pass."""
         node = self._node
         if node.role is Role.LEADER:
-            _tick_leader(node)
+            leadership.tick(node)
         else:
             election.tick(node)
 
@@ -311,23 +318,7 @@ class Raft:
         """Take the news that ``ready`` and every one before it are durable; once each, in order."""
         node = self._node
         node.log.wrote(ready.sequence)
+        node.write_elapsed = 0
         if ready.hard_state is not None:
             election.on_hard_state_written(node, ready.hard_state)
         replication.commit(node, node.log.written)
-
-
-def _tick_leader(node: Node) -> None:
-    node.heartbeat_elapsed += 1
-    node.election_elapsed += 1
-    if node.election_elapsed >= node.config.election_ticks:
-        node.election_elapsed = 0
-        node.transferee = NOBODY
-        # Ongaro's thesis, section 6.2: "a leader steps down if an election timeout elapses without a
-        # successful round of heartbeats to a majority of its cluster".
-        if not node.agreed(lambda progress: int(progress.is_active), own=1):
-            node.become_follower(node.term)
-            return
-        for progress in node.progress.values():
-            progress.is_active = False
-    if node.heartbeat_elapsed >= node.config.heartbeat_ticks:
-        replication.send_heartbeats(node)

@@ -152,7 +152,7 @@ def on_append_reply(node: Node, message: AppendReply) -> None:
     progress = node.progress.get(message.sender)
     if progress is None or message.index > node.log.last_index:
         return  # no member any more, or nonsense
-    progress.is_active = True
+    progress.heard()
     if not message.success:
         # Raft, section 5.3: skip whole terms, instead of probing one index after the other.
         hint, _ = node.log.meet(message.hint_index, message.hint_term)
@@ -168,6 +168,8 @@ def on_heartbeat_reply(node: Node, message: HeartbeatReply) -> None:
     if progress is not None:
         progress.answered_heartbeat(round_=message.round, last_index=node.log.last_index)
         reads.confirm(node)
+        if message.sender == node.transferee:
+            transfer.hand_over(node)
 
 
 def commit(node: Node, reached: int) -> None:
@@ -184,6 +186,7 @@ def commit(node: Node, reached: int) -> None:
         return
     log.commit_to(index)
     if membership.on_commit(node):
-        # Out of the configuration, this leader has one thing left to say: that it is committed.
+        # Out of the configuration, this leader has two things left to say: that it is committed, and who next.
         flush(node)
+        transfer.bequeath(node)
         node.become_follower(node.term)

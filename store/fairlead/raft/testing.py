@@ -19,7 +19,7 @@ from functools import partial
 from fairlead.raft.config import Config
 from fairlead.raft.configuration import Configuration
 from fairlead.raft.raft import Raft
-from fairlead.raft.types import Entry, HardState, InstallSnapshot, Message, Ready, Role, Snapshot
+from fairlead.raft.types import Chance, Entry, HardState, InstallSnapshot, Message, Ready, Role, Snapshot
 
 
 class Oracle:
@@ -97,7 +97,7 @@ class Disk:
 class Machine:
     """One member: the core, its disk, and what it has applied."""
 
-    def __init__(self, config: Config, snapshot: Snapshot, *, rng: random.Random, oracle: Oracle) -> None:
+    def __init__(self, config: Config, snapshot: Snapshot, *, rng: Chance, oracle: Oracle) -> None:
         self.config = config
         self.disk = Disk(snapshot)
         self._rng = rng
@@ -186,16 +186,19 @@ class Cluster:
     Args:
         count: members from 1 up, all voters.
         seed: of the election timeouts, and of nothing else.
+        chance: gives each member its own, instead of one that comes from the seed.
         options: for `Config`.
     """
 
-    def __init__(self, count: int, *, seed: int = 0, **options: int) -> None:
+    def __init__(
+        self, count: int, *, seed: int = 0, chance: Callable[[int], Chance] | None = None, **options: int
+    ) -> None:
         self.oracle = Oracle()
         self.machines: dict[int, Machine] = {}
         self.network: list[Message] = []
         self.cut: set[tuple[int, int]] = set()
         self.watch: Callable[[Message], None] = lambda _: None
-        self._seed = seed
+        self._chance = chance or (lambda member: random.Random(f"{seed}/{member}"))  # noqa: S311 - not for secrets
         self._options = options
         self._contexts = 0
         configuration = Configuration(voters=frozenset(range(1, count + 1)))
@@ -218,7 +221,7 @@ class Cluster:
     def add(self, member: int, snapshot: Snapshot | None = None) -> None:
         """Start a member, by default one that joins and knows nobody."""
         config = Config(member_id=member, **self._options)
-        rng = random.Random(f"{self._seed}/{member}")  # noqa: S311 - not for secrets
+        rng = self._chance(member)
         self.machines[member] = Machine(config, snapshot or Snapshot(), rng=rng, oracle=self.oracle)
 
     def on(self, member: int, event: Callable[[Raft], object]) -> None:
