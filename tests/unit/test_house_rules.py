@@ -23,6 +23,7 @@ CORES = {
     "lease": "table",
     "member": "checks cluster identity machine ranges reconfigure replica responses solo txn",
     "mvcc": "change codec compaction hash hub index intervals store transaction watcher",
+    "peer": "codec connection frames handshake messages transfer urls words",
     "raft": "confchange configuration election leadership log membership node "
     "progress proposals quorum raft reads replication transfer types",
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",

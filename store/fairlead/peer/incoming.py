@@ -47,7 +47,8 @@ class Incoming:
         self._downloads = Downloads(shared)
         self._wires: set[Wire] = set()
         self._servers: list[asyncio.Server] = []
-        self._said: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
+        self._cut_off: set[tuple[str, str]] = set()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -120,7 +121,7 @@ class Incoming:
         assert hello is not None
         if hello.stream is not StreamKind.GUEST:
             host = wire.remote_host
-            self._said = {(said_host, kind) for said_host, kind in self._said if said_host != host}
+            self._refused = {said for said in self._refused if said[0] != host}
             self._heard_of(hello.sender.member_id)
 
     def wire_received(self, wire: Wire, kind: FrameKind, payload: bytes) -> None:
@@ -151,16 +152,17 @@ class Incoming:
         """See `fairlead.peer.wire.Owner`."""
         self._wires.discard(wire)
         self._downloads.closed(wire)
-        if isinstance(error, HandshakeError | PeerDecodeError):
-            self._shared.counters.refused[type(error).__name__] += 1
-            self._log_once(wire, error)
+        if isinstance(error, HandshakeError):
+            self._say_once("refused a peer", wire, error, said=self._refused)
+        elif isinstance(error, PeerDecodeError):
+            self._say_once("cut off a peer: it sent nonsense", wire, error, said=self._cut_off)
 
-    def _log_once(self, wire: Wire, error: PeerError) -> None:
-        """Say why a host was refused, and not again until it was let in."""
-        said = (wire.remote_host, type(error).__name__)
-        if said not in self._said and len(self._said) < _SAID_MAX:
-            self._said.add(said)
-            event = (
-                "refused a peer" if isinstance(error, HandshakeError) else "cut off a peer: it sent nonsense"
-            )
-            _log.warning(event, host=said[0], why=str(error))
+    def _say_once(self, event: str, wire: Wire, error: PeerError, *, said: set[tuple[str, str]]) -> None:
+        """Say why a host was turned away, not at each of its attempts; and count."""
+        self._shared.counters.refused[type(error).__name__] += 1
+        reason = (wire.remote_host, str(error))
+        if reason not in said:
+            if len(said) >= _SAID_MAX:
+                said.clear()
+            said.add(reason)
+            _log.warning(event, host=reason[0], why=reason[1])

@@ -29,9 +29,7 @@ def window(size: int, offset: int = 0) -> Window:
     return Window(size, offset, chunk_bytes=10, window_bytes=35)
 
 
-@given(
-    st.builds(Offer, BY_KIND[InstallSnapshot], st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1))  # type: ignore[arg-type]
-)
+@given(st.builds(Offer, BY_KIND[InstallSnapshot], st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)))
 def test_an_offer_is_read_as_it_was_made(offer: Offer) -> None:
     assert decode_offer(encode_offer(offer)) == offer
 
