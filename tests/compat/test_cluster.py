@@ -13,7 +13,7 @@ import pytest
 from tests import peers
 from tests.compat import normalise
 from tests.compat.steps import Outcome
-from tests.support.cluster import StoreCluster, peer_url
+from tests.support.cluster import StoreCluster
 from tests.support.processes import clean_environment, wait_for
 from tests.support.store import EtcdServer, FairleadStore, StoreServer
 
@@ -38,7 +38,7 @@ class Operator:
     def call(self, command: str, *, on: str = "") -> "subprocess.CompletedProcess[str]":
         """Run etcdctl with ids for ``{m1}`` and peer URLs for ``{m1.peer}``; ``on`` names one member."""
         for name, member in self.cluster.members.items():
-            command = command.replace(f"{{{name}.peer}}", peer_url(member))
+            command = command.replace(f"{{{name}.peer}}", self.cluster.peer_url(member))
         for name, member_id in self.ids.items():
             command = command.replace(f"{{{name}}}", member_id)
         endpoints = self.cluster.members[on].address if on else self.cluster.endpoints
@@ -79,7 +79,7 @@ class Operator:
 
     def learn_ids(self) -> None:
         """Note the ids of all members that are there."""
-        by_url = {peer_url(member): name for name, member in self.cluster.members.items()}
+        by_url = {self.cluster.peer_url(member): name for name, member in self.cluster.members.items()}
         for line in self.call("member list").stdout.splitlines():
             member_id, _, _, urls, *_ = line.split(", ")
             if urls in by_url:

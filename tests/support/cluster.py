@@ -16,11 +16,19 @@ class StoreCluster:
         directory: for data and logs.
         size: how many members there are at the beginning.
         flags: for every member.
+        scheme: of the URLs at which members reach each other.
     """
 
     def __init__(
-        self, kind: type[StoreServer], directory: Path, *, size: int = 3, flags: Sequence[str] = ()
+        self,
+        kind: type[StoreServer],
+        directory: Path,
+        *,
+        size: int = 3,
+        flags: Sequence[str] = (),
+        scheme: str = "http",
     ) -> None:
+        self._scheme = scheme
         self._kind = kind
         self._directory = directory
         self._flags = list(flags)
@@ -30,6 +38,9 @@ class StoreCluster:
             self._make(f"m{n}")
         for name, member in self.members.items():
             member.program.argv += ["--name", name, "--initial-cluster", self.initial_cluster()]
+            # The last word counts, with etcd as with Fairlead.
+            member.program.argv += ["--listen-peer-urls", self.peer_url(member)]
+            member.program.argv += ["--initial-advertise-peer-urls", self.peer_url(member)]
 
     def _make(self, name: str) -> StoreServer:
         member = self._kind(self._directory / name, flags=self._flags)
@@ -40,7 +51,12 @@ class StoreCluster:
         """Return a member to be added by ``member add`` and then started."""
         there = self.initial_cluster()
         member = self._make(name)
-        member.program.argv += ["--name", name, "--initial-cluster", f"{there},{name}={peer_url(member)}"]
+        member.program.argv += [
+            "--name",
+            name,
+            "--initial-cluster",
+            f"{there},{name}={self.peer_url(member)}",
+        ]
         member.program.argv += ["--initial-cluster-state", "existing"]
         return member
 
@@ -50,7 +66,11 @@ class StoreCluster:
 
     def initial_cluster(self) -> str:
         """What ``--initial-cluster`` says of the members there are."""
-        return ",".join(f"{name}={peer_url(member)}" for name, member in self.members.items())
+        return ",".join(f"{name}={self.peer_url(member)}" for name, member in self.members.items())
+
+    def peer_url(self, member: StoreServer) -> str:
+        """Where the others reach a member."""
+        return f"{self._scheme}://127.0.0.1:{member.peer_port}"
 
     @property
     def endpoints(self) -> str:
@@ -75,8 +95,3 @@ class StoreCluster:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def peer_url(member: StoreServer) -> str:
-    """Where the others reach a member."""
-    return f"http://127.0.0.1:{member.peer_port}"

@@ -1,5 +1,6 @@
 """A store behind certificates: who gets in, over which protocols, and what the others are told."""
 
+import socket
 import ssl
 import subprocess
 import urllib.request
@@ -9,39 +10,13 @@ from pathlib import Path
 import pytest
 from tests import peers
 from tests.e2e.cli.command import COMMAND, Kv
+from tests.support.certificates import Certificates
+from tests.support.cluster import StoreCluster
 from tests.support.ports import free_port
 from tests.support.processes import Program, clean_environment
-from tests.support.store import FairleadStore, Get
+from tests.support.store import FairleadStore, Get, StoreServer
 
 pytestmark = pytest.mark.peer("openssl")
-
-
-class Certificates:
-    """An authority, and what it signed for 127.0.0.1 and for a client, in ``folder``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.joinpath("san").write_text("subjectAltName=IP:127.0.0.1")
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        self._openssl(
-            "req", "-x509", *curve, "-days", "2", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt"
-        )
-        for name in ("server", "client"):
-            self._openssl(
-                "req", *curve, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"
-            )
-            signer = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san", "-days", "2")
-            self._openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.crt")
-
-    def _openssl(self, *words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
-
-    def __getitem__(self, name: str) -> str:
-        return str(self.folder / name)
-
-    def flags(self, *, cert: str = "--cert") -> tuple[str, ...]:
-        """What a client is given, by etcdctl's flags, which are ours too."""
-        return ("--cacert", self["ca.crt"], cert, self["client.crt"], "--key", self["client.key"])
 
 
 class TlsStore(FairleadStore):
@@ -140,3 +115,30 @@ def test_an_agent_follows_a_store_behind_certificates(
 
     assert agent.exit_status == 0
     assert "Traceback" not in agent.log()
+
+
+def test_members_reach_each_other_with_certificates_only(
+    tmp_path: Path, certificates: Certificates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What travels between members is everything there is."""
+    own = ("--peer-cert-file", certificates["server.crt"], "--peer-key-file", certificates["server.key"])
+    trust = ("--peer-trusted-ca-file", certificates["ca.crt"], "--peer-client-cert-auth")
+    with StoreCluster(FairleadStore, tmp_path, flags=(*own, *trust), scheme="https") as cluster:
+        first, second, _ = cluster.members.values()
+        assert Kv(first.endpoint, capsys)("put", "/a", "1").status == 0
+        assert Kv(second.endpoint, capsys)("get", "/a").out == "1\n"
+        stranger = ssl.create_default_context(cafile=certificates["ca.crt"])
+        acquaintance = ssl.create_default_context(cafile=certificates["ca.crt"])
+        acquaintance.load_cert_chain(certificates["client.crt"], certificates["client.key"])
+        # A member says who it is at once, to those it lets in.
+        assert (first_byte(first, stranger), len(first_byte(first, acquaintance))) == (b"", 1)
+
+
+def first_byte(member: StoreServer, context: ssl.SSLContext) -> bytes:
+    """What a member says to whoever connects to its port for other members; nothing when it hangs up."""
+    plain = socket.create_connection(("127.0.0.1", member.peer_port), timeout=10)
+    try:
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            return tls.recv(1)
+    except (ssl.SSLError, ConnectionError):
+        return b""
