@@ -8,6 +8,7 @@ import click
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fairlead.render.commands.run:run", "Keep the files as the keys have them (the default)."),
     "once": ("fairlead.render.commands.run:once", "Process every resource once."),
+    "import": ("fairlead.render.commands.importing:import_", "Turn a tree of confd or remco into ours."),
 }
 
 

@@ -5,8 +5,11 @@ What they return is not watched: a template that uses them is current as of its 
 list and writes a configuration without servers.
 """
 
+import fcntl
+import ipaddress
 import os
 import socket
+import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +20,10 @@ import dnslib
 from fairlead.render.errors import LookupFailedError
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
+_IF_INET6 = Path("/proc/net/if_inet6")
+_SIOCGIFADDR = 0x8915  # Linux, netdevice(7)
+_IFNAME_BYTES_MAX = 15
+_SCOPE_LINK = "20"
 _TIMEOUT_S = 3.0
 _SERVERS_MAX = 3
 
@@ -88,6 +95,37 @@ def lookup_ipv6(host: str) -> list[str]:
     return lookup_ip(host, family=socket.AF_INET6)
 
 
+def lookup_iface_ipv4(name: str) -> str:
+    """Return the first IPv4 address of an interface; empty where there is no such interface or address.
+
+    The fork writes ``<nil>`` for an interface without an address, which no program can read.
+    """
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            answer = fcntl.ioctl(
+                asked, _SIOCGIFADDR, struct.pack("256s", os.fsencode(name)[:_IFNAME_BYTES_MAX])
+            )
+    except OSError:
+        return ""
+    return socket.inet_ntoa(answer[20:24])
+
+
+def lookup_iface_ipv6(name: str, *, table: Path = _IF_INET6) -> str:
+    """Return the first IPv6 address of an interface, one that is not link-local where it has one; else empty.
+
+    (The fork gives the interface's first address of either kind.)
+    """
+    try:
+        rows = [line.split() for line in table.read_text().splitlines()]
+    except OSError:
+        return ""
+    # Address, index, prefix length, scope, flags, name.
+    found = [
+        (row[3] == _SCOPE_LINK, ipaddress.IPv6Address(int(row[0], 16))) for row in rows if row[-1] == name
+    ]
+    return str(min(found, key=lambda item: item[0])[1]) if found else ""
+
+
 def lookup_srv(service: str, proto: str, name: str) -> list[SRV]:
     """Return the records of ``_service._proto.name``, sorted as confd sorts them: by target, then numbers.
 
@@ -156,6 +194,8 @@ WORLD: Mapping[str, Callable[..., Any]] = {
     "lookupIP": lookup_ip,
     "lookupIPV4": lookup_ipv4,
     "lookupIPV6": lookup_ipv6,
+    "lookupIfaceIPV4": lookup_iface_ipv4,
+    "lookupIfaceIPV6": lookup_iface_ipv6,
     "lookupSRV": lookup_srv,
 }
 """Global name to function."""

@@ -132,3 +132,18 @@ def test_name_servers_are_read_from_resolv_conf(tmp_path: Path) -> None:
     path.write_text("# x\nsearch local\nnameserver 10.0.0.1\nnameserver fd00::1\nnameserver\n")
     assert lookup.name_servers(path) == [("10.0.0.1", 53), ("fd00::1", 53)]
     assert lookup.name_servers(tmp_path / "no") == [("127.0.0.1", 53)]
+
+
+def test_an_interface_gives_its_first_address(tmp_path: Path) -> None:
+    assert lookup.lookup_iface_ipv4("lo") == "127.0.0.1"
+    assert lookup.lookup_iface_ipv4("no-such-interface") == ""
+    table = tmp_path / "if_inet6"
+    table.write_text(
+        "fe800000000000000000000000000001 02 40 20 80     eth0\n"
+        "20010db8000000000000000000000005 02 40 00 80     eth0\n"
+        "00000000000000000000000000000001 01 80 10 80       lo\n"
+    )
+    assert lookup.lookup_iface_ipv6("eth0", table=table) == "2001:db8::5"
+    assert lookup.lookup_iface_ipv6("lo", table=table) == "::1"
+    assert lookup.lookup_iface_ipv6("eth1", table=table) == ""
+    assert lookup.lookup_iface_ipv6("lo", table=tmp_path / "none") == ""

@@ -13,7 +13,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def tree_options(function: Function) -> Function:
-    """Add ``--confdir`` and ``--prefix``."""
+    """Add ``--confdir``, ``--prefix`` and ``--state-dir``."""
     confdir = click.option(
         "--confdir",
         type=click.Path(path_type=Path),
@@ -24,7 +24,12 @@ def tree_options(function: Function) -> Function:
     prefix = click.option(
         "--prefix", default="/", show_default=True, help="Joined before each resource's own prefix."
     )
-    return confdir(prefix(function))
+    state_dir = click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path),
+        help="Holds the journal; a folder below /var/lib/fairlead/render for each confdir when left out.",
+    )
+    return confdir(prefix(state_dir(function)))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")

@@ -31,6 +31,7 @@ def run(
     options: AgentOptions,
     confdir: Path,
     prefix: str,
+    state_dir: Path | None,
     onetime: bool,
     watch: bool,
     interval: float | None,
@@ -45,6 +46,7 @@ def run(
         RenderSettings(
             confdir=confdir,
             prefix=prefix,
+            state_dir=state_dir,
             noop=noop,
             sync_only=sync_only,
             keep_stage_file=keep_stage_file,
@@ -53,7 +55,8 @@ def run(
         )
     )
     if onetime:
-        return asyncio.run(run_once(options, settings))
+        # As confd has it: 0 or 1.
+        return min(asyncio.run(run_once(options, settings)), 1)
 
     async def serve(context: AgentContext) -> None:
         await RenderAgent(context, settings).run()
@@ -64,7 +67,11 @@ def run(
 @click.command()
 @common_options("render")
 @tree_options
-def once(*, options: AgentOptions, confdir: Path, prefix: str) -> int:
-    """Process every resource once and exit: 0, or 1 when any failed."""
-    settings = require_resources(RenderSettings(confdir=confdir, prefix=prefix))
+def once(*, options: AgentOptions, confdir: Path, prefix: str, state_dir: Path | None) -> int:
+    """Process every resource once and exit.
+
+    The status is 0 when all is well, 3 when a check failed, 4 when a program did not take its files, 5 when it did
+    not take the old ones either, and 1 for any other failure.
+    """
+    settings = require_resources(RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir))
     return asyncio.run(run_once(options, settings))

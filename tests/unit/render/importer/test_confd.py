@@ -1,0 +1,167 @@
+"""A tree of confd, imported, writes the very bytes that confd writes.
+
+``confd/expected`` holds what confd with its fork's functions is to write from ``confd/keys.yaml``; each file was
+worked out by hand from the documentation of confd and of Go.  To see confd itself do it::
+
+    confd -onetime -sync-only -confdir confd -backend file -file confd/keys.yaml
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fairlead.render import Renderer, RenderSettings, Snapshot, load_resources
+from fairlead.render.functions import PURE
+from fairlead.render.gotemplate.types import RESULTS
+from fairlead.render.importer import ImportRefusedError, import_tree
+from fairlead.render.lookup import WORLD
+
+TREE = Path(__file__).with_name("confd")
+NAMES = sorted(path.name for path in (TREE / "expected").iterdir())
+
+
+def flat(node: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the keys as confd's file backend makes them of nested maps."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from flat(value, f"{path}/{name}")
+    else:
+        yield path, str(node)
+
+
+KEYS = dict(flat(yaml.safe_load((TREE / "keys.yaml").read_text())))
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Path:
+    assert import_tree(TREE, tmp_path / "new").findings == []
+    return tmp_path / "new"
+
+
+def written(confdir: Path, keys: Mapping[str, str]) -> dict[str, bytes]:
+    """Return what each resource writes, by the name of the destination."""
+    settings = RenderSettings(confdir=confdir)
+    loaded = load_resources(settings)
+    assert loaded.problems == ()
+    renderer = Renderer(settings.template_dir, output_bytes_max=1_000_000)
+    found: dict[str, bytes] = {}
+    for resource in loaded.resources:
+        rendered = renderer.render(resource, Snapshot(keys, revision=1))
+        assert rendered.files is not None, rendered.error
+        found |= {Path(file.dest).name: file.content for file in rendered.files}
+    return found
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRLEAD_TEST_WORD", "word")
+    monkeypatch.setenv("FAIRLEAD_TEST_EMPTY", "")
+    monkeypatch.delenv("FAIRLEAD_TEST_UNSET", raising=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_imported_tree_writes_what_confd_writes(name: str, imported: Path, environment: None) -> None:
+    assert written(imported, KEYS)[name].decode() == (TREE / "expected" / name).read_text()
+
+
+def test_the_tree_uses_every_function_there_is() -> None:
+    """But for the lookups that need a name server or an interface."""
+    text = "".join(path.read_text() for path in (TREE / "templates").rglob("*.tmpl"))
+    missing = {
+        name
+        for name in RESULTS
+        if f"{name} " not in text and f"{name}}}" not in text and f"{name}." not in text
+    }
+    assert missing == {"lookupIfaceIPV4", "lookupIfaceIPV6", "lookupSRV"}
+    assert {*PURE, *WORLD} - {*RESULTS} == {"plain"}
+
+
+def test_a_resource_becomes_a_group_that_says_the_same(imported: Path) -> None:
+    assert (
+        (imported / "conf.d" / "nginx.yaml").read_text()
+        == """\
+# Imported from confd's conf.d/nginx.toml.
+group: nginx
+prefix: /prod
+keys:
+  - /sites
+  - /nginx
+files:
+  - src: nginx.j2
+    dest: /etc/demo/nginx.conf
+    mode: '0644'
+    owner: root
+    group: root
+check:
+  shell: /usr/sbin/nginx -t -c {{ src }}
+reload:
+  shell: /usr/sbin/nginx -s reload
+  timeout: 20s
+on_failure: retry
+"""
+    )
+    assert (imported / "conf.d" / "sub" / "haproxy.yaml").is_file()
+
+
+def test_the_settings_become_ours(imported: Path) -> None:
+    assert yaml.safe_load((imported / "settings.yaml").read_text()) == {
+        "endpoints": "http://10.0.0.1:2379,https://10.0.0.2:2379",
+        "interval": 300,
+        "user": "confd:not-a-real-one",
+        "log-level": "warning",
+    }
+
+
+def test_what_is_not_translated_is_listed_with_file_and_line(tmp_path: Path) -> None:
+    source = tmp_path / "old"
+    shutil.copytree(TREE, source)
+    (source / "conf.d" / "a.toml").write_text(
+        '[template]\nsrc = "gone.tmpl"\ndest = "/x"\ndest_mode = "1"\ncheck_cmd = "test {{.src | base}}"\n\n[backend]\nname = "consul"\n'
+    )
+    (source / "conf.d" / "b.toml").write_text("[template]\nsrc = \n")
+    (source / "conf.d" / "c.toml").write_text(
+        '[template]\nsrc = "secret.tmpl"\ndest = "/y"\nprefix = "/own"\n'
+    )
+    (source / "templates" / "secret.tmpl").write_text('a\n{{cgetv "/secret"}}\n')
+    (source / "templates" / "broken.tmpl").write_text("\n\n{{if}}")
+    (source / "confd.toml").write_text('prefix = "/all"\nbackend = "consul"\nauth_token = "t"\n')
+    tree = import_tree(source, tmp_path / "new")
+    assert [str(finding) for finding in tree.findings] == [
+        "conf.d/a.toml:7: [backend] is not translated; all keys come from the one store: copy them there",
+        "conf.d/a.toml:2: there is no template gone.tmpl under templates/",
+        "conf.d/a.toml:5: only {{.src}} and {{.dest}} are put into a command, not the rest of 'test {{.src | base}}'",
+        "conf.d/a.toml:4: field dest_mode is not translated",
+        "conf.d/b.toml:2: is not TOML: Invalid value (at line 2, column 7)",
+        "conf.d/c.toml:4: left out: confd's global prefix /all takes its place (its fork joins both)",
+        "conf.d/nginx.toml:4: left out: confd's global prefix /all takes its place (its fork joins both)",
+        "templates/broken.tmpl:3: is no Go template: missing value for if",
+        "templates/secret.tmpl:2: function cgetv is not defined, by confd or its fork",
+        "confd.toml:2: backend consul is not read; copy its keys to the store",
+        "confd.toml:3: auth_token is not translated",
+    ]
+    assert "go.untranslated" in (tmp_path / "new" / "templates" / "secret.j2").read_text()
+    assert not (tmp_path / "new" / "templates" / "broken.j2").exists()
+
+
+def test_nothing_is_written_over_and_nothing_is_imported_from_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("mine")
+    with pytest.raises(ImportRefusedError, match="is not empty"):
+        import_tree(TREE, tmp_path / "full")
+    with pytest.raises(ImportRefusedError, match=r"holds neither confd's conf\.d nor remco's config"):
+        import_tree(tmp_path / "full", tmp_path / "new")
+
+
+def test_two_templates_never_become_one(tmp_path: Path) -> None:
+    source: Any = tmp_path / "old"
+    (source / "templates").mkdir(parents=True)
+    (source / "conf.d").mkdir()
+    for name in ("a.conf.tmpl", "a.conf.tpl", "a.conf"):
+        (source / "templates" / name).write_text(name)
+    tree = import_tree(source, tmp_path / "new")
+    made = {name: content.decode() for name, content in tree.files.items() if name.startswith("templates/")}
+    assert sorted(made.values()) == ["a.conf", "a.conf.tmpl", "a.conf.tpl"]
