@@ -12,6 +12,7 @@ from fairlead.api.cluster import Cluster
 from fairlead.api.compactor import Compactor
 from fairlead.api.config import StoreConfig
 from fairlead.api.gateway import Gateway
+from fairlead.api.guard import guard
 from fairlead.api.health import Health
 from fairlead.api.http import Http
 from fairlead.api.kv import Kv
@@ -24,6 +25,7 @@ from fairlead.api.watch import Watches
 from fairlead.member import COMPACTION, Member, MemberError, RemovedError, StoppedError
 from fairlead.mvcc import BackendError
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import NOBODY
 from fairlead.rpc import Code, ListenError, Server, Stream, Unary
 from fairlead.wal import WalError
 
@@ -51,7 +53,7 @@ class StoreServer:
             self._snapshots,
             Cluster(member),
         ):
-            routes.update(service.routes())
+            routes.update(guard(member, service.routes()))
         self._metrics = Metrics(member, self._watches)
         gateway = Gateway(
             routes if config.has_gateway else {}, body_bytes_max=config.limits.message_bytes_max
@@ -91,6 +93,7 @@ class StoreServer:
             raise
         store._timers.append(asyncio.create_task(store._notify_progress()))
         store._timers.append(asyncio.create_task(store._compact()))
+        store._timers.append(asyncio.create_task(store._end_without_leader()))
         return store
 
     async def _notify_progress(self) -> None:
@@ -98,12 +101,23 @@ class StoreServer:
             await asyncio.sleep(self.config.progress_notify_s)
             self._watches.notify_progress()
 
+    async def _end_without_leader(self) -> None:
+        # As in etcd: a stream outlives an election that is over within three timeouts.
+        patience_s = 3 * self.config.member.election_timeout_s
+        alone_s = 0.0
+        while True:
+            await asyncio.sleep(self.config.member.election_timeout_s)
+            has_leader = self.member.replica.raft.leader != NOBODY
+            alone_s = 0.0 if has_leader else alone_s + self.config.member.election_timeout_s
+            if alone_s >= patience_s:
+                self._watches.end_without_leader()
+
     async def _compact(self) -> None:
         compactor = Compactor(self.config.retention)
         while (interval_s := compactor.interval_s) is not None:
             await asyncio.sleep(interval_s)
             revision = compactor.due(now_s=self.member.now_s(), revision=self.member.store.revision)
-            if revision is None:
+            if revision is None or not self.member.replica.leads:
                 continue
             request = pb.CompactionRequest(revision=revision)
             try:

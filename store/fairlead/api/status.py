@@ -13,6 +13,7 @@ from fairlead.member import (
     KeyMissingError,
     LeaderLostError,
     LeadershipElsewhereError,
+    LearnerError,
     LearnerNotReadyError,
     LeaseProvidedError,
     MemberExistsError,
@@ -61,6 +62,7 @@ STATUS: dict[type[BaseException], tuple[Code, str]] = {
         Code.FAILED_PRECONDITION,
         "etcdserver: can only promote a learner member which is in sync with leader",
     ),
+    LearnerError: (Code.FAILED_PRECONDITION, "etcdserver: rpc not supported for learner"),
     TooManyLearnersError: (Code.FAILED_PRECONDITION, "etcdserver: too many learner members in cluster"),
     # Another one that etcd sends as UNKNOWN.
     NotEnoughStartedError: (

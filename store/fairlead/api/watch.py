@@ -7,8 +7,9 @@ all there is.
 
 from collections.abc import Iterable
 
+from fairlead.api.guard import requires_leader
 from fairlead.api.status import status_of
-from fairlead.member import Member, varint
+from fairlead.member import Member, NoLeaderError, varint
 from fairlead.mvcc import CompactedError, EncodedEvents, Watcher
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.rpc import Call, Code, Stream
@@ -36,6 +37,12 @@ class Watches:
             "/etcdserverpb.Watch/Watch": Stream(lambda call: WatchStream(self._member, call, self.streams))
         }
 
+    def end_without_leader(self) -> None:
+        """End the streams whose clients would rather look for another member than wait for a leader."""
+        for stream in tuple(self.streams):
+            if stream.requires_leader:
+                stream.end(*status_of(NoLeaderError()))
+
     def notify_progress(self) -> None:
         """Tell the watchers that asked for it, and have been quiet, how far they are."""
         for stream in tuple(self.streams):
@@ -55,6 +62,7 @@ class WatchStream:
         self._wants_progress: set[Watcher] = set()
         self._heard: set[Watcher] = set()
         self._next_id = 0
+        self.requires_leader = requires_leader(call)
         # One message may be this large before it is cut into fragments.
         self._fragment_bytes = member.config.request_bytes_max + 512 * 1024
         streams.add(self)

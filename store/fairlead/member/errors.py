@@ -35,6 +35,7 @@
     ├── JoinError                 the cluster to be joined is not there, or does not know this member
     ├── CorruptMemberError        this member's data is not what the others have
     ├── RemovedError              this member was removed from its cluster
+    ├── LearnerError              this member only listens yet
     ├── TooManyRequestsError      too much is waiting: slow down
     └── UnavailableError          this member cannot answer now
         ├── NoLeaderError
@@ -235,6 +236,10 @@ class TooManyRequestsError(MemberError):
 
 class UnavailableError(MemberError):
     """This member cannot answer now; another one, or a later try, may."""
+
+
+class LearnerError(MemberError):
+    """This member does not vote yet, and serves serializable reads at most."""
 
 
 class NoLeaderError(UnavailableError):

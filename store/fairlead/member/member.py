@@ -41,6 +41,7 @@ from fairlead.member.writer import Writer
 from fairlead.mvcc import Store, WatchHub
 from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import NOBODY
 
 _log = structlog.get_logger("fairlead.store")
 _FAREWELL_TICKS = 10
@@ -72,6 +73,8 @@ class Member:
         self._snapshots = Snapshots(
             opened, self.upkeep, self.peers.transport, on_error=self._fail, changed=self.flush_soon
         )
+        self.is_restricted = True
+        """Whether nobody leads, or this member is a learner: not everything can be served now."""
         self._pipeline = Pipeline(
             self.replica,
             self._writer,
@@ -326,6 +329,7 @@ class Member:
             return
         if self._snapshots.received and not self._pipeline.is_busy:
             self._snapshots.drop_received()
+        self.is_restricted = self.replica.raft.leader == NOBODY or self.is_learner
         if self.replica.applied != applied:
             self.upkeep.written(self.replica.applied - applied)
             self.peers.refresh()

@@ -161,11 +161,11 @@ class Writer:
 
     def delete_range(self, request: pb.DeleteRangeRequest) -> bytes:
         """Delete a range; return the DeleteRangeResponse without its header."""
-        deleted = self._txn.delete_range(request.key, request.range_end)
+        deleted = self._txn.delete_range(request.key, request.range_end, prev_kv=request.prev_kv)
         if self._leases:
-            for encoded in deleted:
-                self._leases.detach(kv_pb2.KeyValue.FromString(encoded).key)
-        return delete_body(len(deleted), deleted if request.prev_kv else ())
+            for key in deleted.keys:
+                self._leases.detach(key)
+        return delete_body(len(deleted.keys), deleted.kvs)
 
     def run(self, path: Path) -> bytes:
         """Do the operations of a chosen path; return the TxnResponse without its header."""

@@ -60,6 +60,8 @@ class Upkeep:
     def _round(self) -> None:
         self.commit_soon()
         self.sync_watchers_soon()
+        if self._opened.machine.store.has_compaction_left:
+            self.compact_soon()  # proposed by another member
         self._timer = self._loop.call_later(self._config.commit_interval_s, self._round)
 
     # ---- the database file ----

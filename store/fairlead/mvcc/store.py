@@ -201,6 +201,11 @@ class Store:
             raise FutureRevisionError(revision, self.revision)
         self._compaction.schedule(revision)
 
+    @property
+    def has_compaction_left(self) -> bool:
+        """Whether ``compact_step`` has something to do."""
+        return not self._compaction.is_done
+
     def compact_step(self, revisions_max: int = 1000) -> bool:
         """Remove up to that many old revisions from disk and index; return whether all are gone."""
         return self._compaction.step(revisions_max)
