@@ -7,6 +7,8 @@ translate their requests and answers into the records (``Operation``, ``Range``,
 (``tests/robustness``), Herlihy and Wing, "Linearizability" (1990), and Lowe, "Testing for linearizability" (2017).
 """
 
+from tests.history.hashes import HashSample, check_hashes
+from tests.history.leases import check_leases
 from tests.history.linearizability import check_linearizable
 from tests.history.operations import Ambiguous, Failed, History, Operation, Outcome, Recorder
 from tests.history.requests import (
@@ -39,8 +41,10 @@ from tests.history.responses import (
     TxnOpResponse,
     TxnResponse,
 )
+from tests.history.serializable import check_serializable
 from tests.history.timeline import Event, Timeline, check_timeline
 from tests.history.verdict import Status, Verdict
+from tests.history.watches import Watch, WatchRequest, WatchResponse, check_watches
 
 __all__ = [
     "Ambiguous",
@@ -54,6 +58,7 @@ __all__ = [
     "Failed",
     "Grant",
     "GrantResponse",
+    "HashSample",
     "History",
     "KeepAlive",
     "KeepAliveResponse",
@@ -79,6 +84,13 @@ __all__ = [
     "TxnOpResponse",
     "TxnResponse",
     "Verdict",
+    "Watch",
+    "WatchRequest",
+    "WatchResponse",
+    "check_hashes",
+    "check_leases",
     "check_linearizable",
+    "check_serializable",
     "check_timeline",
+    "check_watches",
 ]

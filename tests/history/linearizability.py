@@ -19,7 +19,8 @@ What etcd answers makes the search short.  Every write and every read carries th
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.history.calls import Call, Calls, Tag, may_write, prepare
@@ -206,12 +207,12 @@ class _Search:
         """Yield the points after what nobody was told of: unanswered calls, and leases at their end."""
         revision = point.state.revision
         is_gap = point.left == 0 and self._clues.is_gap(revision + 1)
-        lurking = [
-            (i, call)
-            for i, call in enumerate(self._ambiguous)
-            if call.invoked_s <= point.limit_s and not point.used >> i & 1
-        ]
-        wanted = self._wanted(point, (call for _, call in lurking if is_gap))
+        wanted = {tag for i in point.open for tag in self._answered[i].tags}
+        if not is_gap and not wanted:
+            return
+        lurking = self._lurking(point)
+        if is_gap:
+            wanted.update(tag for _, call in lurking if may_write(call.request) for tag in call.tags)
 
         def is_worth_it(state: State | None, tags: frozenset[Tag]) -> bool:
             if state is None or state == point.state:
@@ -225,19 +226,20 @@ class _Search:
                 state = self._stepped(point.state, call)
                 if state is not None and is_worth_it(state, call.tags):
                     yield replace(self._moved(point, state, call), used=point.used | 1 << i)
-        for lease_id, state in self._ends(point):
-            if is_worth_it(state, frozenset({lease_id})):
-                yield self._moved(point, state, f"lease {lease_id} expires")
+        for lease_id in self._due(point):
+            if is_gap or lease_id in wanted:
+                self._steps += 1
+                state = expire(point.state, lease_id)
+                if is_worth_it(state, frozenset({lease_id})):
+                    yield self._moved(point, state, f"lease {lease_id} expires")
 
-    def _wanted(self, point: _Point, fillers: Iterable[Call]) -> set[Tag]:
-        """Return the leases, or the compaction, that whatever may be next can tell the difference of."""
-        calls = [self._answered[i] for i in point.open]
-        calls += [call for call in fillers if may_write(call.request)]
-        return {tag for call in calls for tag in call.tags}
+    def _lurking(self, point: _Point) -> list[tuple[int, Call]]:
+        """Return the unanswered calls that may be done by now; what was done at all was most likely done soon."""
+        begun = bisect_right(self._ambiguous, point.limit_s, key=lambda call: call.invoked_s)
+        return [(i, self._ambiguous[i]) for i in reversed(range(begun)) if not point.used >> i & 1]
 
-    def _ends(self, point: _Point) -> Iterator[tuple[int, State]]:
-        """Yield each lease that may have expired by now, with the state after its end."""
+    def _due(self, point: _Point) -> Iterator[int]:
+        """Yield each lease that may have expired by now."""
         for lease_id, lease in point.state.leases.items():
             if lease.renewed_s + lease.ttl_s * self._ttl_share <= point.limit_s:
-                self._steps += 1
-                yield lease_id, expire(point.state, lease_id)
+                yield lease_id

@@ -230,7 +230,7 @@ def _single(state: State, request: TxnOp) -> tuple[State, Response]:
 
 
 def _txn(state: State, request: Txn) -> tuple[State, Response]:
-    succeeded = all(_holds(state.keys, compare) for compare in request.compares)
+    succeeded = all(holds(state.keys, compare) for compare in request.compares)
     ops = request.success if succeeded else request.failure
     # Everything is checked before anything is written, so a transaction is applied whole or not at all.
     for op in ops:
@@ -243,7 +243,8 @@ def _txn(state: State, request: Txn) -> tuple[State, Response]:
     return after, TxnResponse(revision=after.revision, succeeded=succeeded, responses=responses)
 
 
-def _holds(keys: Keys, compare: Compare) -> bool:
+def holds(keys: Keys, compare: Compare) -> bool:
+    """Whether a comparison is true of these keys."""
     kv = keys.get(compare.key)
     if kv is None:
         # A missing key has no value to compare with, not even an unequal one; all else counts as zero.

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.history.requests import Request
-from tests.history.responses import Refused, Response
+from tests.history.responses import Refused, Response, has_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,13 @@ def revision_of(operation: Operation) -> int | None:
     if isinstance(operation.outcome, Failed | Ambiguous | Refused):
         return None
     return operation.outcome.revision
+
+
+def written_revision(operation: Operation) -> int | None:
+    """Return the revision that an operation says it made; None if it does not say so."""
+    if isinstance(operation.outcome, Failed | Ambiguous) or not has_written(operation.outcome):
+        return None
+    return revision_of(operation)
 
 
 @dataclass(slots=True)

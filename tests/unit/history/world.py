@@ -118,6 +118,7 @@ class World:
         if isinstance(request, Grant) and request.lease_id == 0:
             request = replace(request, lease_id=next(self._numbers))
         self.state, response = step(self.state, request, at_s=asked_s)
+        self._replicas[member] = self.state
         return response
 
     def _end_leases(self) -> None:
