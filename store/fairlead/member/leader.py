@@ -9,6 +9,7 @@ from fairlead.member.cluster import MembershipChange
 from fairlead.member.errors import (
     LeadershipElsewhereError,
     MemberError,
+    MembershipError,
     NoLeaderError,
     TimedOutError,
     TooManyRequestsError,
@@ -159,7 +160,6 @@ class Leader:
             answer(NoLeaderError())
             return
         _, change = MembershipChange.decode(payload)
-        check_change(replica.cluster, change, view=self._view(), rules=replica.limits.reconfiguration)
         deadline_s = replica.machine.now_s + replica.limits.request_timeout_s
         self._begin_change(change, answer, deadline_s=deadline_s)
 
@@ -175,12 +175,21 @@ class Leader:
 
     def _begin_change(self, change: MembershipChange, answer: Answer, *, deadline_s: float) -> None:
         replica = self._replica
+        if self._is_changing():
+            self._changes.append(
+                (change, answer, deadline_s)
+            )  # whether it is wise shows when the other one stands
+            return
         request_id = replica.new_id()
         context = change.encode(request_id)
         try:
+            check_change(replica.cluster, change, view=self._view(), rules=replica.limits.reconfiguration)
             replica.raft.propose_change([raft_change(change)], context=context)
+        except MembershipError as refusal:
+            answer(refusal)
+            return
         except ChangeRefusedError:
-            self._changes.append((change, answer, deadline_s))  # another one is on its way: after it
+            self._changes.append((change, answer, deadline_s))
             return
         except NotLeaderError:
             answer(NoLeaderError())
@@ -189,9 +198,14 @@ class Leader:
         proposal.offered_term = FATE_UNKNOWN  # another leader may have other reasons to refuse it
         replica.pending.add(request_id, proposal)
 
+    def _is_changing(self) -> bool:
+        """Whether the log knows of members that the registry does not know yet."""
+        replica = self._replica
+        return replica.applied < replica.raft.log.configuration_index
+
     def _promote_joining(self) -> None:
         replica = self._replica
-        if not replica.cluster.joining:
+        if not replica.cluster.joining or self._is_changing():
             return
         change = next_promotion(replica.cluster, view=self._view())
         if change is not None:

@@ -14,6 +14,7 @@ from fairlead.member import (
     MembershipChangeKind,
     NoLeaderError,
     TimedOutError,
+    TooManyLearnersError,
 )
 from fairlead.member.leader import KEEP_ALIVE, RECONFIGURE, TIME_TO_LIVE
 from fairlead.peer import Return
@@ -281,6 +282,20 @@ def test_a_change_that_comes_while_another_is_on_its_way_waits_for_it() -> None:
     trio.tick(5)
     assert (first, second) == ([b""], [b""])
     assert trio[1].raft.configuration.learners == {4, 5}
+
+
+def test_a_change_that_waited_is_judged_by_what_came_before_it() -> None:
+    """Two learners asked for at once are one too many, as if they had been asked for one after the other."""
+    trio = Trio()
+    trio.elect(1)
+    trio.drops = lambda message: not isinstance(message, Heartbeat | HeartbeatReply)
+    first = change(trio, MembershipChangeKind.ADD_LEARNER, 4)
+    second = change(trio, MembershipChangeKind.ADD_LEARNER, 5)
+    trio.drops = lambda _: False
+    trio.tick(5)
+    assert first == [b""]
+    assert [type(each) for each in second] == [TooManyLearnersError]
+    assert trio[1].cluster.learners == {4}
 
 
 def test_a_removed_member_knows_it_and_the_rest_go_on() -> None:
