@@ -90,7 +90,6 @@ class Node:
         """Proposals for the leader, to travel together with the next `Ready`."""
         self.forwards_bytes = 0
         self.forwards_term = 0
-        self.transferee = NOBODY
         self.dropped_total = 0
         """Forwarded proposals and reads that this leader did not take."""
         self._forget_role()
@@ -138,8 +137,6 @@ class Node:
             del self.progress[gone]
         for new in sorted(members - self.progress.keys()):
             self.progress[new] = Progress(next_index=self.log.last_index + 1)
-        if self.transferee not in self.configuration.voters:
-            self.transferee = NOBODY
 
     def agreed(self, reached: Callable[[Progress], int], *, own: int) -> int:
         """Return the highest number that a quorum has reached, this leader being at ``own``."""

@@ -186,19 +186,16 @@ class Cluster:
     Args:
         count: members from 1 up, all voters.
         seed: of the election timeouts, and of nothing else.
-        chance: gives each member its own, instead of one that comes from the seed.
         options: for `Config`.
     """
 
-    def __init__(
-        self, count: int, *, seed: int = 0, chance: Callable[[int], Chance] | None = None, **options: int
-    ) -> None:
+    def __init__(self, count: int, *, seed: int = 0, **options: int) -> None:
         self.oracle = Oracle()
         self.machines: dict[int, Machine] = {}
         self.network: list[Message] = []
         self.cut: set[tuple[int, int]] = set()
         self.watch: Callable[[Message], None] = lambda _: None
-        self._chance = chance or (lambda member: random.Random(f"{seed}/{member}"))  # noqa: S311 - not for secrets
+        self._seed = seed
         self._options = options
         self._contexts = 0
         configuration = Configuration(voters=frozenset(range(1, count + 1)))
@@ -221,8 +218,12 @@ class Cluster:
     def add(self, member: int, snapshot: Snapshot | None = None) -> None:
         """Start a member, by default one that joins and knows nobody."""
         config = Config(member_id=member, **self._options)
-        rng = self._chance(member)
-        self.machines[member] = Machine(config, snapshot or Snapshot(), rng=rng, oracle=self.oracle)
+        snapshot = snapshot or Snapshot()
+        self.machines[member] = Machine(config, snapshot, rng=self.chance(member), oracle=self.oracle)
+
+    def chance(self, member: int) -> Chance:
+        """Return where a member's chance comes from; a subclass may leave none."""
+        return random.Random(f"{self._seed}/{member}")  # noqa: S311 - not for secrets
 
     def on(self, member: int, event: Callable[[Raft], object]) -> None:
         """Let something happen at a member, and check."""
