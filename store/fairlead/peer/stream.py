@@ -94,8 +94,7 @@ class Stream:
     async def stop(self) -> None:
         """Close, and dial no more."""
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         config = self._shared.config

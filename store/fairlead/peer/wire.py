@@ -5,11 +5,14 @@ import os
 import socket
 import ssl
 import time
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from fairlead.peer.connection import Connection
 from fairlead.peer.errors import PeerError, PeerSilentError, PeerUnreachableError
 from fairlead.peer.frames import FrameKind, encode_frame
+
+_LINGER_S: Final = 1.0
+"""How long our last words may be on their way."""
 
 
 class Owner(Protocol):
@@ -132,13 +135,14 @@ class Wire(asyncio.Protocol):
             self._push(self.connection.take())
 
     def close(self, error: PeerError) -> None:
-        """End, once what was written is sent."""
+        """End, once what was written is sent; one that does not take it is not waited for."""
         self._error = self._error or error
         self._push(self.connection.take())
         self._flush()
         self.is_closed = True
         if self._transport is not None:
             self._transport.close()
+            self._loop.call_later(_LINGER_S, self._transport.abort)
 
     def abort(self, error: PeerError) -> None:
         """End at once, made or not."""

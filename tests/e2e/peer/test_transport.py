@@ -349,6 +349,21 @@ async def test_what_a_slow_reader_does_not_take_is_dropped_and_reported(
     await until(lambda: len(two.heard.messages) == counters.sent_messages)
 
 
+async def test_what_is_left_for_a_slow_reader_is_not_kept_for_ever(world: World) -> None:
+    """A peer that was dropped must not hold megabytes until it reads them."""
+    one, two = await world.member(1), await world.member(2)
+    middle = await world.between(two)
+    one.transport.set_peers({2: [middle.url]})
+    await until(lambda: is_connected(one, two))
+    await middle.stall(StreamKind.BULK)
+    one.transport.send([forward(2, 1, 30_000_000)])
+    wire = one.transport._peers[2].bulk.wire
+    assert wire is not None
+    assert wire._transport is not None
+    one.transport.set_peers({})
+    await until(lambda: wire._transport is not None and wire._transport.get_write_buffer_size() == 0)
+
+
 async def test_a_heartbeat_does_not_wait_behind_megabytes(world: World) -> None:
     one, two = await world.member(1), await world.member(2)
     middle = await world.between(two)
