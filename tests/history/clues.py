@@ -8,6 +8,7 @@ All of it are facts if the answers are true, so a search that respects them lose
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from tests.history.calls import Call
 from tests.history.model import Past
@@ -33,18 +34,18 @@ class Clues:
         self._written = {call.after for call in answered if call.is_writer}
         self._counts = Counter(call.after for call in answered if call.after is not None)
         self.horizon = timeline.last if timeline else max(self._counts, default=0)
-        self._seen: dict[int, set[KeyValue]] = defaultdict(set)
-        self._put: dict[int, set[bytes]] = defaultdict(set)
-        still: dict[bytes, set[tuple[int, int]]] = defaultdict(set)
+        self._seen: dict[int, dict[KeyValue, Call]] = defaultdict(dict)
+        self._put: dict[int, dict[bytes, Call]] = defaultdict(dict)
+        still: dict[bytes, dict[tuple[int, int], Call]] = defaultdict(dict)
         for call in answered if timeline is None else ():
             for kv, as_of in _sights(call.request, call.response):
-                self._seen[kv.mod_revision].add(kv)
-                self._put[kv.create_revision].add(kv.key)
-                still[kv.key].add((as_of, kv.mod_revision))
+                self._seen[kv.mod_revision].setdefault(kv, call)
+                self._put[kv.create_revision].setdefault(kv.key, call)
+                still[kv.key].setdefault((as_of, kv.mod_revision), call)
             for key, revision, as_of in _held(call):
-                self._put[revision].add(key)
-                still[key].add((as_of, revision))
-        self._still = {key: sorted(sights) for key, sights in still.items()}
+                self._put[revision].setdefault(key, call)
+                still[key].setdefault((as_of, revision), call)
+        self._still = {key: sorted(sights.items(), key=itemgetter(0)) for key, sights in still.items()}
 
     def is_gap(self, revision: int) -> bool:
         """Whether a revision existed that no answered request says it made."""
@@ -54,25 +55,33 @@ class Clues:
         """Return how many answers carry a revision."""
         return self._counts[revision]
 
-    def seen_at(self, revision: int) -> set[KeyValue]:
+    def seen_at(self, revision: int) -> Iterable[KeyValue]:
         """Return the pairs that somebody saw and that say they are of this revision."""
-        return self._seen.get(revision, set())
+        return self._seen.get(revision, {}).keys()
 
     def allows(self, made: Past) -> bool:
         """Whether a revision may have done what a call in this place would make it do."""
         if self.timeline is not None:
             return self.timeline.changes(made.revision) == made.changes
-        if any(self._was_still(change.key, made.revision) for change in made.changes):
-            return False
-        if not self._seen.get(made.revision, set()) <= {change.after for change in made.changes}:
-            return False
-        return self._put.get(made.revision, set()) <= {c.key for c in made.changes if c.after is not None}
+        return self.witness(made) is None
 
-    def _was_still(self, key: bytes, revision: int) -> bool:
-        """Whether somebody saw the key at this revision or later, unchanged since before it."""
-        sights = self._still.get(key, [])
-        place = bisect_left(sights, (revision, 0))
-        return place < len(sights) and sights[place][1] < revision
+    def witness(self, made: Past) -> Call | None:
+        """Return a call whose answer says that a revision did something else; None if nobody does."""
+        for change in made.changes:
+            sights = self._still.get(change.key, [])
+            place = bisect_left(sights, (made.revision, 0), key=itemgetter(0))
+            # At this revision or later somebody saw the key, unchanged since before it.
+            if place < len(sights) and sights[place][0][1] < made.revision:
+                return sights[place][1]
+        after = {change.after for change in made.changes}
+        for kv, call in self._seen.get(made.revision, {}).items():
+            if kv not in after:
+                return call
+        keys = {change.key for change in made.changes if change.after is not None}
+        for key, call in self._put.get(made.revision, {}).items():
+            if key not in keys:
+                return call
+        return None
 
 
 def _sights(request: Request, response: Response | None) -> Iterator[tuple[KeyValue, int]]:

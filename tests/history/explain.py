@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.history.calls import Call
 from tests.history.clues import Clues
-from tests.history.model import State, step
+from tests.history.model import Change, Past, State, step
 from tests.history.words import kv_text, operation_text, outcome_text
 
 _KEYS_SHOWN_MAX = 20
@@ -86,21 +86,22 @@ def _reason(stuck: Stuck, clues: Clues, call: Call) -> str:
     if not call.agrees(answer):
         return f"but here the answer would be: {outcome_text(answer)}"
     if after.past is not None and after.revision > revision and not clues.allows(after.past):
-        return _contradiction(clues, after)
+        return _contradiction(clues, after.past)
     return ""
 
 
-def _contradiction(clues: Clues, after: State) -> str:
+def _contradiction(clues: Clues, made: Past) -> str:
     timeline = clues.timeline
-    if timeline is not None:
-        if after.revision > timeline.last:
-            return f"but the log ends at revision {timeline.last}"
-        held = ", ".join(
-            kv_text(change.after or change.before) for change in timeline.changes(after.revision)
-        )
-        return f"but the log holds at revision {after.revision}: {held}"
-    seen = ", ".join(sorted(map(kv_text, clues.seen_at(after.revision))))
-    return f"but others saw of revision {after.revision}: {seen}"
+    if timeline is None:
+        witness = clues.witness(made)
+        return f"but this says otherwise: {operation_text(witness.operation)}" if witness else ""
+    if made.revision > timeline.last:
+        return f"but the log ends at revision {timeline.last}"
+    return f"but the log holds at revision {made.revision}: {_changes(timeline.changes(made.revision))}"
+
+
+def _changes(changes: Sequence[Change]) -> str:
+    return ", ".join(f"{kv_text(change.before)} becomes {kv_text(change.after)}" for change in changes)
 
 
 def _behind(stuck: Stuck) -> list[str]:
@@ -124,6 +125,5 @@ def _gap(state: State, clues: Clues) -> list[str]:
         return []
     seen = ", ".join(sorted(map(kv_text, clues.seen_at(following)))) or "nothing"
     if clues.timeline is not None:
-        changes = clues.timeline.changes(following)
-        seen = ", ".join(f"{kv_text(c.before)} -> {kv_text(c.after)}" for c in changes)
+        seen = _changes(clues.timeline.changes(following))
     return [f"nobody who could have made revision {following} is known; it holds: {seen}"]
