@@ -1,6 +1,7 @@
 """The door, in scenarios that the paper leaves open: hand-over, limits, losses, elections that should not be."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from fairlead.raft import (
     HardState,
     Heartbeat,
     InstallSnapshot,
+    LostEntriesError,
     Message,
     NoLeaderError,
     NotLeaderError,
@@ -440,6 +442,56 @@ def test_a_torn_write_that_lost_the_term_leaves_the_term_of_its_entries() -> Non
     assert ready is not None
     assert ready.hard_state == HardState(4, 0, 0)
     assert ready.must_sync
+
+
+@pytest.mark.parametrize("lost", [{"hard_state": HardState(1, 0, 3)}, {"applied": 3}])
+def test_a_log_that_lacks_what_was_committed_is_not_begun_with(lost: dict[str, Any]) -> None:
+    """Entries come before the hard state that covers them, and are applied after: only a disk can lose them."""
+    with pytest.raises(LostEntriesError, match=r"entry 3 .* ends at 2.*add it again") as caught:
+        Raft(
+            Config(member_id=1),
+            snapshot=Snapshot(0, 0, Configuration(voters=frozenset({1}))),
+            entries=[Entry(1, 1, b""), Entry(1, 2, b"a")],
+            rng=random.Random(0),
+            **lost,
+        )
+    assert (caught.value.index, caught.value.last_index) == (3, 2)
+
+
+def test_what_a_new_leader_inherits_uncommitted_counts_against_its_limit() -> None:
+    cluster = cluster_of(3, uncommitted_bytes_max=10)
+    cluster.on(1, lambda raft: raft.propose(b"nine byte"))
+    cluster.take(1)
+    for message in [m for m in cluster.network if m.to == 2]:
+        cluster.deliver(message)
+    cluster.network.clear()
+    cluster.take(2)
+    cluster.sync(2)
+    cluster.network.clear()
+    cluster.machines[1].crash()
+    for _ in range(10):
+        cluster.on(3, Raft.tick)
+    cluster.on(2, Raft.campaign)
+    while cluster[2].role is not Role.LEADER:
+        for member in (2, 3):
+            cluster.take(member)
+            cluster.sync(member)
+        for message in cluster.network:
+            cluster.deliver(message)
+        cluster.network.clear()
+    with pytest.raises(ProposalDroppedError, match="too much"):
+        cluster[2].propose(b"ab")
+    cluster.settle()
+    cluster[2].propose(b"ab")
+
+
+def test_level_followers_are_sent_one_and_the_same_batch() -> None:
+    """Whoever encodes messages may do it once."""
+    cluster = cluster_of(3)
+    cluster[1].propose(b"a")
+    cluster.take(1)
+    first, second = (m for m in cluster.network if isinstance(m, AppendEntries))
+    assert first.entries is second.entries
 
 
 def test_a_message_for_somebody_else_is_a_bug() -> None:
