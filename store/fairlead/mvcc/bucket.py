@@ -1,6 +1,6 @@
 """One table of the database: what is committed below, and above it what has not been."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from fairlead.mvcc.engine import Table, Writes
 
@@ -54,6 +54,11 @@ class Bucket:
         """Write into the buffer."""
         self._fresh[key] = value
         self.pending_bytes += len(value)
+
+    def put_many(self, pairs: Mapping[bytes, bytes]) -> None:
+        """Write into the buffer."""
+        self._fresh.update(pairs)
+        self.pending_bytes += sum(map(len, pairs.values()))
 
     def delete(self, key: bytes) -> None:
         """Delete, in the buffer; a missing key is no error."""

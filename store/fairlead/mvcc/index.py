@@ -16,13 +16,15 @@ What a put must never do is touch the sorted list of an existing key: that list 
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, MutableSequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from itertools import compress, islice
 
 from sortedcontainers import SortedList
 
 SUB_MAX = (1 << 31) - 1
 POSITION_BYTES = 12
+NEXT = 1 << 1
+"""From one sub-revision's position to that of the next."""
 OPEN_END = b"\x00"
 
 
@@ -136,15 +138,19 @@ class KeyIndex:
         self.superseded.add(key)
         return record
 
-    def delete(self, key: bytes, position: int) -> None:
-        """Record a tombstone for a live key."""
-        record = self.records[key]
-        assert record.create_revision, "only a live key can be deleted"
-        record.retire()
-        record.position = position
-        record.create_revision = record.version = record.lease = 0
-        self._deleted.add(key)
-        self.superseded.add(key)
+    def delete(self, keys: Sequence[bytes], records: Iterable[KeyRecord], first: int) -> None:
+        """Record tombstones for what ``live_in`` has found, one after the other from position ``first`` on."""
+        position = first
+        for record in records:
+            record.retire()
+            record.position = position
+            record.create_revision = record.version = record.lease = 0
+            position += NEXT
+        if len(keys) == 1:
+            self._deleted.add(keys[0])
+        else:
+            self._deleted.update(keys)
+        self.superseded.update(keys)
 
     def restore(self, rows: Iterator[tuple[bytes, int, int, int, int]]) -> None:
         """Fill an empty index from the log.
@@ -177,13 +183,17 @@ class KeyIndex:
         """Return the number of live keys in a range, without visiting them."""
         return _width(self._keys, start, end) - _width(self._deleted, start, end)
 
-    def live_items(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, KeyRecord]]:
-        """Return the live keys of a range and their records, in key order."""
-        records = self.records
-        for key in _between(self._keys, start, end):
-            record = records[key]
-            if record.create_revision:
-                yield key, record
+    def live_in(self, start: bytes, end: bytes) -> tuple[list[bytes], list[KeyRecord]]:
+        """Return the live keys of a range, in order, and beside them their records; an empty ``end`` is one key."""
+        if not end:
+            one = self.live(start)
+            return ([start], [one]) if one is not None else ([], [])
+        keys = list(_between(self._keys, start, end))
+        records = list(map(self.records.__getitem__, keys))
+        is_live = [record.create_revision for record in records]
+        if all(is_live):
+            return keys, records
+        return list(compress(keys, is_live)), list(compress(records, is_live))
 
     def live_positions(self, start: bytes, end: bytes, *, limit: int = 0) -> list[int]:
         """Return where the latest values of a range lie, in key order; ``limit`` 0 is no limit."""

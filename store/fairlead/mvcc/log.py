@@ -7,9 +7,10 @@ than LMDB does.  A position is written once, so nothing here can be stale.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from fairlead.mvcc.bucket import Bucket
-from fairlead.mvcc.index import POSITION_BYTES
+from fairlead.mvcc.index import NEXT, POSITION_BYTES
 
 CACHE_BYTES = 16 << 20
 
@@ -68,6 +69,11 @@ class RevisionLog:
         """Append a value; positions only grow."""
         self._bucket.put(position.to_bytes(POSITION_BYTES, "big"), kv)
         self._keep(position, kv)
+
+    def put_tombstones(self, first: int, tombstones: Sequence[bytes]) -> None:
+        """Append tombstones from a position on; none is kept at hand, since nobody asks for one by position."""
+        positions = (position.to_bytes(POSITION_BYTES, "big") for position in count(first, NEXT))
+        self._bucket.put_many(dict(zip(positions, tombstones, strict=False)))
 
     def delete(self, position: int) -> None:
         """Remove what compaction gave up; nobody asks for it again."""

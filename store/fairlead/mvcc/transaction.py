@@ -1,6 +1,6 @@
 """One write transaction: its changes make one revision, or none when there are no changes."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fairlead.mvcc.change import Change
 from fairlead.mvcc.codec import deleted_key_value, encode_key_value, encode_tombstone
@@ -9,6 +9,13 @@ from fairlead.mvcc.log import RevisionLog
 
 if TYPE_CHECKING:
     from fairlead.mvcc.store import Range, Store
+
+
+class Deleted(NamedTuple):
+    """What a deletion took: the keys in ascending order and, if it was asked for, their last encoded KeyValues."""
+
+    keys: list[bytes]
+    kvs: list[bytes]
 
 
 class Transaction:
@@ -49,25 +56,29 @@ class Transaction:
         self._log.put(position, kv)
         self._changes.append(Change(main, key, kv, False))
 
-    def delete_range(self, key: bytes, range_end: bytes = b"") -> list[bytes]:
-        """Delete the live keys in a range; return their last encoded KeyValues, in key order.
+    def delete_range(self, key: bytes, range_end: bytes = b"", *, prev_kv: bool = False) -> Deleted:
+        """Delete the live keys in a range, in ascending order, so that every member writes the same log.
 
-        Keys go in ascending order, so that every member writes the same log.
+        Args:
+            key: the first key.
+            range_end: as for ``Store.range``.
+            prev_kv: return what the keys held, too; it has to be read.
         """
-        deleted = self._store.range(key, range_end).kvs
-        index = self._store.index
-        if not range_end:
-            keys = [key] if deleted else []
-        else:
-            keys = [found for found, _ in index.live_items(key, range_end)]
-        for found in keys:
-            position = position_of(self._main, len(self._changes), is_tombstone=True)
-            tombstone = encode_tombstone(found)
-            index.delete(found, position)
-            self._log.put(position, tombstone)
-            kv = deleted_key_value(tombstone, self._main)
-            self._changes.append(Change(self._main, found, kv, True))
-        return deleted
+        index, main = self._store.index, self._main
+        keys, records = index.live_in(key, range_end)
+        if not keys:
+            return Deleted(keys, [])
+        kvs = self._log.get_many([record.position for record in records]) if prev_kv else []
+        first = position_of(main, len(self._changes), is_tombstone=True)
+        tombstones = [encode_tombstone(each) for each in keys]
+        ending = deleted_key_value(b"", main)
+        index.delete(keys, records, first)
+        self._log.put_tombstones(first, tombstones)
+        self._changes += [
+            Change(main, each, tombstone + ending, True)
+            for each, tombstone in zip(keys, tombstones, strict=True)
+        ]
+        return Deleted(keys, kvs)
 
     def latest(self, key: bytes) -> bytes | None:
         """Return the encoded KeyValue of a live key, this transaction's writes included."""

@@ -14,7 +14,7 @@ def history(*changes: tuple[int, str]) -> KeyIndex:
         if kind == "put":
             index.put(KEY, position_of(main, 0), 0)
         else:
-            index.delete(KEY, position_of(main, 0, is_tombstone=True))
+            index.delete(*index.live_in(KEY, b""), position_of(main, 0, is_tombstone=True))
     return index
 
 
@@ -36,7 +36,7 @@ def test_a_generation_counts_versions_from_its_creation() -> None:
 def test_a_deleted_key_has_no_create_revision_version_or_lease() -> None:
     index = KeyIndex()
     index.put(KEY, position_of(2, 0), 77)
-    index.delete(KEY, position_of(3, 0, is_tombstone=True))
+    index.delete(*index.live_in(KEY, b""), position_of(3, 0, is_tombstone=True))
     record = index.records[KEY]
     assert (record.create_revision, record.version, record.lease) == (0, 0, 0)
     assert index.live(KEY) is None
@@ -115,7 +115,7 @@ def test_counting_does_not_see_deleted_keys() -> None:
     index = KeyIndex()
     for sub, key in enumerate((b"a", b"b", b"c", b"d")):
         index.put(key, position_of(2, sub), 0)
-    index.delete(b"b", position_of(3, 0, is_tombstone=True))
+    index.delete(*index.live_in(b"b", b""), position_of(3, 0, is_tombstone=True))
     assert index.count(b"a", OPEN_END) == 3
     assert index.count(b"a", b"c") == 1
     assert index.count(b"c", b"a") == 0

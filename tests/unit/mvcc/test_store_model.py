@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.unit.mvcc.model import Model, Op
 
 from fairlead.mvcc import Backend, Commit, CompactedError, Store
+from fairlead.proto.kv_pb2 import KeyValue
 
 KEYS = [b"a", b"b", b"ba", b"c"]
 ENDS = [b"", b"\0", b"b", b"c", b"\xff"]
@@ -48,8 +49,9 @@ class StoreMachine(RuleBasedStateMachine):
                 txn.put(key, argument, len(argument))
             else:
                 expected = self.model.range(key, argument, 0)
-                found = txn.delete_range(key, argument)
-                assert set(found) <= set(expected)
+                found = txn.delete_range(key, argument, prev_kv=True)
+                assert set(found.kvs) <= set(expected)
+                assert found.keys == [KeyValue.FromString(kv).key for kv in found.kvs]
         self.model.apply(ops)
         assert txn.end() == self.model.revision
 

@@ -59,9 +59,11 @@ def test_a_deletion_returns_the_last_pairs_in_key_order(store: Store) -> None:
     for key in (b"c", b"a", b"b", b"d"):
         put(store, key, b"of " + key)
     txn = store.begin()
-    assert pairs(txn.delete_range(b"a", b"d")) == [(b"a", b"of a"), (b"b", b"of b"), (b"c", b"of c")]
-    assert pairs(txn.delete_range(b"d")) == [(b"d", b"of d")]
-    assert txn.delete_range(b"d") == []
+    deleted = txn.delete_range(b"a", b"d", prev_kv=True)
+    assert deleted.keys == [b"a", b"b", b"c"]
+    assert pairs(deleted.kvs) == [(b"a", b"of a"), (b"b", b"of b"), (b"c", b"of c")]
+    assert pairs(txn.delete_range(b"d", prev_kv=True).kvs) == [(b"d", b"of d")]
+    assert txn.delete_range(b"d", prev_kv=True) == ([], [])
     assert txn.end() == 6
 
 
