@@ -14,11 +14,8 @@ Cluster = dict[str, tuple[str, ...]]
 
 _DEFAULT_URL = "http://localhost:2380"
 _EXAMPLE = "http://10.0.0.1:2380"
-_GATES = {
-    "InitialCorruptCheck": "experimental-initial-corrupt-check",
-    "CompactHashCheck": "experimental-compact-hash-check-enabled",
-}
-_TRUE, _FALSE = "true", "false"
+_CORRUPT_CHECK = "InitialCorruptCheck"
+"""What newer versions call ``--experimental-initial-corrupt-check``."""
 
 
 def urls(text: str) -> tuple[str, ...]:
@@ -45,7 +42,6 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
         _check_own_urls(settings["name"], cluster[settings["name"]], own)
     if settings["max-learners"] < 0:
         raise ConfigError("--max-learners is below 0", "0 allows none, 1 is the default")
-    gates = _gates(settings)
     return {
         "peer_urls": own,
         "listen_peer_urls": listen,
@@ -57,11 +53,10 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
         "election_tick_advance": settings["initial-election-tick-advance"],
         "strict_reconfig_check": settings["strict-reconfig-check"],
         "max_learners": settings["max-learners"],
-        "initial_corrupt_check": gates["experimental-initial-corrupt-check"],
-        "corrupt_check_s": settings["corrupt-check-time"],
-        "compact_hash_check_s": (
-            settings["compact-hash-check-time"] if gates["experimental-compact-hash-check-enabled"] else 0.0
+        "initial_corrupt_check": _gates(settings).get(
+            _CORRUPT_CHECK, settings["experimental-initial-corrupt-check"]
         ),
+        "corrupt_check_s": settings["corrupt-check-time"],
     }
 
 
@@ -76,8 +71,8 @@ def hints(settings: Settings) -> tuple[str, ...]:
         )
     if not settings["pre-vote"]:
         found.append("--pre-vote=false is ignored: a member always asks before it stands for election")
-    known = {gate.partition("=")[0] for gate in urls(settings["feature-gates"])}
-    found += [f"--feature-gates: {gate} means nothing here" for gate in sorted(known - set(_GATES))]
+    others = sorted(_gates(settings).keys() - {_CORRUPT_CHECK})
+    found += [f"--feature-gates: {gate} means nothing here" for gate in others]
     return tuple(found)
 
 
@@ -130,15 +125,13 @@ def _is_join(settings: Settings, cluster: Cluster) -> bool:
 
 
 def _gates(settings: Settings) -> dict[str, bool]:
-    """Return what 3.5 has flags for, and later versions feature gates."""
-    values = {flag: bool(settings[flag]) for flag in _GATES.values()}
+    gates = {}
     for gate in urls(settings["feature-gates"]):
         name, _, value = gate.partition("=")
-        if value not in {_TRUE, _FALSE}:
+        if value not in {"true", "false"}:
             raise ConfigError(f"--feature-gates: {gate!r} is no gate", "write it as NAME=true")
-        if name in _GATES:
-            values[_GATES[name]] = value == _TRUE
-    return values
+        gates[name] = value == "true"
+    return gates
 
 
 def _peer_tls(settings: Settings, listen: tuple[str, ...]) -> PeerTls | None:

@@ -33,7 +33,7 @@ class MemberConfig:
     heartbeat_s: float = 0.1
     election_timeout_s: float = 1.0
     election_tick_advance: bool = True
-    """The first election after a start may come after a single heartbeat interval of silence."""
+    """The first election after a start comes a whole election timeout sooner."""
     strict_reconfig_check: bool = True
     """Refuse changes of the members that could cost the majority."""
     max_learners: int = 1
@@ -41,8 +41,6 @@ class MemberConfig:
     """Compare with the other members before serving."""
     corrupt_check_s: float = 0.0
     """The leader compares all members this often; 0 is never."""
-    compact_hash_check_s: float = 0.0
-    """The leader compares all members' hashes of compactions this often; 0 is never."""
     quota_bytes: int = QUOTA_BYTES_DEFAULT
     """The database may grow to this; below 0 there is no quota."""
     request_bytes_max: int = 1_572_864
@@ -63,6 +61,11 @@ class MemberConfig:
     compaction_batch: int = 1_000
     """Revisions looked at in one slice of a compaction."""
     compaction_pause_s: float = 0.01
+
+    @property
+    def election_ticks(self) -> int:
+        """The election timeout in ticks, each of which is one heartbeat interval."""
+        return max(2, round(self.election_timeout_s / self.heartbeat_s))
 
     @property
     def lease_ttl_min_s(self) -> int:

@@ -117,6 +117,10 @@ class Member:
         await self.peers.start()
         if self.replica.raft.lone_voter:
             self.replica.raft.campaign()
+        elif self.config.election_tick_advance:
+            # Nobody has to be given time to be heard who has not begun either; one that leads wins any pre-vote.
+            for _ in range(self.config.election_ticks - 1):
+                self.replica.raft.tick()
         self._ticking = self._loop.call_later(self.config.heartbeat_s, self._tick)
         self.upkeep.start()
         self._flush()

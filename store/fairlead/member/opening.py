@@ -327,8 +327,7 @@ def _make_replica(
 
 def raft_config(config: MemberConfig, member_id: int) -> Config:
     """Return the consensus core's times and limits; a tick is one heartbeat interval."""
-    ticks = max(2, round(config.election_timeout_s / config.heartbeat_s))
-    return Config(member_id=member_id, election_ticks=ticks, heartbeat_ticks=1)
+    return Config(member_id=member_id, election_ticks=config.election_ticks, heartbeat_ticks=1)
 
 
 def replica_limits(config: MemberConfig) -> ReplicaLimits:

@@ -133,23 +133,13 @@ def test_older_names_of_flags_still_work() -> None:
     assert (config.snapshot_catchup_entries, config.max_learners) == (5, 2)
 
 
-def test_checks_of_corruption_have_flags_of_three_ages() -> None:
+def test_checks_of_corruption_have_flags_of_two_ages() -> None:
     assert not load().initial_corrupt_check
-    assert load().compact_hash_check_s == 0.0
-    older = load(
-        "--experimental-initial-corrupt-check",
-        "--experimental-corrupt-check-time=5m",
-        "--experimental-compact-hash-check-enabled",
-        "--experimental-compact-hash-check-time=30s",
-    )
-    newer = load(
-        "--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true",
-        "--corrupt-check-time=5m",
-        "--compact-hash-check-time=30s",
-    )
+    older = load("--experimental-initial-corrupt-check", "--experimental-corrupt-check-time=5m")
+    newer = load("--feature-gates=InitialCorruptCheck=true", "--corrupt-check-time=5m")
     for config in (older, newer):
         assert config.initial_corrupt_check
-        assert (config.corrupt_check_s, config.compact_hash_check_s) == (300.0, 30.0)
+        assert config.corrupt_check_s == 300.0
 
 
 @pytest.mark.parametrize(
@@ -157,6 +147,10 @@ def test_checks_of_corruption_have_flags_of_three_ages() -> None:
     [
         (["--name=m1", "--initial-cluster=m1=http://a:1,m2=http://b:1"], "2 members bear the loss"),
         (["--pre-vote=false"], "--pre-vote=false is ignored"),
+        (
+            ["--experimental-compact-hash-check-enabled"],
+            "--experimental-compact-hash-check-enabled means nothing",
+        ),
         (["--feature-gates=LeaseCheckpoint=true"], "--feature-gates: LeaseCheckpoint means nothing here"),
     ],
 )
