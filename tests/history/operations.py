@@ -31,7 +31,7 @@ class Operation:
 
     Times are seconds on one clock that never goes back.  An operation precedes another if it returned
     *before* the other was invoked; at equal times the two count as concurrent, which proves less: take times
-    from a ``Recorder`` where the clock may stand still.
+    from a ``Recorder`` where the clock may stand still.  What is ambiguous never returns (infinity).
 
     ``session`` names whatever has revisions that never go back for its user: one connection to one member, or
     one run of one member.  None: nothing is known.
@@ -46,6 +46,8 @@ class Operation:
 
     def __post_init__(self) -> None:
         assert self.invoked_s <= self.returned_s, f"returned before it was invoked: {self}"
+        is_open = isinstance(self.outcome, Ambiguous)
+        assert math.isinf(self.returned_s) == is_open, f"what is ambiguous, and only that, never returns: {self}"
 
 
 History = Sequence[Operation]
@@ -86,8 +88,8 @@ class Recorder:
 
     def end(self, token: int, outcome: Outcome, *, now_s: float) -> None:
         """Note what the client was told."""
-        operation = self._operations[token]
-        self._operations[token] = replace(operation, returned_s=self._tick(now_s), outcome=outcome)
+        returned_s = math.inf if isinstance(outcome, Ambiguous) else self._tick(now_s)
+        self._operations[token] = replace(self._operations[token], returned_s=returned_s, outcome=outcome)
 
     def history(self) -> History:
         """Return all that was recorded so far."""

@@ -27,6 +27,7 @@ class Wishes:
 
     rng: random.Random
     keys: int
+    ttls_s: tuple[float, ...]
     _count: int = 0
 
     def next(self, state: State) -> Request:
@@ -102,7 +103,7 @@ class Wishes:
         )
 
     def _grant(self, _: State) -> Grant:
-        return Grant(lease_id=self.rng.choice((0, 7, 8)), ttl_s=self.rng.choice((0.2, 1.0)))
+        return Grant(lease_id=self.rng.choice((0, 7, 8)), ttl_s=self.rng.choice(self.ttls_s))
 
     def _revoke(self, state: State) -> Revoke:
         return Revoke(lease_id=self._lease(state))

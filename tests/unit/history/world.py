@@ -38,6 +38,7 @@ class World:
     clients: int = 8
     keys: int = 10
     lost: float = 0.05
+    ttls_s: tuple[float, ...] = (0.2, 1.0)
     state: State = EMPTY
     recorder: Recorder = field(default_factory=Recorder)
     wishes: Wishes = field(init=False)
@@ -48,7 +49,7 @@ class World:
     _replicas: list[State] = field(default_factory=lambda: [EMPTY] * _MEMBERS)
 
     def __post_init__(self) -> None:
-        self.wishes = Wishes(rng=self.rng, keys=self.keys)
+        self.wishes = Wishes(rng=self.rng, keys=self.keys, ttls_s=self.ttls_s)
 
     def run(self, operations: int) -> History:
         """Return what the clients saw."""
