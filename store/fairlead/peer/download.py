@@ -128,33 +128,27 @@ class Download:
         """Receive it, once ``after`` has let go of the directory."""
         if after is not None:
             await asyncio.wait({after})
-        if self._abandoned:
-            return
-        began_s = time.monotonic()
+        began_s, path = time.monotonic(), None
         try:
-            is_whole = await self._receive()
-            if is_whole:
+            if not self._abandoned and await self._receive():
                 path = await asyncio.to_thread(self._prove)
         except CorruptError as error:
             self._refuse(f"it arrived broken: {error.why}")
         except (OSError, DiskFailedError) as error:
             self._refuse(f"it cannot be written to {self._directory}: {error}")
         else:
-            if is_whole:
+            if path is None:
+                self._refuse(self._abandoned)
+            else:
                 took_s = round(time.monotonic() - began_s, 1)
                 self._log.info("received a snapshot", size_bytes=self._offer.size, seconds=took_s)
                 self._shared.counters.peer(self._offer.message.sender).snapshots_received += 1
                 self._shared.handlers.on_snapshot(self._offer.message, path)
                 self.wire.offer(FrameKind.SNAPSHOT_RESULT, encode_result(""))
-            else:
-                self._log.warning(
-                    "receiving a snapshot was interrupted", why=self._abandoned, at_byte=self._expected
-                )
-                self.wire.offer(FrameKind.SNAPSHOT_RESULT, encode_result(self._abandoned))
 
     def _refuse(self, why: str) -> None:
         self._abandoned = why
-        self._log.error("cannot take a snapshot", why=why)
+        self._log.warning("receiving a snapshot was interrupted", why=why, at_byte=self._expected)
         self.wire.offer(FrameKind.SNAPSHOT_RESULT, encode_result(why))
 
     async def _receive(self) -> bool:

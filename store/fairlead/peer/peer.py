@@ -62,18 +62,17 @@ class Peer:
         return is_sent
 
     def _offer(self, wire: Wire, data: bytes) -> bool:
-        is_sent = len(data) <= self._shared.config.frame_bytes_max and wire.offer(FrameKind.MESSAGE, data)
+        is_too_long = len(data) > self._shared.config.frame_bytes_max
+        is_sent = not is_too_long and wire.offer(FrameKind.MESSAGE, data)
         if is_sent:
             self._counters.sent_messages += 1
             self._counters.sent_bytes += len(data)
         if is_sent == self._is_dropping:
             self._is_dropping = not is_sent
             if not is_sent:
-                _log.warning(
-                    "messages to a peer are dropped: it takes them more slowly than they come",
-                    member=f"{self.member:x}",
-                    message_bytes=len(data),
-                )
+                why = "they are too long" if is_too_long else "it takes them more slowly than they come"
+                size = len(data)
+                _log.warning("messages to a peer are dropped", member=f"{self.member:x}", why=why, bytes=size)
         return is_sent
 
     def send_snapshot(self, message: InstallSnapshot, path: Path, done: Callable[[bool], None]) -> None:
@@ -87,10 +86,13 @@ class Peer:
 
     def _uploaded(self, done: Callable[[bool], None], task: asyncio.Task[bool]) -> None:
         self._upload = self._uploading = None
-        is_delivered = not task.cancelled() and task.result()
+        error = None if task.cancelled() else task.exception()
+        is_delivered = not task.cancelled() and error is None and task.result()
         self._counters.snapshots_sent += is_delivered
         self._counters.snapshots_failed += not is_delivered
         done(is_delivered)
+        if error is not None:
+            raise error
 
     def nudge(self) -> None:
         """Dial now, where there is no connection: the peer has just been heard of."""

@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from fairlead.peer.dial import Line, dial
 from fairlead.peer.errors import HandshakeError, PeerError, PeerUnreachableError, RemovedError
@@ -18,6 +18,9 @@ from fairlead.peer.handshake import Hello, StreamKind
 from fairlead.peer.shared import Shared
 from fairlead.peer.urls import Address
 from fairlead.peer.wire import Wire
+
+_NUDGED_S: Final = 0.05
+"""A peer that has been heard of is dialled after so long: two that cut each other off must not spin."""
 
 
 class Watcher(Protocol):
@@ -100,6 +103,7 @@ class Stream:
         config = self._shared.config
         attempt = 0
         while True:
+            self._nudged.clear()
             try:
                 lived_s = await self._dial_all()
             except RemovedError as error:
@@ -118,9 +122,9 @@ class Stream:
                 max_s=config.dial_interval_max_s,
                 rng=self._shared.rng,
             )
-            self._nudged.clear()
+            await asyncio.sleep(min(delay_s, _NUDGED_S))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay_s):
+                async with asyncio.timeout(delay_s - _NUDGED_S):
                     await self._nudged.wait()
 
     async def _dial_all(self) -> float:

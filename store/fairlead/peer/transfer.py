@@ -24,7 +24,7 @@ from fairlead.peer.codec import decode_message, encode_message
 from fairlead.peer.errors import PeerDecodeError
 from fairlead.peer.words import one_line
 from fairlead.proto import peer_pb2 as pb
-from fairlead.raft import InstallSnapshot
+from fairlead.raft import InstallSnapshot, Snapshot
 
 _OFFSET: Final = struct.Struct("<Q")
 CHUNK_HEAD_BYTES: Final = _OFFSET.size
@@ -32,6 +32,11 @@ CHECKSUM_BYTES: Final = 4
 """At the end of every snapshot file."""
 _REPORT_EVERY_S: Final = 1.0
 _MIB: Final = 1 << 20
+
+
+def snapshot_name(snapshot: Snapshot) -> str:
+    """Return the name of the file of a snapshot, as ``fairlead.wal.save_snapshot`` gives it."""
+    return f"{snapshot.term:016x}-{snapshot.index:016x}.snap"
 
 
 class Offer(NamedTuple):
@@ -49,8 +54,8 @@ class Offer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the file, as ``fairlead.wal.save_snapshot`` gives it."""
-        return f"{self.message.snapshot.term:016x}-{self.message.snapshot.index:016x}.snap"
+        """The name of the file."""
+        return snapshot_name(self.message.snapshot)
 
     @property
     def part_name(self) -> str:

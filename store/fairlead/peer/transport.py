@@ -17,6 +17,7 @@ from fairlead.peer.messages import PeerMessage
 from fairlead.peer.peer import Peer
 from fairlead.peer.shared import Shared
 from fairlead.peer.tls import PeerTls, TlsContexts
+from fairlead.peer.transfer import snapshot_name
 from fairlead.peer.urls import Address, parse_url
 from fairlead.raft import InstallSnapshot
 
@@ -142,6 +143,7 @@ class Transport:
             done: called once, and not from within, with whether the receiver has it on disk.  One snapshot goes
                 to a peer at a time: another one is not delivered.
         """
+        assert path.name == snapshot_name(message.snapshot), f"{path.name} is no file of {message.snapshot}"
         peer = self._peers.get(message.to)
         if peer is not None:
             peer.send_snapshot(message, path, done)
