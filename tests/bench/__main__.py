@@ -1,5 +1,7 @@
 """``python -m tests.bench [put get sget range watch memory propagation]``: the headlines, beside real peers.
 
+``cluster failover catchup soak`` measure three members; they take longer and run only when they are named.
+
 Contenders are measured in turn within each round, and medians are compared: only ratios within one run count.
 Nothing is written unless ``--record`` asks for it.
 """
@@ -9,38 +11,60 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
 from rich.console import Console
-from tests.bench import contenders, fanout, memory, propagation, requests
+from tests.bench import catchup, cluster, contenders, failover, fanout, memory, propagation, requests, soak
 from tests.bench.contenders import Contender
 from tests.bench.table import Results
 
 RECORD = Path(__file__).with_name("RESULTS.md")
-NAMES = (*requests.CASES, "watch", "memory", "propagation")
+HEADLINES = (*requests.CASES, "watch", "memory", "propagation")
+NAMES = (*HEADLINES, "cluster", "failover", "catchup", "soak")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--rounds", default=3, show_default=True, help="Rounds; medians are compared.")
 @click.option("--seconds", default=2.0, show_default=True, help="Length of each run of h2load.")
+@click.option("--minutes", default=float(soak.MINUTES), show_default=True, help="Length of the soak.")
+@click.option("--entries", default=catchup.ENTRIES, show_default=True, help="How far behind the follower is.")
 @click.option("--against", multiple=True, help="Only these peers, e.g. --against 'etcd 3.5'.")
 @click.option("--record", is_flag=True, help=f"Append the tables to {RECORD.name}.")
 def main(
-    names: tuple[str, ...], rounds: int, seconds: float, against: tuple[str, ...], *, record: bool
+    names: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    minutes: float,
+    entries: int,
+    against: tuple[str, ...],
+    *,
+    record: bool,
 ) -> None:
-    """Measure NAMES (all, when none is given)."""
+    """Measure NAMES (the headlines of one member, when none is given)."""
     console = Console(width=None if os.isatty(1) else 140)
-    wanted = names or NAMES
+    wanted = names or HEADLINES
     found = [one for one in contenders.present() if not against or one.name in {contenders.OURS, *against}]
 
     def say(what: str) -> None:
         console.print(f"[dim]==> {what}[/dim]", highlight=False)
 
+    def members(folder: Path) -> Iterator[Results]:
+        if "cluster" in wanted:
+            yield cluster.bench(against, rounds=rounds, seconds=seconds, folder=folder, say=say)
+        if "failover" in wanted:
+            yield failover.bench(against, folder=folder, say=say)
+        if "catchup" in wanted:
+            yield catchup.bench(against, folder=folder, say=say, entries=entries)
+        if "soak" in wanted:
+            yield soak.bench(folder=folder, say=say, minutes=minutes)
+
     done = []
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder:
-        for results in _run(wanted, found, Path(folder), rounds=rounds, seconds=seconds, say=say):
+        headlines = _run(wanted, found, Path(folder), rounds=rounds, seconds=seconds, say=say)
+        for results in chain(headlines, members(Path(folder))):
             results.show(console)
             done.append(results)
     if record:

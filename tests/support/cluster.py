@@ -1,6 +1,6 @@
 """A cluster of several members on loopback: Fairlead's, or etcd's, behind one interface."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -21,7 +21,7 @@ class StoreCluster:
 
     def __init__(
         self,
-        kind: type[StoreServer],
+        kind: Callable[..., StoreServer],
         directory: Path,
         *,
         size: int = 3,

@@ -22,8 +22,12 @@ _ATTEMPTS = 5
 _PAUSE_S = 1.0
 
 
-async def founding_by_asking(config: MemberConfig) -> Founding:
+async def founding_by_asking(config: MemberConfig, *, pause_s: float = _PAUSE_S) -> Founding:
     """Return what a member begins with that joins a running cluster.
+
+    Args:
+        config: what this member was told.
+        pause_s: between attempts.
 
     Raises:
         JoinError: nobody answers, or the cluster does not know this member; says what to do.
@@ -34,16 +38,21 @@ async def founding_by_asking(config: MemberConfig) -> Founding:
             "--initial-cluster-state existing needs the other members in --initial-cluster; "
             "write it as etcdctl member list says"
         )
+    refusal: PeerError | JoinError | None = None
     for attempt in range(_ATTEMPTS):
         try:
             return await _ask_once(config, urls)
         except (PeerError, JoinError) as error:
+            refusal = error
             # The member that was asked may not have heard yet that this one was added.
-            if attempt + 1 == _ATTEMPTS:
-                raise JoinError(str(error)) from error
-            _log.warning("cannot join yet", error=str(error))
-        await asyncio.sleep(_PAUSE_S)
-    raise AssertionError("the last attempt returns or raises")
+            if attempt + 1 < _ATTEMPTS:
+                _log.warning("cannot join yet", error=str(error))
+                await asyncio.sleep(pause_s)
+    if isinstance(refusal, JoinError):
+        raise refusal
+    raise JoinError(
+        f"no member of the cluster answers ({refusal}); start one, or mend --initial-cluster"
+    ) from refusal
 
 
 async def _ask_once(config: MemberConfig, urls: list[str]) -> Founding:

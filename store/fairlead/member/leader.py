@@ -38,11 +38,12 @@ _GONE_TTL_S = -1
 class Leader:
     """The duties of a leader; idle on every other member."""
 
-    __slots__ = ("_changes", "_replica", "_ticks", "_transfer")
+    __slots__ = ("_changes", "_dying", "_replica", "_ticks", "_transfer")
 
     def __init__(self, replica: "Replica") -> None:
         self._replica = replica
         self._ticks = 0
+        self._dying: list[tuple[int, Answer]] = []
         self._changes: list[tuple[MembershipChange, Answer, float]] = []
         self._transfer: tuple[int, Answer, float] | None = None
 
@@ -65,7 +66,8 @@ class Leader:
         replica = self._replica
         replica.machine.leases.demote()
         waiting, self._changes = self._changes, []
-        for _, answer, _ in waiting:
+        dying, self._dying = self._dying, []
+        for answer in (*(answer for _, answer, _ in waiting), *(answer for _, answer in dying)):
             answer(NoLeaderError())
         if self._transfer is not None and replica.raft.leader == self._transfer[0]:
             self._end_transfer(b"")
@@ -79,6 +81,8 @@ class Leader:
         self._ticks += 1
         if self._ticks % replica.limits.lease_ticks == 0:
             self._end_leases(now_s)
+        if self._dying:
+            self._answer_for_the_dead()
         self._promote_joining()
         waiting, self._changes = self._changes, []
         for change, answer, deadline_s in waiting:
@@ -101,8 +105,8 @@ class Leader:
             except TooManyRequestsError:
                 return  # the table names what is due again, until it is gone
 
-    def _when_leading(self, then: Callable[[], bytes], answer: Answer) -> None:
-        """Answer once a quorum has confirmed this leader: one that was deposed must not renew a lease."""
+    def _when_leading(self, then: Callable[[], None], answer: Answer) -> None:
+        """Go on once a quorum has confirmed this leader: one that was deposed must not renew a lease."""
         replica = self._replica
         if not replica.leads:
             answer(NoLeaderError())
@@ -112,7 +116,7 @@ class Leader:
             if error is not None:
                 answer(error)
             elif replica.leads:
-                answer(then())
+                then()
             else:
                 answer(NoLeaderError())
 
@@ -120,36 +124,47 @@ class Leader:
 
     def _keep_alive(self, payload: bytes, answer: Answer) -> None:
         """Renew a lease: an encoded LeaseKeepAliveRequest in, its response without a header out."""
-        machine = self._replica.machine
         lease_id = pb.LeaseKeepAliveRequest.FromString(payload).ID
+        self._when_leading(lambda: self._renew(lease_id, answer), answer)
 
-        def renew() -> bytes:
-            try:
-                ttl_s = machine.leases.keep_alive(lease_id, now_s=machine.now_s)
-            except LeaseNotFoundError:
-                ttl_s = 0
-            return pb.LeaseKeepAliveResponse(ID=lease_id, TTL=ttl_s).SerializeToString()
+    def _renew(self, lease_id: int, answer: Answer) -> None:
+        machine = self._replica.machine
+        try:
+            ttl_s = machine.leases.keep_alive(lease_id, now_s=machine.now_s)
+        except LeaseNotFoundError:
+            if lease_id in machine.leases:
+                self._dying.append((lease_id, answer))  # it is due: gone it is when its keys are
+                return
+            ttl_s = 0
+        answer(_renewed(lease_id, ttl_s))
 
-        self._when_leading(renew, answer)
+    def _answer_for_the_dead(self) -> None:
+        """Tell who wanted to renew a lease that was due, now that its revocation is applied."""
+        leases = self._replica.machine.leases
+        dying, self._dying = self._dying, []
+        for lease_id, answer in dying:
+            if lease_id in leases:
+                self._dying.append((lease_id, answer))
+            else:
+                answer(_renewed(lease_id, 0))
 
     def _time_to_live(self, payload: bytes, answer: Answer) -> None:
         """Say what is left of a lease; an unknown one has -1 seconds, and that is no error."""
-        machine = self._replica.machine
         request = pb.LeaseTimeToLiveRequest.FromString(payload)
+        self._when_leading(lambda: answer(self._look(request)), answer)
 
-        def look() -> bytes:
-            try:
-                status = machine.leases.time_to_live(request.ID, now_s=machine.now_s)
-            except LeaseNotFoundError:
-                return pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=_GONE_TTL_S).SerializeToString()
-            return pb.LeaseTimeToLiveResponse(
-                ID=request.ID,
-                TTL=status.remaining_s,
-                grantedTTL=status.ttl_s,
-                keys=status.keys if request.keys else (),
-            ).SerializeToString()
-
-        self._when_leading(look, answer)
+    def _look(self, request: pb.LeaseTimeToLiveRequest) -> bytes:
+        machine = self._replica.machine
+        try:
+            status = machine.leases.time_to_live(request.ID, now_s=machine.now_s)
+        except LeaseNotFoundError:
+            return pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=_GONE_TTL_S).SerializeToString()
+        return pb.LeaseTimeToLiveResponse(
+            ID=request.ID,
+            TTL=status.remaining_s,
+            grantedTTL=status.ttl_s,
+            keys=status.keys if request.keys else (),
+        ).SerializeToString()
 
     # ---- members ----
 
@@ -246,6 +261,10 @@ class Leader:
         _, answer, _ = self._transfer
         self._transfer = None
         answer(result)
+
+
+def _renewed(lease_id: int, ttl_s: int) -> bytes:
+    return pb.LeaseKeepAliveResponse(ID=lease_id, TTL=ttl_s).SerializeToString()
 
 
 def _ignore(result: bytes | Exception) -> None:

@@ -210,6 +210,22 @@ def test_a_lease_is_kept_alive_at_any_member(member_id: int) -> None:
     assert pb.LeaseTimeToLiveResponse.FromString(answer).TTL in {9, 10}
 
 
+def test_who_renews_a_lease_that_is_due_hears_that_it_is_gone_when_its_keys_are() -> None:
+    """To be told so earlier, and then still find a key of it, would be no linearizable history."""
+    trio = Trio()
+    leader = trio.elect(1)
+    grant(trio, 2, 5, ttl_s=1)
+    trio.now_s += 1.5
+    answers = ask(trio, 2, KEEP_ALIVE, pb.LeaseKeepAliveRequest(ID=5))
+    assert answers == []
+    assert 5 in leader.machine.leases
+    trio.tick(10)
+    assert 5 not in trio[2].machine.leases
+    (answer,) = answers
+    assert isinstance(answer, bytes)
+    assert pb.LeaseKeepAliveResponse.FromString(answer).TTL == 0
+
+
 def test_a_leader_that_was_cut_off_renews_no_lease() -> None:
     """Its successor may be ending that lease right now."""
     trio = Trio()
