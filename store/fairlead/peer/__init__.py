@@ -6,11 +6,15 @@ Frames are ours (``frames``), what they hold is protobuf (``fairlead/proto/peer.
 or not at all, and nobody is told which: Raft lives with losses, and a proposal must not be doubled.  It decides
 nothing about consensus, and never waits on a member's behalf.
 
-    frames, handshake, connection, codec    what is said, without IO
-    wire, dial, stream, peer                our connections to others
-    incoming                                theirs to us
-    guest                                   questions of processes that are no members yet
-    transport                               the door
+    frames, handshake, connection    bytes to frames, who is at the other end, whether it is still there; no IO
+    codec, transfer                  what messages and snapshots are on the wire, and how much may be under way; no IO
+    wire                             one transport of the loop, one connection, one write a turn
+    dial, stream, peer, upload       our connections to others
+    incoming, download               theirs to us
+    guest                            questions of processes that are no members yet
+    transport                        the door
+
+Read ``connection`` first, then ``tests/e2e/peer``.
 """
 
 from fairlead.peer.codec import decode_message, encode_message
