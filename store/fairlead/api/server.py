@@ -174,6 +174,7 @@ async def serve(config: StoreConfig) -> int:
         "ready",
         name=config.member.name,
         client_urls=[str(address) for address in config.listen],
+        peer_urls=list(config.member.listen_peer_urls),
         member=f"{store.member.identity.member_id:x}",
         cluster=f"{store.member.identity.cluster_id:x}",
         revision=store.member.store.revision,

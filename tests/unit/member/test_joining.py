@@ -8,6 +8,7 @@ import pytest
 
 from fairlead.member import Identity, JoinError, MemberConfig, joining
 from fairlead.member.joining import founding_by_asking
+from fairlead.member.opening import Founding
 from fairlead.peer import PeerUnreachableError
 from fairlead.proto import rpc_pb2 as pb
 
@@ -40,7 +41,7 @@ class Cluster:
         return answer.SerializeToString()
 
 
-async def join(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> joining.Founding:
+async def join(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> Founding:
     monkeypatch.setattr(joining, "ask", cluster.ask)
     return await founding_by_asking(CONFIG, pause_s=0.0)
 
