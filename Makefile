@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 
-.PHONY: help install up test check bench sim peers proto clean
+.PHONY: help install up test check bench bench-cluster sim peers proto clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 
 bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 	@$(BIN)/python -m tests.bench
+
+bench-cluster: $(DEV_STAMP) peers  ## measure three members beside three of etcd's
+	@$(BIN)/python -m tests.bench cluster failover
 
 sim: $(DEV_STAMP)  ## simulate whole clusters: SEEDS=n runs n seeds, SEED=k replays one
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
