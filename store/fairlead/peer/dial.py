@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from fairlead.peer.connection import Connection
 from fairlead.peer.errors import PeerError, PeerUnreachableError
@@ -9,6 +10,10 @@ from fairlead.peer.frames import FrameKind
 from fairlead.peer.tls import TlsContexts
 from fairlead.peer.urls import Address
 from fairlead.peer.wire import Wire, describe
+
+_CERTIFICATE_HINT: Final = (
+    "; it may not take our certificate: check --peer-cert-file here, --peer-trusted-ca-file there"
+)
 
 
 class Line:
@@ -73,7 +78,9 @@ async def dial(
     except TimeoutError as error:
         raise PeerUnreachableError(f"{address}: no answer within {timeout_s:g} s") from error
     except PeerError as error:
-        raise type(error)(f"{address}: {error}") from error
+        # TLS 1.3: who asks for a certificate says after the handshake, if at all, that it does not like ours.
+        is_hinted = address.is_tls and isinstance(error, PeerUnreachableError)
+        raise type(error)(f"{address}: {error}{_CERTIFICATE_HINT if is_hinted else ''}") from error
     except OSError as error:
         raise PeerUnreachableError(f"{address}: {describe(error)}") from error
     finally:

@@ -112,6 +112,7 @@ async def test_who_shows_no_certificate_is_not_let_in(world: World, ours: Author
     one = await world.member(1, tls=PeerTls(trusted_ca_file=ours.cert))
     one.transport.set_peers({2: [two.url]})
     await until(lambda: why(log))
+    assert "it may not take our certificate: check --peer-cert-file" in why(log)
     assert not is_connected(one, two)
     assert not two.transport._incoming._wires  # type: ignore[union-attr]
 
@@ -124,6 +125,7 @@ async def test_who_shows_one_of_another_authority_is_not_let_in(
     one = await world.member(1, tls=PeerTls(cert_file=cert, key_file=key, trusted_ca_file=ours.cert))
     one.transport.set_peers({2: [two.url]})
     await until(lambda: why(log))
+    assert "it may not take our certificate" in why(log)
     assert not is_connected(one, two)
 
 
