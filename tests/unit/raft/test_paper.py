@@ -1,4 +1,44 @@
-"""The rules of the Raft paper (extended version), one test for each sentence that is built; section first."""
+"""The rules of the Raft paper (extended version), one test for each sentence that is built; section first.
+
+Figure 2, and where each of its lines is held to (``s:`` a scenario, ``raft:`` in test_raft.py):
+
+    persistent state, before responding    a_vote_is_on_disk..., a_vote_survives..., an_acknowledgement_waits...
+    commitIndex, lastApplied grow          the_commit_index_never_goes_down, followers_learn_the_commit_index...
+    nextIndex, matchIndex at first         a_new_leader_begins_at_its_own_end
+    AppendEntries 1, term < currentTerm    a_stale_term_is_rejected
+                  2, no such prevLog       a_follower_refuses_entries_that_do_not_follow
+                  3, conflict              only_conflicting_entries_are_deleted
+                  4, append                a_leader_makes_every_log_of_figure_7_its_own; s: figure_7
+                  5, commitIndex           a_follower_commits_no_further_than_the_last_new_entry
+    RequestVote 1, term < currentTerm      a_stale_term_is_rejected
+                2, votedFor, up-to-date    a_server_votes_for_one_candidate..., a_vote_is_denied_to_a_log...
+    all servers, apply                     followers_learn_the_commit_index_and_apply_in_log_order
+                 a larger term             a_larger_term_makes_every_role_a_follower
+    followers, election timeout            a_follower_that_hears_nobody..., a_heartbeat_keeps_a_follower_quiet
+    candidates, on conversion              a_candidate_increments_its_term_votes_for_itself_and_asks_the_others
+                majority                   a_candidate_wins_with_votes_from_a_majority
+                AppendEntries              a_candidate_gives_way_to_a_leader_of_its_term
+                election timeout           a_candidate_that_neither_wins_nor_loses_begins_again
+    leaders, upon election, when idle      a_leader_begins_its_term..., a_leader_sends_heartbeats_to_all_followers
+             command                       an_entry_is_committed_once_a_majority_has_it
+             last index >= nextIndex       a_leader_retries_what_got_lost; s: heartbeat_frees_a_probe
+             success, failure              a_leader_makes_every_log...; test_progress.py
+             commit by majority, own term  an_earlier_terms_entries_are_not...; s: figure_8, figure_8_e
+
+Sections 5.1 to 5.6: the tests below that name them; 5.5 an_answer_that_was_lost..., 5.6 raft: a_config_that_cannot_work.
+Section 6: the tests that name it; s: joint_*, replace_*, remove_*, add_a_voter, removed_member_disturbs,
+truncated_configuration, joint_survives_its_leader.  Section 7: s: snapshot_*, follower_after_compaction.
+Section 8: s: read_*; raft: only_the_leader_changes_the_membership_and_says_who_it_is.
+
+ReadIndex has been built wrong elsewhere in these ways (etcd-io/raft#397, etcd#20418 and what they grew from):
+
+    an index from before the own term's first commit     a_read_waits_for_the_terms_first_commit
+    answers to heartbeats sent before the read came      a_read_is_confirmed_by_heartbeats_sent_after_it_arrived
+    a repeated request confirmed by answers to the first s: read_at_a_follower, read_with_late_answers
+    a deposed leader that was paused                     s: read_of_a_paused_leader, read_across_a_hand_over
+    answers of learners, or of one set of two            reads_are_confirmed_by_voters_of_both_sets
+    answers of an earlier term with the same number      an_answer_of_an_earlier_term_confirms_nothing
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -131,12 +171,16 @@ def test_a_stale_term_is_rejected() -> None:
     raft = member(3)
     raft.step(RequestVote(to=1, sender=2, term=2, last_index=9, last_term=2))
     raft.step(Heartbeat(to=1, sender=2, term=2, commit=1, round=4))
-    vote, answer = run(raft)[0]
+    raft.step(AppendEntries(to=1, sender=2, term=2, prev_index=1, prev_term=3, entries=[], commit=1))
+    raft.step(InstallSnapshot(to=1, sender=2, term=2, snapshot=Snapshot(9, 2, THREE)))
+    vote, *answers = run(raft)[0]
     assert isinstance(vote, VoteReply)
     assert (vote.granted, vote.term) == (False, 3)
-    assert isinstance(answer, AppendReply)
-    assert (answer.success, answer.term) == (False, 3)
-    assert raft.log.commit == 0
+    assert len(answers) == 3
+    for answer in answers:
+        assert isinstance(answer, AppendReply)
+        assert (answer.success, answer.term) == (False, 3)
+    assert (raft.log.commit, raft.log.last_index) == (0, 1)
 
 
 def test_servers_begin_as_followers() -> None:
@@ -266,6 +310,20 @@ def test_a_candidate_gives_way_to_a_leader_of_its_term() -> None:
     assert (raft.role, raft.leader) == (Role.FOLLOWER, 2)
 
 
+def test_a_candidate_that_neither_wins_nor_loses_begins_again() -> None:
+    """5.2: "When this happens, each candidate will time out and start a new election"."""
+    raft = member(1)
+    raft.campaign()
+    run(raft)
+    raft.step(VoteReply(to=1, sender=2, term=2, granted=True, is_pre_vote=True))
+    run(raft)
+    assert (raft.role, raft.term) == (Role.CANDIDATE, 2)
+    for _ in range(15):
+        raft.tick()
+    requests = [message for message in run(raft)[0] if isinstance(message, RequestVote)]
+    assert [(message.term, message.is_pre_vote) for message in requests] == [(3, True)] * 2
+
+
 def test_election_timeouts_differ_by_chance() -> None:
     """5.2: "election timeouts are chosen randomly from a fixed interval"."""
     cluster = Cluster(30, election_ticks=20)
@@ -349,6 +407,52 @@ def test_a_leader_counts_itself_only_with_what_is_on_its_disk() -> None:
     assert raft.log.commit == 1
     raft.advance(ready)
     assert raft.log.commit == 2
+
+
+def test_an_acknowledgement_waits_for_the_disk() -> None:
+    """Figure 2: log[] is "updated on stable storage before responding to RPCs"."""
+    raft = member(term=1)
+    entries = [Entry(1, 1, b"a")]
+    raft.step(AppendEntries(to=1, sender=2, term=1, prev_index=0, prev_term=0, entries=entries, commit=0))
+    ready = raft.ready()
+    assert ready is not None
+    assert ready.entries == entries
+    assert not ready.send_first
+    assert [type(message) for message in ready.send_after] == [AppendReply]
+
+
+def test_the_commit_index_never_goes_down() -> None:
+    """Figure 2: commitIndex "increases monotonically"."""
+    raft = member(1, 1, commit=2)
+    raft.step(Heartbeat(to=1, sender=2, term=1, commit=1, round=0))
+    run(raft)
+    append(raft, (2, 1), commit=0)
+    assert raft.log.commit == 2
+
+
+def test_a_new_leader_begins_at_its_own_end() -> None:
+    """Figure 2: nextIndex is "initialized to leader last log index + 1", matchIndex to 0."""
+    raft = leading(1, 1)
+    raft.propose(b"a")
+    raft.tick()
+    appends = [message for message in run(raft)[0] if isinstance(message, Heartbeat | AppendEntries)]
+    assert {message.commit for message in appends} == {0}, "nobody has acknowledged anything"
+    assert {(raft.progress[other].match, raft.progress[other].next) for other in (2, 3)} == {(0, 3)}
+
+
+def test_an_answer_that_was_lost_is_given_again() -> None:
+    """5.5: "If a server crashes after completing an RPC but before responding, then it will receive the same
+    RPC again after it restarts.  Raft RPCs are idempotent, so this causes no harm".
+    """  # noqa: D205 - a quotation
+    raft = member(term=1)
+    append(raft, (0, 0), 1, commit=1)
+    first = append(raft, (1, 1), 1, 1, commit=2)
+    raft.step(Heartbeat(to=1, sender=2, term=1, commit=1, round=0))
+    run(raft)
+    second = append(raft, (1, 1), 1, 1, commit=2)
+    assert (first.success, first.index) == (True, 3)
+    assert (second.success, second.index) == (True, 2), "what is committed is not looked at again"
+    assert (log_terms(raft), raft.log.commit) == ([1, 1, 1], 2)
 
 
 def test_followers_learn_the_commit_index_and_apply_in_log_order() -> None:
@@ -459,6 +563,26 @@ def test_a_snapshot_of_what_is_there_keeps_what_follows() -> None:
     raft = member(1, 1, 1)
     raft.step(InstallSnapshot(to=1, sender=2, term=1, snapshot=Snapshot(2, 1, THREE)))
     assert (raft.log.last_index, raft.log.commit) == (3, 2)
+
+
+def test_a_snapshot_of_what_is_not_here_begins_the_log_again() -> None:
+    """7: "the follower discards its entire log; it is all superseded by the snapshot"."""
+    raft = member(1, 1, 2, term=3)
+    raft.step(InstallSnapshot(to=1, sender=2, term=3, snapshot=Snapshot(2, 2, THREE)))
+    assert (raft.log.first_index, raft.log.last_index, raft.log.commit) == (3, 2, 2)
+    messages, readies = run(raft)
+    assert [ready.snapshot for ready in readies] == [Snapshot(2, 2, THREE)]
+    assert [(m.index, m.success) for m in messages if isinstance(m, AppendReply)] == [(2, True)]
+
+
+def test_an_old_snapshot_changes_nothing() -> None:
+    """7, by retransmission or by mistake: what it holds is committed here already."""
+    raft = member(1, 1, 1, commit=3)
+    raft.step(InstallSnapshot(to=1, sender=2, term=1, snapshot=Snapshot(2, 1, Configuration())))
+    messages, readies = run(raft)
+    assert [ready.snapshot for ready in readies if ready.snapshot] == []
+    assert (raft.log.last_index, raft.configuration) == (3, THREE)
+    assert [m.index for m in messages if isinstance(m, AppendReply)] == [3]
 
 
 def test_a_snapshot_brings_its_configuration() -> None:
@@ -612,3 +736,45 @@ def test_a_leader_without_a_majority_answers_no_read() -> None:
     cluster.read(1)
     cluster.settle()
     assert cluster.machines[1].reads == []
+
+
+def test_reads_are_confirmed_by_voters_of_both_sets() -> None:
+    """6 and 8: "majority" means both of them while two configurations decide, and never a learner."""
+    raft = leading()
+    acknowledge(raft, 2, 1)
+    changes = [Change(ChangeKind.ADD_VOTER, 4), Change(ChangeKind.ADD_LEARNER, 3)]
+    raft.propose_change(changes, is_joint=True, auto_leave=False)
+    assert raft.configuration == Configuration(
+        voters=frozenset({1, 2, 4}), outgoing=frozenset({1, 2, 3}), learners_next=frozenset({3})
+    )
+    for other in (2, 3, 4):
+        acknowledge(raft, other, 2)
+    raft.read(7)
+    run(raft)
+    answered: list[int] = []
+    for other in (3, 4):
+        raft.step(HeartbeatReply(to=1, sender=other, term=1, round=1))
+        answered += [read.context for ready in run(raft)[1] for read in ready.reads]
+        assert answered == ([] if other == 3 else [7]), (
+            "3 is a majority of C_old with 1, and nothing in C_new"
+        )
+
+
+def test_an_answer_of_an_earlier_term_confirms_nothing() -> None:
+    """8: each leader numbers its heartbeats from 1."""
+    raft = leading()
+    raft.step(Heartbeat(to=1, sender=2, term=2, commit=0, round=0))
+    for _ in range(15):
+        raft.tick()
+    run(raft)
+    raft.step(VoteReply(to=1, sender=3, term=3, granted=True, is_pre_vote=True))
+    run(raft)
+    raft.step(VoteReply(to=1, sender=3, term=3, granted=True))
+    run(raft)
+    acknowledge(raft, 3, raft.log.last_index)
+    raft.read(7)
+    run(raft)
+    raft.step(HeartbeatReply(to=1, sender=3, term=1, round=1))
+    assert [read for ready in run(raft)[1] for read in ready.reads] == []
+    raft.step(HeartbeatReply(to=1, sender=3, term=3, round=1))
+    assert [read.context for ready in run(raft)[1] for read in ready.reads] == [7]
