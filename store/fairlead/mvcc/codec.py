@@ -33,18 +33,27 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
+# A field's key and a small number behind it, ready made.
+_SMALL = 1024
+_KEYS, _VERSIONS, _VALUES = (
+    tuple(tag + varint(number) for number in range(_SMALL)) for tag in (_KEY, _VERSION, _VALUE)
+)
+
+
 def encode_key_value(
     key: bytes, value: bytes, *, create_revision: int, mod_revision: int, version: int, lease: int
 ) -> bytes:
     """Return a live KeyValue; ``key`` and the three numbers are never zero, ``value`` and ``lease`` may be."""
+    size = len(key)
     parts = [
-        _KEY, varint(len(key)), key,
+        _KEYS[size] if size < _SMALL else _KEY + varint(size), key,
         _CREATE, varint(create_revision),
         _MOD, varint(mod_revision),
-        _VERSION, varint(version),
+        _VERSIONS[version] if version < _SMALL else _VERSION + varint(version),
     ]  # fmt: skip
     if value:
-        parts += (_VALUE, varint(len(value)), value)
+        size = len(value)
+        parts += (_VALUES[size] if size < _SMALL else _VALUE + varint(size), value)
     if lease:
         parts += (_LEASE, varint(lease))
     return b"".join(parts)

@@ -14,11 +14,15 @@ from fairlead.proto.rpc_pb2 import WatchResponse
 
 # Lengths around those at which a length takes one byte more, and any other.
 keys = st.one_of(
-    st.binary(min_size=1, max_size=300), st.sampled_from([127, 128, 16384]).map(lambda n: b"k" * n)
+    st.binary(min_size=1, max_size=300),
+    st.sampled_from([127, 128, 1023, 1024, 16384]).map(lambda n: b"k" * n),
 )
-values = st.one_of(st.binary(max_size=300), st.sampled_from([127, 128, 16383, 16384]).map(lambda n: b"v" * n))
+values = st.one_of(
+    st.binary(max_size=300), st.sampled_from([127, 128, 1023, 1024, 16383, 16384]).map(lambda n: b"v" * n)
+)
 counts = st.one_of(
-    st.integers(1, 2**63 - 1), st.sampled_from([127, 128, 16383, 16384, 2**21 - 1, 2**21, 2**28, 2**35])
+    st.integers(1, 2**63 - 1),
+    st.sampled_from([127, 128, 1023, 1024, 16383, 16384, 2**21 - 1, 2**21, 2**28, 2**35]),
 )
 leases = st.integers(-(2**63), 2**63 - 1)
 
