@@ -11,13 +11,16 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 from fairlead.agent import AgentContext
-from fairlead.client import Change, Changes, Mirror
-from fairlead.render.apply import Outcome
+from fairlead.client import Mirror
+from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
 from fairlead.render.environment import Renderer
-from fairlead.render.errors import TemplateError
-from fairlead.render.lane import Lane
+from fairlead.render.errors import DestinationError
+from fairlead.render.feed import Feed
+from fairlead.render.host import Host, open_journal
+from fairlead.render.lane import NoGate
 from fairlead.render.plan import Schedule
+from fairlead.render.preview import print_diff
 from fairlead.render.rendered import Rendered
 from fairlead.render.report import AgentReporter
 from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
@@ -31,13 +34,12 @@ class RenderAgent:
         """Load the resources; reach for nothing yet."""
         self._context = context
         self._settings = settings
-        self._report = AgentReporter(context, is_noop=settings.noop)
+        self._report = AgentReporter(context)
         self._clock_s = asyncio.get_running_loop().time
         self._snapshot = Snapshot()
-        self._lanes: dict[str, Lane] = {}
         # Rendering has a thread of its own, so that no number of hanging commands can hold it up.
         self._render_thread = ThreadPoolExecutor(1, "render")
-        self._apply_threads = ThreadPoolExecutor(settings.limits.apply_threads, "apply")
+        self._host: Host | None = None
         self._woken = asyncio.Event()
         self._is_reload_wanted = False
         self._tick_at_s: float | None = None
@@ -47,15 +49,22 @@ class RenderAgent:
         self._load()
 
     async def run(self) -> None:
-        """Serve until the context is stopping; then finish what runs."""
+        """Serve until the context is stopping; then finish what runs.
+
+        Raises:
+            ConfigError: the state directory cannot be used, or another renderer uses it.
+        """
         self._context.on_reload(self._want_reload)
-        with self._render_thread, self._apply_threads:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._wake_on_stop(), name="render stop")
-                while not self._context.stopping.is_set():
-                    await self._follow(mirrored_prefixes(self._resources), tasks=tasks)
-                for lane in self._lanes.values():
-                    lane.drop_waiting()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._render_thread)
+            if not self._settings.noop:
+                host = Host(self._settings, open_journal(self._settings), gate=NoGate(), report=self._outcome)
+                self._host = await stack.enter_async_context(host)
+            stopping = asyncio.create_task(self._wake_on_stop(), name="render stop")
+            stack.callback(stopping.cancel)
+            self._take_up_lanes()
+            while not self._context.stopping.is_set():
+                await self._follow(mirrored_prefixes(self._resources))
 
     # Resources
 
@@ -65,6 +74,14 @@ class RenderAgent:
         self._schedule = Schedule(self._resources, limits=self._settings.limits)
         self._renderer = self._new_renderer()
         self._report.loaded((resource.name for resource in self._resources), loaded.problems)
+        self._take_up_lanes()
+
+    def _take_up_lanes(self) -> None:
+        """Have every group end what an earlier process began, before anything new is rendered."""
+        if self._host is not None:
+            for resource in self._resources:
+                self._host.lane(resource)
+            self._report.unfinished(self._host.unfinished)
 
     def _new_renderer(self) -> Renderer:
         settings = self._settings
@@ -76,20 +93,20 @@ class RenderAgent:
 
     # Following the store
 
-    async def _follow(self, prefixes: tuple[str, ...], *, tasks: asyncio.TaskGroup) -> None:
+    async def _follow(self, prefixes: tuple[str, ...]) -> None:
         """Render until the end, or until new resources look at other prefixes."""
         async with contextlib.AsyncExitStack() as stack:
             feed = None
             if prefixes:
                 mirror = Mirror(self._context.client, [to_bytes(prefix) for prefix in prefixes])
                 self._context.export(await stack.enter_async_context(mirror))
-                feed = _Feed(mirror.changes(), woken=self._woken)
+                feed = Feed(mirror.changes(), woken=self._woken)
                 stack.push_async_callback(feed.close)
             else:
                 self._context.ready()
             is_listed = False
             while not self._context.stopping.is_set():
-                await self._wait()
+                await self._wait(is_listed=is_listed)
                 if self._is_reload_wanted:
                     self._is_reload_wanted = False
                     self._load()
@@ -99,11 +116,12 @@ class RenderAgent:
                 if feed is not None and (self._settings.watch or is_tick or not is_listed):
                     is_listed = await self._take_changes(feed, is_listed=is_listed)
                 if is_listed:
-                    await self._pass(tasks)
+                    await self._pass()
 
-    async def _wait(self) -> None:
+    async def _wait(self, *, is_listed: bool) -> None:
         """Return when something has happened or is due."""
-        deadlines = [self._schedule.next_deadline_s(), self._tick_at_s]
+        # Before there are keys, nothing can be rendered.
+        deadlines = [self._schedule.next_deadline_s() if is_listed else None, self._tick_at_s]
         due_s = min((deadline for deadline in deadlines if deadline is not None), default=None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(due_s):
@@ -123,7 +141,7 @@ class RenderAgent:
         self._schedule.all_due()
         return True
 
-    async def _take_changes(self, feed: "_Feed", *, is_listed: bool) -> bool:
+    async def _take_changes(self, feed: Feed, *, is_listed: bool) -> bool:
         """Take in all that has arrived; return whether the snapshot holds this mirror's keys by now."""
         while (change := feed.take()) is not None:
             puts = {to_text(key): to_text(pair.value) for key, pair in change.puts.items()}
@@ -134,76 +152,59 @@ class RenderAgent:
                 # What an earlier mirror knew is nothing to this one.
                 changed = self._snapshot.replace(puts, revision=change.revision)
             is_listed = True
-            self._schedule.key_changed(changed)
+            self._schedule.key_changed(changed, now_s=self._clock_s())
             # One turn of the loop, for the feed to hand on what came in the meantime.
             await asyncio.sleep(0)
         return is_listed
 
     # One pass
 
-    async def _pass(self, tasks: asyncio.TaskGroup) -> None:
+    async def _pass(self) -> None:
         """Render what is due, all of it at the snapshot's revision; the lanes do the rest."""
         due = self._schedule.take_due(now_s=self._clock_s())
         if due:
             loop = asyncio.get_running_loop()
             for rendered in await loop.run_in_executor(self._render_thread, self._render, due):
                 self._schedule.rendered(rendered, now_s=self._clock_s())
-                self._lane(rendered.resource, tasks=tasks).offer(rendered)
+                self._hand_on(rendered)
         self._settle()
 
     def _render(self, due: list[Resource]) -> list[Rendered]:
         return [self._renderer.render(resource, self._snapshot) for resource in due]
 
-    def _lane(self, resource: Resource, *, tasks: asyncio.TaskGroup) -> Lane:
-        lane = self._lanes.get(resource.name)
-        if lane is None:
-            lane = self._lanes[resource.name] = Lane(
-                self._settings, tasks=tasks, executor=self._apply_threads, report=self._outcome
-            )
-        return lane
+    def _hand_on(self, rendered: Rendered) -> None:
+        name = rendered.resource.name
+        cause = self._schedule.take_cause(name)
+        if self._host is not None:
+            self._host.lane(rendered.resource).offer(rendered, cause=cause)
+        elif rendered.error is not None:
+            self._context.status.problem(name, str(rendered.error))
+        else:
+            self._rehearse(rendered)
+
+    def _rehearse(self, rendered: Rendered) -> None:
+        """Show what would change, and change nothing."""
+        name = rendered.resource.name
+        try:
+            print_diff(rendered)
+        except OSError as error:
+            problem = f"{error.filename}: {error.strerror or error}"
+            self._context.status.problem(name, str(DestinationError(name, problem)))
+        else:
+            self._context.status.healed(name)
 
     def _outcome(self, outcome: Outcome) -> None:
         name = outcome.resource.name
         self._report.outcome(outcome)
-        # A template that fails on these keys fails again; the schedule knows those that may not.
-        is_final = isinstance(outcome.error, TemplateError) and not outcome.is_reload_owed
-        if outcome.error is None:
-            self._schedule.succeeded(name)
-        elif not is_final:
+        if outcome.is_retry_due:
             self._schedule.failed(name, now_s=self._clock_s())
             self._woken.set()
+        else:
+            self._schedule.succeeded(name)
         self._settle()
 
     def _settle(self) -> None:
-        """Once no lane is busy, the snapshot's revision is in force."""
-        if all(lane.is_idle for lane in self._lanes.values()):
+        """Once nothing is due or under way, the snapshot's revision is in force."""
+        if self._schedule.is_quiet and (self._host is None or self._host.is_idle):
             self._context.status.applied(self._snapshot.revision)
             self._context.ready()
-
-
-class _Feed:
-    """The mirror's changes, one at hand at a time, for a loop that waits for other things too."""
-
-    def __init__(self, changes: Changes, *, woken: asyncio.Event) -> None:
-        self._changes = changes
-        self._woken = woken
-        self._task = self._fetch()
-
-    def take(self) -> Change | None:
-        """Return what has arrived, merged as far as it was waiting; None when nothing has."""
-        if not self._task.done():
-            return None
-        change = self._task.result()
-        self._task = self._fetch()
-        return change
-
-    def _fetch(self) -> asyncio.Task[Change]:
-        task = asyncio.create_task(anext(self._changes), name="render feed")
-        task.add_done_callback(lambda _: self._woken.set())
-        return task
-
-    async def close(self) -> None:
-        """Stop listening."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task

@@ -1,5 +1,6 @@
 """What the operator may set, and the limits that nobody has to."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class RenderSettings:
         keep_stage_file: leave the staged file where it is when it does not become the destination.
         watch: follow the store; without it, read the changes every ``interval_s``.
         interval_s: render everything again and repair drift this often; None for never.
+        state_dir: where the journal is; None for the place that belongs to ``confdir``.
     """
 
     confdir: Path
@@ -52,6 +54,7 @@ class RenderSettings:
     keep_stage_file: bool = False
     watch: bool = True
     interval_s: float | None = None
+    state_dir: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -71,3 +74,16 @@ class RenderSettings:
     def root(self) -> str:
         """The prefix, absolute and cleaned."""
         return join("/", self.prefix)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the journal is: each configuration directory has its own, which survives a reboot."""
+        if self.state_dir is not None:
+            return self.state_dir
+        if (given := os.environ.get("STATE_DIRECTORY")) is not None:
+            return Path(given)  # systemd.exec(5)
+        if os.geteuid() == 0:
+            root = Path("/var/lib")
+        else:
+            root = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+        return root / "fairlead" / "render" / "-".join(self.confdir.resolve().parts[1:])

@@ -5,11 +5,16 @@ a name that no include pattern of an application takes up: it starts with a dot 
 """
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
 
+from fairlead.render.change.durable import sync_directory
+from fairlead.render.change.model import FileVersion
 from fairlead.render.plan import FileState
+
+_MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 
 
 class Destination:
@@ -27,20 +32,28 @@ class Destination:
         try:
             # Without the flag, opening a named pipe would wait for a writer.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    raise OSError(errno.EINVAL, "is not a regular file")
-                return FileState(
-                    content=file.read(),
-                    mode=stat.S_IMODE(status.st_mode),
-                    uid=status.st_uid,
-                    gid=status.st_gid,
-                )
         except FileNotFoundError:
             return None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "is not a regular file", str(self.path))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read()
+        finally:
+            os.close(descriptor)
+        mode = stat.S_IMODE(status.st_mode)
+        return FileState(content=content, mode=mode, uid=status.st_uid, gid=status.st_gid)
 
-    def stage(self, wanted: FileState) -> Path:
+    def inspect(self) -> FileVersion | None:
+        """Return what the file is, without its content; None when there is none."""
+        state = self.read()
+        if state is None:
+            return None
+        digest = hashlib.sha256(state.content).hexdigest()
+        return FileVersion(digest=digest, mode=state.mode, uid=state.uid, gid=state.gid)
+
+    def stage(self, content: bytes, version: FileVersion) -> Path:
         """Write the new file beside the old one, with its mode and owner, and see it to the disk."""
         path = self.staged_path
         # What a crash left behind, or somebody else put there, is not written through.
@@ -48,51 +61,87 @@ class Destination:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(wanted.content)
+                file.write(content)
                 file.flush()
-                _set_attributes(file.fileno(), wanted)
+                _set_attributes(file.fileno(), version)
                 os.fsync(file.fileno())
-        except OSError:
+        except OSError as error:
             path.unlink(missing_ok=True)
+            # A write and a change of owner know a number only.
+            error.filename = str(self.path)
             raise
         return path
 
-    def swap(self, staged: Path) -> None:
-        """Let the staged file take the destination's name, at once and for good."""
-        staged.rename(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    def discard(self) -> None:
+        """Remove what was staged."""
+        self.staged_path.unlink(missing_ok=True)
+
+    def put(self, content: bytes, version: FileVersion) -> bool:
+        """Make the file hold ``content``; return whether that was done at once.
+
+        Bind-mounted into a container, a file can be written and not replaced; then it is written in place.
+        """
+        self.stage(content, version)
         try:
-            os.fsync(directory)
+            self.staged_path.rename(self.path)
+        except OSError as error:
+            if error.errno not in _MOUNTED:
+                raise
+            self._write_in_place(content, version)
+            return False
         finally:
-            os.close(directory)
+            self.discard()
+        sync_directory(self.path.parent)
+        return True
 
-    def write_in_place(self, wanted: FileState, found: FileState | None) -> None:
-        """Write over the file; should that fail half-way, put the old content back."""
+    def swap(self, version: FileVersion) -> bool:
+        """Let the staged file take the destination's name, if it is what ``version`` says; return whether it was."""
+        staged = Destination(self.staged_path).inspect()
+        if staged != version:
+            return False
         try:
-            self._overwrite(wanted)
-        except OSError:
-            if found is not None:
-                self._overwrite(found)
-            raise
+            self.staged_path.rename(self.path)
+        except OSError as error:
+            if error.errno not in _MOUNTED:
+                raise
+            return False
+        sync_directory(self.path.parent)
+        return True
 
-    def _overwrite(self, state: FileState) -> None:
-        with self.path.open("r+b") as file:
-            file.write(state.content)
-            file.truncate()
-            file.flush()
-            _set_attributes(file.fileno(), state)
-            os.fsync(file.fileno())
+    def remove(self) -> None:
+        """Let there be no such file."""
+        self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir():
+            sync_directory(self.path.parent)
 
-    def set_attributes(self, wanted: FileState) -> None:
+    def set_attributes(self, version: FileVersion) -> None:
         """Set mode and owner, where they differ."""
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            _set_attributes(descriptor, wanted)
+            _set_attributes(descriptor, version)
         finally:
             os.close(descriptor)
 
+    def _write_in_place(self, content: bytes, version: FileVersion) -> None:
+        """Write over the file; should that fail half-way, put the old content back."""
+        before = self.path.read_bytes()
+        try:
+            self._overwrite(content, version)
+        except OSError:
+            self._overwrite(before, None)
+            raise
 
-def _set_attributes(descriptor: int, wanted: FileState) -> None:
+    def _overwrite(self, content: bytes, version: FileVersion | None) -> None:
+        with self.path.open("r+b") as file:
+            file.write(content)
+            file.truncate()
+            file.flush()
+            if version is not None:
+                _set_attributes(file.fileno(), version)
+            os.fsync(file.fileno())
+
+
+def _set_attributes(descriptor: int, wanted: FileVersion) -> None:
     status = os.fstat(descriptor)
     if (status.st_uid, status.st_gid) != (wanted.uid, wanted.gid):
         os.fchown(descriptor, wanted.uid, wanted.gid)

@@ -14,12 +14,16 @@
         ├── ReloadFailedError  the new files are in place, the program did not take them: tried again
         ├── RolledBackError    the program did not take the new files; it runs on the old ones again
         └── RollbackFailedError  nor does it take the old ones: somebody has to look
+    JournalError               the journal is damaged: nothing may be done that rests on it
+    JournalInUseError          another renderer on this host works with the same journal
     TemplateFault              raised inside a template by a function; becomes a TemplateError
     ├── MissingKeyError
     └── LookupFailedError      the world did not answer: an error, never an empty list
 
 Each ``str()`` is one line for an operator: where, what, and what to do next.
 """
+
+from pathlib import Path
 
 
 class RenderError(Exception):
@@ -87,6 +91,30 @@ class RolledBackError(CommandError):
 
 class RollbackFailedError(CommandError):
     """The reload or a probe failed, and again after the old files were put back."""
+
+
+class JournalError(Exception):
+    """A line in the middle of the journal is damaged.
+
+    Attributes:
+        offset: where the line begins, in bytes.
+    """
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(
+            f"the journal is damaged at byte {offset}; move it away to begin anew"
+            " (every program is then reloaded once)"
+        )
+        self.offset = offset
+
+
+class JournalInUseError(Exception):
+    """Another renderer has the journal open."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"another renderer runs with the state in {folder}; stop it, or give this one another --state-dir"
+        )
 
 
 class TemplateFault(Exception):  # noqa: N818 - half of an error: it has no place yet

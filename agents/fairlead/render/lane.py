@@ -1,30 +1,56 @@
-"""One resource's way to its destination: one rendering at a time, always the newest.
+"""One group's way to its destinations: does what its machine asks for, one action at a time.
 
-Each resource has its own lane, so that a check or a reload that hangs holds up nobody else.  A rendering that
-is overtaken while it waits is dropped; an owed reload is not, it stays with the lane.
+Each group has its own lane, so that a check or a reload that hangs holds up nobody else.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Protocol
 
-from fairlead.render.apply import Outcome, apply
-from fairlead.render.config import RenderSettings
+from fairlead.render.change import Machine, Memory, Outcome, State
+from fairlead.render.change.actions import Acquire, Action, Done, Failed, Pause, Release, Result
+from fairlead.render.change.effects import Effects
 from fairlead.render.rendered import Rendered
+from fairlead.render.resource import Resource
+
+
+class Gate(Protocol):
+    """Where a rollout's slots are taken and given back."""
+
+    async def acquire(self, action: Acquire) -> Result:
+        """Try once; ``Done`` carries what has to be waited for, or nothing."""
+
+    async def release(self, action: Release) -> Result:
+        """Give the slot back."""
+
+
+class NoGate:
+    """Where there is no store to ask: nothing is begun."""
+
+    async def acquire(self, action: Acquire) -> Result:
+        """Refuse."""
+        return Failed(problem=f"rollout {action.rollout.group}: there is no store to ask for a slot")
+
+    async def release(self, action: Release) -> Result:
+        """Refuse."""
+        return Failed(problem=f"rollout {action.rollout.group}: there is no store")
 
 
 class Lane:
-    """Applies what it is offered.
+    """Applies what it is offered, the newest first.
 
     Attributes:
-        is_idle: everything that was offered is applied.
-        is_reload_owed: the program has not taken the file that is in place.
+        machine: decides.
     """
 
     def __init__(
         self,
-        settings: RenderSettings,
+        machine: Machine,
+        effects: Effects,
         *,
+        gate: Gate,
         tasks: asyncio.TaskGroup,
         executor: Executor,
         report: Callable[[Outcome], None],
@@ -32,38 +58,94 @@ class Lane:
         """Make an idle lane.
 
         Args:
-            settings: for ``apply``.
+            machine: at rest.
+            effects: does what blocks.
+            gate: does what concerns other hosts.
             tasks: whose end waits for the lane, and which a bug in the lane brings down.
-            executor: the threads in which commands are waited for.
+            executor: the threads in which ``effects`` runs.
             report: called in the loop with each outcome.
         """
-        self.is_reload_owed = False
-        self._settings = settings
+        self.machine = machine
+        self._effects = effects
+        self._gate = gate
         self._tasks = tasks
         self._executor = executor
         self._report = report
-        self._next: Rendered | None = None
-        self.is_idle = True
+        self._clock_s = asyncio.get_running_loop().time
+        self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._is_stopping = False
 
-    def offer(self, rendered: Rendered) -> None:
-        """Apply ``rendered`` as soon as what runs now has ended, unless something newer comes by then."""
-        self._next = rendered
-        if self.is_idle:
-            self.is_idle = False
-            self._tasks.create_task(self._run(), name=f"lane {rendered.resource.name}")
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was offered has come to its end."""
+        return self.machine.state is State.IDLE
 
-    def drop_waiting(self) -> None:
-        """Begin nothing after what runs now."""
-        self._next = None
+    @property
+    def memory(self) -> Memory:
+        """What the journal says of the group."""
+        return self.machine.memory
+
+    def resume(self, resource: Resource) -> None:
+        """End what an earlier process began."""
+        self.machine.resume(resource, now_s=self._clock_s())
+        self._go(resource)
+
+    def offer(self, rendered: Rendered, *, cause: tuple[str, ...] = (), is_forced: bool = False) -> None:
+        """Bring the host to ``rendered`` as soon as what runs now has ended, unless something newer comes."""
+        self.machine.offer(rendered, now_s=self._clock_s(), cause=cause, is_forced=is_forced)
+        self._go(rendered.resource)
+
+    def stop(self) -> None:
+        """Begin nothing after what runs now; what waits is dropped, or is gone on with at the next start."""
+        self._is_stopping = True
+        self.machine.drop_waiting()
+        self._news.set()
+
+    async def settled(self) -> None:
+        """Return once it is idle."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def _go(self, resource: Resource) -> None:
+        self._news.set()
+        self._tell()
+        if self.machine.action is not None and (self._task is None or self._task.done()):
+            self._task = self._tasks.create_task(self._run(), name=f"lane {resource.group}")
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while (rendered := self._next) is not None:
-            self._next = None
-            outcome = await loop.run_in_executor(self._executor, self._apply, rendered)
-            self.is_reload_owed = outcome.is_reload_owed
-            self.is_idle = self._next is None
+        while (action := self.machine.action) is not None:
+            self._news.clear()
+            if self._is_stopping and isinstance(action, Pause):
+                return
+            result = await self._perform(action)
+            # A wait may have been dropped meanwhile.
+            if self.machine.action is action and not (self._is_stopping and isinstance(action, Pause)):
+                self.machine.complete(result, now_s=self._clock_s())
+                self._tell()
+
+    def _tell(self) -> None:
+        for outcome in self.machine.take_outcomes():
             self._report(outcome)
 
-    def _apply(self, rendered: Rendered) -> Outcome:
-        return apply(rendered, self._settings, is_reload_owed=self.is_reload_owed)
+    async def _perform(self, action: Action) -> Result:
+        match action:
+            case Pause():
+                await self._pause(action)
+                return Done()
+            case Acquire():
+                return await self._gate.acquire(action)
+            case Release():
+                return await self._gate.release(action)
+            case _:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._executor, self._effects.run, action)
+
+    async def _pause(self, action: Pause) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(action.until_s):
+                while not self._is_stopping:
+                    await self._news.wait()
+                    self._news.clear()
+                    if action.is_interruptible and self.machine.is_overtaken:
+                        return

@@ -1,43 +1,108 @@
-"""One pass over all resources, then an exit status: ``--onetime``."""
+"""One pass over all resources, then an exit status: ``--onetime`` and ``once``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from fairlead.agent import AgentOptions
 from fairlead.client import Client, Mirror
-from fairlead.render.apply import Outcome, apply
+from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
 from fairlead.render.environment import Renderer
-from fairlead.render.report import describe_outcome, print_diff
+from fairlead.render.errors import (
+    CheckFailedError,
+    ReloadFailedError,
+    RollbackFailedError,
+    RolledBackError,
+)
+from fairlead.render.host import Host, open_journal
+from fairlead.render.lane import NoGate
+from fairlead.render.preview import print_diff
+from fairlead.render.rendered import Rendered
+from fairlead.render.report import describe_outcome
 from fairlead.render.resource import load_resources, mirrored_prefixes
 from fairlead.render.view import Snapshot, to_bytes, to_text
 
 _LIST_TIMEOUT_S = 60.0
 """For a large store; one that does not answer at all is known within the client's own timeout."""
+_STATUSES: Mapping[type[Exception], int] = {
+    CheckFailedError: 3,
+    ReloadFailedError: 4,
+    RolledBackError: 4,
+    RollbackFailedError: 5,
+}
+"""What a failure makes of the exit status; any other is 1, and the largest counts."""
 
 
 async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
-    """Process every resource, one after the other; return 0, or 1 when any failed.
+    """Process every resource, one after the other.
+
+    Returns:
+        0 when all are as the keys have them; 3 a check failed; 4 a reload or a probe failed; 5 so did the way
+        back; 1 for any other failure.
 
     Raises:
         ClientError: no store answers, or it refuses.
+        ConfigError: the state directory cannot be used.
     """
     loaded = load_resources(settings)
+    tally = _Tally()
     for problem in loaded.problems:
-        _complain(problem)
-    failures = len(loaded.problems)
+        tally.failed(problem)
     if not loaded.resources:
-        if not failures:
+        if not loaded.problems:
             click.echo(f"fairlead render: no resources in {settings.resource_dir}", err=True)
-        return min(failures, 1)
+        return tally.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         snapshot = await _read_snapshot(client, mirrored_prefixes(loaded.resources))
     renderer = Renderer(settings.template_dir, output_bytes_max=settings.limits.output_bytes_max)
     # All are rendered before the first command runs, from the one snapshot.
-    for rendered in [renderer.render(resource, snapshot) for resource in loaded.resources]:
-        failures += _tell(apply(rendered, settings), is_noop=settings.noop)
-    return min(failures, 1)
+    rendered = [renderer.render(resource, snapshot) for resource in loaded.resources]
+    if settings.noop:
+        _rehearse(rendered, tally)
+    else:
+        await _apply(rendered, settings, tally)
+    return tally.status
+
+
+class _Tally:
+    """Tells what became of each resource, and counts."""
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def failed(self, problem: Exception) -> None:
+        click.echo(f"fairlead render: {problem}", err=True)
+        self.status = max(self.status, _STATUSES.get(type(problem), 1))
+
+    def outcome(self, outcome: Outcome) -> None:
+        for warning in outcome.warnings:
+            click.echo(f"fairlead render: {outcome.resource.name}: {warning}", err=True)
+        if outcome.error is not None:
+            self.failed(outcome.error)
+        elif (done := describe_outcome(outcome)) is not None:
+            click.echo(done)
+
+
+def _rehearse(all_rendered: Sequence[Rendered], tally: _Tally) -> None:
+    for rendered in all_rendered:
+        if rendered.error is not None:
+            tally.failed(rendered.error)
+            continue
+        try:
+            print_diff(rendered)
+        except OSError as error:
+            tally.failed(OSError(f"{rendered.resource.name}: {error.filename}: {error.strerror}"))
+
+
+async def _apply(all_rendered: Sequence[Rendered], settings: RenderSettings, tally: _Tally) -> None:
+    journal = open_journal(settings)
+    async with Host(settings, journal, gate=NoGate(), report=tally.outcome) as host:
+        for rendered in all_rendered:
+            lane = host.lane(rendered.resource)
+            await lane.settled()
+            lane.offer(rendered)
+            await lane.settled()
 
 
 async def _read_snapshot(client: Client, prefixes: Sequence[str]) -> Snapshot:
@@ -47,20 +112,3 @@ async def _read_snapshot(client: Client, prefixes: Sequence[str]) -> Snapshot:
         await mirror.ready(timeout_s=_LIST_TIMEOUT_S)
         items = {to_text(pair.key): to_text(pair.value) for pair in mirror.items()}
         return Snapshot(items, revision=mirror.revision)
-
-
-def _tell(outcome: Outcome, *, is_noop: bool) -> bool:
-    """Print what became of one resource; return whether it failed."""
-    if outcome.warning is not None:
-        click.echo(f"fairlead render: {outcome.resource.name}: {outcome.warning}", err=True)
-    if outcome.error is not None:
-        _complain(outcome.error)
-    elif is_noop:
-        print_diff(outcome)
-    elif (done := describe_outcome(outcome)) is not None:
-        click.echo(done)
-    return outcome.error is not None
-
-
-def _complain(problem: Exception) -> None:
-    click.echo(f"fairlead render: {problem}", err=True)

@@ -1,22 +1,20 @@
-"""What to do, decided without touching anything.
+"""Which resources to render, and when.
 
-``decide`` compares the file that ought to be with the file that is; ``Schedule`` says which resources to
-render now and which to try again when.  Both take what they need as arguments: no clock, no file system.
-
-A reload that is owed is a fact of its own, apart from the file: confd and its kin lose a reload that failed,
-because the next time they look the file is equal.  Here it is owed until it has succeeded.
+Takes the time as an argument: no clock, no file system.  A change is taken up once the keys have been quiet for as
+long as the resource asks for, or have kept it waiting for too long; what failed is tried again, each time later.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from fairlead.render.config import Limits
 from fairlead.render.rendered import Rendered
-from fairlead.render.resource.model import FileSpec, Resource
+from fairlead.render.resource.model import Resource
 from fairlead.render.view import Dependencies
 
-MODE_DEFAULT = 0o644
+_AT_ONCE = float("-inf")
+_CAUSES_MAX = 20
+"""Keys that are named as the cause of a change; more are only counted by whoever looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,51 +26,6 @@ class FileState:
     uid: int
     gid: int
 
-    @property
-    def attributes(self) -> tuple[int, int, int]:
-        """All but the content."""
-        return self.mode, self.uid, self.gid
-
-
-class Step(Enum):
-    """What brings a destination, and the program that reads it, up to date."""
-
-    NOTHING = auto()
-    REPAIR = auto()
-    """Set mode and owner; the program has no news to read."""
-    RELOAD = auto()
-    """The file is in place, its reload has not succeeded yet."""
-    REPLACE = auto()
-    """Stage, check, swap, reload."""
-
-
-def wanted_state(spec: FileSpec, content: bytes, found: FileState | None, *, uid: int, gid: int) -> FileState:
-    """Return how the destination ought to be.
-
-    Args:
-        spec: says mode and owner, where it does.
-        content: the rendered bytes.
-        found: the destination as it is, None when there is none; its mode is kept where none is asked for.
-        uid: the effective user, who owns the file unless the resource says otherwise.
-        gid: the effective group.
-    """
-    mode = found.mode if found is not None else MODE_DEFAULT
-    return FileState(
-        content=content,
-        mode=mode if spec.mode is None else spec.mode,
-        uid=uid if spec.uid is None else spec.uid,
-        gid=gid if spec.gid is None else spec.gid,
-    )
-
-
-def decide(wanted: FileState, found: FileState | None, *, is_reload_owed: bool) -> Step:
-    """Return the one step to take; a repair is part of each larger one."""
-    if found is None or found.content != wanted.content:
-        return Step.REPLACE
-    if is_reload_owed:
-        return Step.RELOAD
-    return Step.NOTHING if found.attributes == wanted.attributes else Step.REPAIR
-
 
 @dataclass(slots=True)
 class _Entry:
@@ -80,9 +33,26 @@ class _Entry:
 
     resource: Resource
     dependencies: Dependencies = field(default_factory=Dependencies)
-    is_due: bool = True
+    due_at_s: float | None = _AT_ONCE
+    touched_at_s: float | None = None
+    cause: dict[str, None] = field(default_factory=dict)
     failures: int = 0
     retry_at_s: float | None = None
+
+    def touch(self, keys: Iterable[str], *, now_s: float) -> None:
+        """Have the resource rendered when its keys have come to rest."""
+        for key in keys:
+            if len(self.cause) < _CAUSES_MAX:
+                self.cause[key] = None
+        wait = self.resource.wait
+        if self.touched_at_s is None:
+            self.touched_at_s = now_s
+        due_at_s = min(now_s + wait.min_s, self.touched_at_s + wait.max_s) if wait.min_s else _AT_ONCE
+        # What is due at once for another reason does not begin to wait.
+        self.due_at_s = _AT_ONCE if self.due_at_s == _AT_ONCE else due_at_s
+
+    def is_due(self, now_s: float) -> bool:
+        return any(at_s is not None and at_s <= now_s for at_s in (self.due_at_s, self.retry_at_s))
 
 
 class Schedule:
@@ -96,34 +66,53 @@ class Schedule:
         waiting = sum(entry.retry_at_s is not None for entry in self._entries.values())
         return f"<Schedule of {len(self._entries)} resources, {waiting} to try again>"
 
-    def key_changed(self, changed: Iterable[str]) -> None:
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is to be rendered but what has failed."""
+        return all(entry.due_at_s is None for entry in self._entries.values())
+
+    def key_changed(self, changed: Iterable[str], *, now_s: float) -> None:
         """Make due what has read one of these keys."""
         changed = frozenset(changed)
         for entry in self._entries.values():
-            entry.is_due = entry.is_due or entry.dependencies.touched_by(changed)
+            if touching := entry.dependencies.touching(changed):
+                entry.touch(sorted(touching), now_s=now_s)
 
     def all_due(self) -> None:
         """Make everything due, to repair drift and to look at the world again."""
         for entry in self._entries.values():
-            entry.is_due = True
+            entry.due_at_s = _AT_ONCE
+
+    def due(self, name: str) -> None:
+        """Make one resource due, where there still is one."""
+        if entry := self._entries.get(name):
+            entry.due_at_s = _AT_ONCE
 
     def take_due(self, *, now_s: float) -> list[Resource]:
         """Return what is to be rendered now, in the order of names, and hold it for done."""
         return [entry.resource for entry in self._take(now_s)]
 
+    def take_cause(self, name: str) -> tuple[str, ...]:
+        """Return the keys that were touched since this was last asked."""
+        entry = self._entries[name]
+        cause, entry.cause = tuple(entry.cause), {}
+        return cause
+
     def _take(self, now_s: float) -> Iterator[_Entry]:
         for entry in self._entries.values():
-            if entry.is_due or (entry.retry_at_s is not None and entry.retry_at_s <= now_s):
-                entry.is_due = False
-                entry.retry_at_s = None
+            if entry.is_due(now_s):
+                entry.due_at_s = entry.touched_at_s = entry.retry_at_s = None
                 yield entry
 
     def next_deadline_s(self) -> float | None:
-        """Return when the first retry is due, None when there is none."""
-        return min(
-            (entry.retry_at_s for entry in self._entries.values() if entry.retry_at_s is not None),
-            default=None,
-        )
+        """Return when the next resource is due, None when none waits for its time."""
+        times_s = [
+            at_s
+            for entry in self._entries.values()
+            for at_s in (entry.due_at_s, entry.retry_at_s)
+            if at_s is not None
+        ]
+        return min(times_s, default=None)
 
     def rendered(self, rendered: Rendered, *, now_s: float) -> None:
         """Take note of what a render has read; a failure that may pass is tried again."""

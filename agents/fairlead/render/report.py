@@ -2,41 +2,40 @@
 
 from collections.abc import Iterable
 
-import click
 from prometheus_client import Counter, Gauge
 
 from fairlead.agent import AgentContext
-from fairlead.render.apply import Outcome
-from fairlead.render.diff import describe_change
+from fairlead.render.change import Outcome, Step
+from fairlead.render.change.words import some
 from fairlead.render.errors import RenderError
-from fairlead.render.plan import Step
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-_DONE = {Step.REPAIR: "repaired mode or owner of", Step.RELOAD: "reloaded for", Step.REPLACE: "replaced"}
+_DONE = {
+    Step.REPAIR: "repaired mode or owner of",
+    Step.RELOAD: "reloaded for",
+    Step.REPLACE: "replaced",
+    Step.ROLL_BACK: "rolled back",
+}
 
 
 def describe_outcome(outcome: Outcome) -> str | None:
     """Return what was done, None when that is nothing."""
     done = _DONE.get(outcome.step)
-    return f"{done} {outcome.resource.files[0].dest}" if done and outcome.error is None else None
-
-
-def print_diff(outcome: Outcome) -> None:
-    """Print what would change, in colours on a terminal."""
-    if outcome.wanted is None:
-        return
-    for line in describe_change(outcome.resource.files[0].dest, outcome.wanted, outcome.found):
-        is_name = line.startswith(("+++", "---"))
-        click.echo(click.style(line, fg=None if is_name else _COLOURS.get(line[:1]), bold=is_name))
+    if done is None or outcome.error is not None or outcome.change is None:
+        return None
+    gone = tuple(file.dest for file in outcome.change.changed if file.new is None)
+    dests = tuple(
+        file.dest for file in outcome.change.changed or outcome.change.files if file.new is not None
+    )
+    parts = [f"{done} {some(dests)}"] if dests else []
+    return ", ".join([*parts, f"removed {some(gone)}"] if gone else parts)
 
 
 class AgentReporter:
     """The watching agent's: each problem is told once and healed when it has passed."""
 
-    def __init__(self, context: AgentContext, *, is_noop: bool) -> None:
+    def __init__(self, context: AgentContext) -> None:
         """Register the metrics with the agent's."""
         self._context = context
-        self._is_noop = is_noop
         metrics = context.metrics
         self._steps = Counter(
             "fairlead_render_steps_total", "Steps that succeeded.", labelnames=["step"], registry=metrics
@@ -56,8 +55,8 @@ class AgentReporter:
         """Tell of one resource."""
         name, log = outcome.resource.name, self._context.log
         self._note_owed(name, is_owed=outcome.is_reload_owed)
-        if outcome.warning is not None:
-            log.warning(outcome.warning, resource=name)
+        for warning in outcome.warnings:
+            log.warning(warning, resource=name)
         if outcome.error is not None:
             self._failures.inc()
             self._context.status.problem(name, str(outcome.error))
@@ -65,9 +64,7 @@ class AgentReporter:
         # A file that has become wrong is still wrong while its last good form works.
         if name not in self._misread:
             self._context.status.healed(name)
-        if self._is_noop:
-            print_diff(outcome)
-        elif (done := describe_outcome(outcome)) is not None:
+        if (done := describe_outcome(outcome)) is not None:
             self._steps.labels(outcome.step.name.lower()).inc()
             log.info(done, resource=name)
 
@@ -85,6 +82,15 @@ class AgentReporter:
         status.count("resources", len(names))
         for name in self._owing - names:
             self._note_owed(name, is_owed=False)
+
+    def unfinished(self, groups: Iterable[str]) -> None:
+        """Tell of changes that were begun by resources that are gone."""
+        for group in groups:
+            self._context.status.problem(
+                f"journal of {group}",
+                f"a change of {group} was begun and not ended, and its resource is gone;"
+                " put the resource back, and remove it when all is settled",
+            )
 
     def _note_owed(self, name: str, *, is_owed: bool) -> None:
         (self._owing.add if is_owed else self._owing.discard)(name)

@@ -99,10 +99,10 @@ class Dependencies:
     keys: set[str] = field(default_factory=set)
     prefixes: set[str] = field(default_factory=set)
 
-    def touched_by(self, changed: Iterable[str]) -> bool:
-        """Whether a change of these keys may change the output."""
+    def touching(self, changed: Iterable[str]) -> set[str]:
+        """Return those of the changed keys that may change the output."""
         prefixes = tuple(self.prefixes)
-        return any(key in self.keys or key.startswith(prefixes) for key in changed)
+        return {key for key in changed if key in self.keys or key.startswith(prefixes)}
 
 
 class View:
@@ -143,7 +143,7 @@ class View:
             return value
         if default:
             return default[0]
-        raise MissingKeyError(self._full(key))
+        raise MissingKeyError(self.full_name(key))
 
     def gets(self, pattern: str) -> list[KVPair]:
         """Return the pairs whose key matches the glob, by key; none is an empty list."""
@@ -169,11 +169,12 @@ class View:
         stem = clean("/" + path).rstrip("/") + "/"
         return (key[len(stem) :] for key, _ in self._pairs(stem) if len(key) > len(stem))
 
-    def _full(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
+        """Return the name that ``key`` has in the store."""
         return self._root + key
 
     def _value(self, key: str) -> str | None:
-        full = self._full(key)
+        full = self.full_name(key)
         self.dependencies.keys.add(full)
         return self._snapshot.get(full) if self._sees(full) else None
 
@@ -182,7 +183,7 @@ class View:
         # A key without its leading slash is under no root; the range must not run into the root's neighbour.
         if not prefix.startswith("/"):
             prefix = "/"
-        full = self._full(prefix)
+        full = self.full_name(prefix)
         self.dependencies.prefixes.add(full)
         pairs = self._snapshot.starting_with(full)
         if not any(full.startswith(path.rstrip("/") + "/") for path in self._visible):

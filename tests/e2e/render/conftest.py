@@ -59,7 +59,12 @@ class Site:
         return dest
 
     def argv(self, *flags: str) -> list[str]:
-        return [*COMMAND, "--endpoints", self._store.endpoint, "--confdir", str(self.path), *flags]
+        state = str(self.path / "state")
+        return [
+            *COMMAND,
+            *("--endpoints", self._store.endpoint, "--confdir", str(self.path), "--state-dir", state),
+            *flags,
+        ]
 
     def once(self, *flags: str) -> subprocess.CompletedProcess[str]:
         """Run ``--onetime`` to its end."""

@@ -68,10 +68,13 @@ def test_each_failure_is_one_line_and_the_others_go_on(site: Site, etcdctl: Etcd
             "fairlead render: conf.d/a-missing.toml: templates/a-missing.j2:2: key /app/port does not exist; "
             "write it with: fairlead kv put /app/port VALUE"
         ),
-        f"fairlead render: conf.d/b-check.toml: check failed, {checked} is left as it was: exit status 1: refused",
         (
-            f"fairlead render: conf.d/c-reload.toml: {site.out}/c-reload.conf is in place, "
-            "but its reload failed: exit status 7"
+            f"fairlead render: conf.d/b-check.toml: check failed, {checked} is left as it was"
+            " (from templates/b-check.j2): `echo refused; exit 1`: exit status 1: refused"
+        ),
+        (
+            f"fairlead render: conf.d/c-reload.toml: {site.out}/c-reload.conf in place, but the reload failed"
+            " (from templates/c-reload.j2): `exit 7`: exit status 7"
         ),
     ]
 

@@ -11,11 +11,13 @@ from signal import SIGHUP
 
 import pytest
 from tests import peers
+from tests.support.applying import apply
 from tests.support.ports import free_ports
 from tests.support.processes import Program
 
 from fairlead.render import Renderer, RenderSettings, Snapshot, load_resources
-from fairlead.render.apply import Outcome, apply
+from fairlead.render.change import Outcome
+from fairlead.render.change.journal import Journal
 from fairlead.render.errors import CheckFailedError, TemplateError
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
@@ -43,13 +45,15 @@ def put_in_place(app: str, keys: Mapping[str, str], out: Path) -> dict[str, Outc
     assert loaded.problems == ()
     renderer = Renderer(settings.template_dir, output_bytes_max=1_000_000)
     outcomes = {}
+    journal = Journal(out / "state")
     for resource in loaded.resources:
         [file] = resource.files
         name = Path(file.dest).name
         moved = dataclasses.replace(
             resource, files=(dataclasses.replace(file, dest=str(out / name)),), reload=None
         )
-        outcomes[name] = apply(renderer.render(moved, Snapshot(keys, revision=1)), settings)
+        outcomes[name] = apply(renderer.render(moved, Snapshot(keys, revision=1)), journal, settings)
+    journal.close()
     return outcomes
 
 

@@ -95,7 +95,7 @@ def test_a_failed_reload_is_tried_again_until_it_succeeds(site: Site, etcdctl: E
     dest = site.resource("app", "{{ getv('/port') }}", reload_cmd=f"echo run >> {runs}; test -e {good}")
     etcdctl("put", "/port", "80")
     site.watch()
-    site.until_logged("its reload failed")
+    site.until_logged("the reload failed")
     assert dest.read_text() == "80"
     good.touch()
     site.until_logged("healed")

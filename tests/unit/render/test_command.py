@@ -8,22 +8,33 @@ from pathlib import Path
 import pytest
 from tests.support.processes import wait_for
 
-from fairlead.render.command import expand, run_command
+from fairlead.render.command import describe, expand, run_command
+from fairlead.render.config import Limits
+from fairlead.render.resource import Command
+
+LIMITS = Limits(kill_grace_s=0.2, command_output_bytes_max=200)
 
 
-def run(command: str, *, timeout_s: float = 20.0, output_bytes_max: int = 200) -> str | None:
-    return run_command(command, timeout_s=timeout_s, kill_grace_s=0.2, output_bytes_max=output_bytes_max)
+def run(command: str, *, timeout_s: float = 20.0) -> str | None:
+    problem = run_command(["/bin/sh", "-c", command], timeout_s=timeout_s, limits=LIMITS)
+    return None if problem is None else problem.removeprefix(f"`{command}`: ")
+
+
+def expanded(command: str, *, src: str, dest: str) -> str:
+    argv = expand(Command(shell=command, timeout_s=1.0), src=src, dest=dest)
+    assert argv[:2] == ["/bin/sh", "-c"]
+    return describe(argv)
 
 
 @pytest.mark.parametrize("placeholder", ["{{.src}}", "{{ .src }}", "{{src}}", "{{ src }}", "{{- .src -}}"])
 def test_the_staged_file_stands_where_confd_or_jinja_put_it(placeholder: str) -> None:
-    assert expand(f"check -c {placeholder} {{{{.dest}}}}", src="/d/.x.staged~", dest="/d/x") == (
+    assert expanded(f"check -c {placeholder} {{{{.dest}}}}", src="/d/.x.staged~", dest="/d/x") == (
         "check -c /d/.x.staged~ /d/x"
     )
 
 
 def test_other_braces_are_left_alone() -> None:
-    assert expand("docker ps --format '{{.Names}}' ${X}", src="/s", dest="/d") == (
+    assert expanded("docker ps --format '{{.Names}}' ${X}", src="/s", dest="/d") == (
         "docker ps --format '{{.Names}}' ${X}"
     )
 
@@ -31,7 +42,7 @@ def test_other_braces_are_left_alone() -> None:
 def test_a_path_that_a_shell_would_take_apart_is_quoted(tmp_path: Path) -> None:
     path = tmp_path / "a b;'c"
     path.write_text("")
-    assert run(expand("test -f {{.src}}", src=str(path), dest="")) is None
+    assert run(expanded("test -f {{.src}}", src=str(path), dest="")) is None
 
 
 def test_success_is_no_problem_and_its_output_no_news() -> None:
@@ -94,3 +105,16 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_a_list_is_run_as_it_is_and_no_shell_reads_it() -> None:
+    command = Command(argv=("printf", "%s|", "{{ src }}", "$HOME; exit 1"), timeout_s=1.0)
+    argv = expand(command, src="a b", dest="/d")
+    assert argv == ["printf", "%s|", "a b", "$HOME; exit 1"]
+    assert run_command([*argv[:2], "x"], timeout_s=20.0, limits=LIMITS) is None
+    assert describe(argv) == "printf '%s|' 'a b' '$HOME; exit 1'"
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    problem = run_command(["/no/such/program", "-t"], timeout_s=1.0, limits=LIMITS)
+    assert problem == "`/no/such/program -t`: cannot be run: No such file or directory"

@@ -1,7 +1,7 @@
 """One rendering at a time, always the newest, and no owed reload forgotten."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,18 +9,28 @@ import pytest
 from tests.support.processes import wait_for
 from tests.unit.render.conftest import ConfDir, MakeResource, rendered_as
 
-from fairlead.render.apply import Outcome
-from fairlead.render.lane import Lane
-from fairlead.render.plan import Step
+from fairlead.render.change import Machine, Outcome, Step
+from fairlead.render.change.effects import Effects
+from fairlead.render.change.journal import Journal
+from fairlead.render.lane import Lane, NoGate
 from fairlead.render.resource import Resource
 
 
 class Bench:
     """A lane and the outcomes it reports."""
 
-    def __init__(self, confdir: ConfDir, tasks: asyncio.TaskGroup, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, confdir: ConfDir, tasks: asyncio.TaskGroup, threads: ThreadPoolExecutor, journal: Journal
+    ) -> None:
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
-        self.lane = Lane(confdir.settings(), tasks=tasks, executor=threads, report=self._outcomes.put_nowait)
+        self.lane = Lane(
+            Machine("web", journal.memory("web")),
+            Effects(journal, confdir.settings()),
+            gate=NoGate(),
+            tasks=tasks,
+            executor=threads,
+            report=self._outcomes.put_nowait,
+        )
 
     def offer(self, resource: Resource, content: bytes) -> None:
         self.lane.offer(rendered_as(resource, content))
@@ -34,10 +44,16 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(confdir: ConfDir) -> AsyncIterator[Bench]:
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "state") as journal:
+        yield journal
+
+
+@pytest.fixture
+async def bench(confdir: ConfDir, journal: Journal) -> AsyncIterator[Bench]:
     with ThreadPoolExecutor(1) as threads:
         async with asyncio.TaskGroup() as tasks:
-            yield Bench(confdir, tasks, threads)
+            yield Bench(confdir, tasks, threads, journal)
 
 
 async def until_exists(path: Path) -> None:
@@ -76,17 +92,17 @@ async def test_the_lane_remembers_that_a_reload_is_owed(
 
 
 async def test_what_waits_can_be_dropped_and_what_runs_is_waited_for(
-    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path
+    confdir: ConfDir, make_resource: MakeResource, tmp_path: Path, journal: Journal
 ) -> None:
     started = tmp_path / "started"
     resource = make_resource(reload_cmd=f"touch {started}; sleep 0.2")
     with ThreadPoolExecutor(1) as threads:
         async with asyncio.TaskGroup() as tasks:
-            bench = Bench(confdir, tasks, threads)
+            bench = Bench(confdir, tasks, threads, journal)
             bench.offer(resource, b"1")
             await until_exists(started)
             bench.offer(resource, b"2")
-            bench.lane.drop_waiting()
+            bench.lane.stop()
     assert bench.lane.is_idle
     assert confdir.dest("web").read_bytes() == b"1"
     await bench.outcome()
@@ -94,12 +110,12 @@ async def test_what_waits_can_be_dropped_and_what_runs_is_waited_for(
 
 
 async def test_a_bug_brings_the_group_down_and_is_not_passed_over(
-    confdir: ConfDir, make_resource: MakeResource, monkeypatch: pytest.MonkeyPatch
+    confdir: ConfDir, make_resource: MakeResource, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:
     def broken(*_: object, **__: object) -> Outcome:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("fairlead.render.lane.apply", broken)
+    monkeypatch.setattr(Effects, "run", broken)
     with ThreadPoolExecutor(1) as threads, pytest.raises(ExceptionGroup, match="unhandled errors"):
         async with asyncio.TaskGroup() as tasks:
-            Bench(confdir, tasks, threads).offer(make_resource(), b"1")
+            Bench(confdir, tasks, threads, journal).offer(make_resource(), b"1")

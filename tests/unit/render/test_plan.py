@@ -6,43 +6,9 @@ from hypothesis import strategies as st
 from tests.unit.render.conftest import LIMITS, MakeResource, rendered_as
 
 from fairlead.render.errors import TemplateError
-from fairlead.render.plan import FileState, Schedule, Step, decide, wanted_state
+from fairlead.render.plan import Schedule
 from fairlead.render.rendered import Rendered
-from fairlead.render.resource import FileSpec, Resource
-
-OLD = FileState(content=b"old", mode=0o640, uid=1, gid=2)
-
-
-def test_unset_mode_keeps_the_files_own_and_unset_owner_is_us(make_resource: MakeResource) -> None:
-    resource = make_resource()
-    assert wanted_state(resource.files[0], b"x", OLD, uid=7, gid=8) == FileState(
-        content=b"x", mode=0o640, uid=7, gid=8
-    )
-    assert wanted_state(resource.files[0], b"x", None, uid=7, gid=8).mode == 0o644
-
-
-def test_what_the_resource_says_wins(make_resource: MakeResource) -> None:
-    resource = make_resource(mode="0600", uid=3, gid=4)
-    assert wanted_state(resource.files[0], b"x", OLD, uid=7, gid=8).attributes == (0o600, 3, 4)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "is_reload_owed", "step"),
-    [
-        (OLD, None, False, Step.REPLACE),
-        (FileState(content=b"new", mode=0o640, uid=1, gid=2), OLD, False, Step.REPLACE),
-        (FileState(content=b"new", mode=0o640, uid=1, gid=2), OLD, True, Step.REPLACE),
-        (OLD, OLD, False, Step.NOTHING),
-        (OLD, OLD, True, Step.RELOAD),
-        (FileState(content=b"old", mode=0o600, uid=1, gid=2), OLD, False, Step.REPAIR),
-        (FileState(content=b"old", mode=0o640, uid=9, gid=2), OLD, False, Step.REPAIR),
-        (FileState(content=b"old", mode=0o600, uid=1, gid=2), OLD, True, Step.RELOAD),
-    ],
-)
-def test_the_step_follows_from_the_two_files_and_the_debt(
-    wanted: FileState, found: FileState | None, *, is_reload_owed: bool, step: Step
-) -> None:
-    assert decide(wanted, found, is_reload_owed=is_reload_owed) is step
+from fairlead.render.resource import FileSpec, Resource, Wait
 
 
 @pytest.fixture
@@ -65,9 +31,9 @@ def test_everything_is_due_at_first_and_then_only_what_is_touched(
     assert schedule.take_due(now_s=0) == [resource]
     schedule.rendered(rendered(resource, "/a"), now_s=0)
     assert schedule.take_due(now_s=0) == []
-    schedule.key_changed(["/b"])
+    schedule.key_changed(["/b"], now_s=0)
     assert schedule.take_due(now_s=0) == []
-    schedule.key_changed(iter(["/b", "/a"]))
+    schedule.key_changed(iter(["/b", "/a"]), now_s=0)
     assert schedule.take_due(now_s=0) == [resource]
     schedule.all_due()
     assert schedule.take_due(now_s=0) == [resource]
@@ -78,7 +44,7 @@ def test_one_change_makes_every_resource_due_that_has_read_it() -> None:
     schedule = Schedule(both, limits=LIMITS)
     for one in schedule.take_due(now_s=0):
         schedule.rendered(rendered(one, "/k"), now_s=0)
-    schedule.key_changed(iter(["/k"]))
+    schedule.key_changed(iter(["/k"]), now_s=0)
     assert schedule.take_due(now_s=0) == both
 
 
@@ -106,7 +72,7 @@ def test_a_change_does_not_wait_for_the_retry(schedule: Schedule, resource: Reso
     schedule.take_due(now_s=0)
     schedule.rendered(rendered(resource, "/a"), now_s=0)
     schedule.failed(resource.name, now_s=0)
-    schedule.key_changed(["/a"])
+    schedule.key_changed(["/a"], now_s=0)
     assert schedule.take_due(now_s=0) == [resource]
     assert schedule.next_deadline_s() is None
 
@@ -122,6 +88,7 @@ def test_only_a_passing_fault_of_a_template_is_tried_again(schedule: Schedule, r
 
 def test_news_of_a_resource_that_is_gone_is_passed_over(schedule: Schedule) -> None:
     """A reload may still run when its resource is deleted."""
+    schedule.take_due(now_s=0)
     schedule.failed("conf.d/gone.toml", now_s=0)
     schedule.succeeded("conf.d/gone.toml")
     assert schedule.next_deadline_s() is None
@@ -150,3 +117,57 @@ def test_a_failure_without_success_is_always_due_some_day(events: list[str]) -> 
         if event == "succeed":
             is_owed = False
             schedule.take_due(now_s=now_s)
+
+
+def waiting(wait: Wait) -> tuple[Schedule, Resource]:
+    resource = Resource(name="r", group="r", files=(FileSpec(src="s", dest="/d"),), wait=wait)
+    schedule = Schedule([resource], limits=LIMITS)
+    assert schedule.take_due(now_s=0.0) == [resource], "the first render waits for nothing"
+    schedule.rendered(rendered(resource, "/a"), now_s=0.0)
+    return schedule, resource
+
+
+def test_a_change_waits_until_the_keys_are_quiet() -> None:
+    schedule, resource = waiting(Wait(min_s=1.0, max_s=10.0))
+    for now_s in (0.0, 0.5, 1.0):
+        schedule.key_changed(["/a"], now_s=now_s)
+    assert not schedule.is_quiet
+    assert schedule.next_deadline_s() == 2.0
+    assert schedule.take_due(now_s=1.9) == []
+    assert schedule.take_due(now_s=2.0) == [resource]
+    assert schedule.is_quiet
+
+
+def test_keys_that_never_rest_are_taken_up_all_the_same() -> None:
+    schedule, _ = waiting(Wait(min_s=1.0, max_s=3.0))
+    taken = []
+    for tick in range(70):
+        now_s = tick / 10
+        schedule.key_changed(["/a"], now_s=now_s)
+        taken += [now_s for _ in schedule.take_due(now_s=now_s)]
+    assert taken == pytest.approx([3.0, 6.1])
+
+
+def test_what_is_due_anyway_does_not_begin_to_wait() -> None:
+    schedule, resource = waiting(Wait(min_s=1.0, max_s=3.0))
+    schedule.all_due()
+    schedule.key_changed(["/a"], now_s=0.0)
+    assert schedule.take_due(now_s=0.0) == [resource]
+
+
+def test_the_keys_that_were_touched_are_the_cause(schedule: Schedule, resource: Resource) -> None:
+    schedule.take_due(now_s=0)
+    schedule.rendered(rendered(resource, *(f"/{i}" for i in range(30))), now_s=0)
+    schedule.key_changed(["/1", "/elsewhere"], now_s=0)
+    schedule.key_changed(["/0", "/1"], now_s=0)
+    assert schedule.take_cause(resource.name) == ("/1", "/0")
+    assert schedule.take_cause(resource.name) == ()
+    schedule.key_changed([f"/{i}" for i in range(30)], now_s=0)
+    assert len(schedule.take_cause(resource.name)) == 20
+
+
+def test_one_resource_can_be_made_due(schedule: Schedule, resource: Resource) -> None:
+    schedule.take_due(now_s=0)
+    schedule.due("conf.d/gone.toml")
+    schedule.due(resource.name)
+    assert schedule.take_due(now_s=0) == [resource]

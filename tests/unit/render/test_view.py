@@ -106,10 +106,10 @@ def test_what_is_read_is_written_down_even_when_it_is_not_there() -> None:
 
 def test_only_a_change_that_was_read_touches() -> None:
     dependencies = Dependencies(keys={"/a"}, prefixes={"/b/"})
-    assert dependencies.touched_by(["/z", "/a"])
-    assert dependencies.touched_by(["/b/c"])
-    assert not dependencies.touched_by(["/ab", "/b", "/a/c"])
-    assert not Dependencies().touched_by(["/a"])
+    assert dependencies.touching(["/z", "/a"]) == {"/a"}
+    assert dependencies.touching(["/b/c"])
+    assert not dependencies.touching(["/ab", "/b", "/a/c"])
+    assert not Dependencies().touching(["/a"])
 
 
 def test_an_update_says_what_changed_and_moves_the_revision() -> None:

@@ -82,7 +82,9 @@ def _decide(attempt: Attempt, found: Found) -> State:
     if memory.is_running_on(change.installed) and not attempt.is_reload_owed and not change.changed:
         is_in_place = all(found.files.get(file.dest) == file.new for file in change.files)
         attempt.step = Step.NOTHING if is_in_place else Step.REPAIR
-        return State.IDLE if is_in_place else State.REPAIRING
+        if not is_in_place:
+            return State.REPAIRING
+        return State.IDLE if attempt.owed_release is None else State.RELEASING
     attempt.step = Step.REPLACE if change.changed else Step.RELOAD
     return State.STAGING if _may_change(attempt, change) else owed(attempt, State.IDLE)
 
@@ -206,8 +208,14 @@ def _litter(attempt: Attempt) -> State:
     return _discarded(attempt, None)
 
 
+def _released(attempt: Attempt, _: None) -> State:
+    attempt.owed_release = None
+    return State.IDLE
+
+
 def _later(attempt: Attempt) -> State:
     """The slot stays ours until the store is back."""
+    attempt.owed_release = str(attempt.error) if attempt.is_halting else attempt.owed_release or ""
     attempt.is_retry_due = True
     return State.IDLE
 
@@ -241,7 +249,7 @@ TABLE: Mapping[State, Arrow] = {
     State.SOAKING: Arrow(Attempt.soak, _to(State.VERIFYING_AGAIN), _not_taken),
     State.VERIFYING_AGAIN: Arrow(Attempt.verify_again, _to(State.SETTLING), _not_taken),
     State.SETTLING: Arrow(Attempt.settle, _settled, _stuck),
-    State.RELEASING: Arrow(Attempt.release, _to(State.IDLE), _later),
+    State.RELEASING: Arrow(Attempt.release, _released, _later),
     # The ways back.
     State.UNSWAPPING: Arrow(Attempt.restore, _to(State.ABANDONING), _stuck),
     State.ABANDONING: Arrow(Attempt.abandon, _settled, _stuck),

@@ -47,6 +47,7 @@ class Attempt:
         is_halting: the host has come to harm, so no other shall follow.
         is_retry_due: another attempt on the same keys may succeed.
         reloaded_at_s: when the last reload began; None before the first.
+        owed_release: a slot could not be given back, and what was to be said with it; None when all is well.
     """
 
     group: str
@@ -55,6 +56,7 @@ class Attempt:
     now_s: float
     is_sync_only: bool = False
     reloaded_at_s: float | None = None
+    owed_release: str | None = None
     change: Change | None = None
     step: Step = Step.NOTHING
     error: RenderError | None = None
@@ -194,7 +196,7 @@ class Attempt:
         return actions.Release(
             rollout=rollout,
             revision=0 if self.change is None else self.change.revision,
-            error=str(self.error) if self.is_halting else "",
+            error=str(self.error) if self.is_halting else self.owed_release or "",
         )
 
     # The journal

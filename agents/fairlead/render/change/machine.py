@@ -49,7 +49,7 @@ class Machine:
         self._is_sync_only = is_sync_only
         self._attempt: Attempt | None = None
         self._next: Offer | None = None
-        self._outcome: Outcome | None = None
+        self._outcomes: list[Outcome] = []
 
     def __repr__(self) -> str:
         return f"<Machine of {self.group}: {self.state.name}, {self.memory.phase.name}>"
@@ -114,10 +114,10 @@ class Machine:
             attempt.problem = result.problem
             self._enter(arrow.failed(attempt))
 
-    def take_outcome(self) -> Outcome | None:
-        """Return how the last attempt ended, once."""
-        outcome, self._outcome = self._outcome, None
-        return outcome
+    def take_outcomes(self) -> list[Outcome]:
+        """Return how the attempts since the last call ended."""
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
 
     # Going on
 
@@ -129,6 +129,7 @@ class Machine:
             now_s=now_s,
             is_sync_only=self._is_sync_only,
             reloaded_at_s=None if self._attempt is None else self._attempt.reloaded_at_s,
+            owed_release=None if self._attempt is None else self._attempt.owed_release,
         )
 
     def _begin(self, now_s: float) -> None:
@@ -157,7 +158,7 @@ class Machine:
                 return
             state = arrow.done(attempt, None)
         self.state, self.action = State.IDLE, None
-        self._outcome = attempt.outcome()
+        self._outcomes.append(attempt.outcome())
         if self._next is not None:
             self._begin(attempt.now_s)
 

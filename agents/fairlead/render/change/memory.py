@@ -90,16 +90,23 @@ class Memory:
     @property
     def digests(self) -> set[str]:
         """Every content that something here may still need."""
-        changes = [entry.change for entry in self.history]
-        if self.change is not None and self.phase is not Phase.SETTLED:
-            changes.append(self.change)
-        return {
+        needed = {
             version.digest
-            for change in changes
-            for file in change.files
+            for entry in self.history
+            for file in entry.change.files
+            if not file.is_secret
             for version in (file.old, file.new)
             if version is not None
         }
+        if self.change is not None and self.phase is not Phase.SETTLED:
+            # What is under way may have to go either way, secret or not.
+            needed |= {
+                version.digest
+                for file in self.change.files
+                for version in (file.old, file.new)
+                if version is not None
+            }
+        return needed
 
 
 def remember(memory: Memory, record: Mapping[str, Any]) -> Memory:

@@ -249,12 +249,9 @@ class Process:
                 break
             result = self.host.perform(self.machine.action)
             self.machine.complete(result, now_s=self.host.now_s)
-            if (outcome := self.machine.take_outcome()) is not None:
-                self.outcomes.append(outcome)
         else:
             raise AssertionError(f"{self.machine!r} goes in circles: {self.host.log[-20:]}")
-        if (outcome := self.machine.take_outcome()) is not None:
-            self.outcomes.append(outcome)
+        self.outcomes += self.machine.take_outcomes()
 
 
 def is_settled(host: Host) -> bool:

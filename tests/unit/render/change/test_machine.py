@@ -1,6 +1,8 @@
 """The state machine over a host in memory."""
 
-from collections.abc import Mapping
+import os
+import random
+from collections.abc import Callable, Mapping
 
 import pytest
 from tests.unit.render.change.simulated import ROLLOUT, Crash, Host, Process, Program, group, is_settled
@@ -15,6 +17,7 @@ from fairlead.render.change.actions import (
     Inspect,
     Pause,
     Prepare,
+    Release,
     Restore,
     Stage,
     Swap,
@@ -258,12 +261,6 @@ def test_a_disk_that_takes_nothing_leaves_the_change_begun_and_it_is_ended_later
 # Guards
 
 
-def counted(resource: Resource, count: int, *contents: bytes) -> object:
-    rendered = rendered_as(resource, *contents)
-    rendered.counts["ls('/up')"] = count
-    return rendered
-
-
 def test_a_guard_compares_with_the_last_change_that_was_taken(host: Host) -> None:
     process = Process(host, group(guards=(Guard(expression="ls('/up')", min=1, max_drop=0.5),)))
 
@@ -388,6 +385,19 @@ def test_without_a_store_nothing_is_begun(host: Host) -> None:
     assert host.files == {}
 
 
+def test_a_slot_that_cannot_be_given_back_is_given_back_later_with_the_same_words(host: Host) -> None:
+    """Else the halt would be lost, or the others would wait for ever."""
+    process = Process(host, group(rollout=Rollout(group="web")))
+    process.offer(b"1", b"2")
+    host.fails = lambda action: "no store answers" if isinstance(action, Release) else ""
+    assert process.offer(b"bad", b"2").is_retry_due
+    assert (host.holds_slot, host.halted) == (True, "")
+    assert process.offer(b"1", b"2").is_retry_due
+    host.fails = lambda _: ""
+    process.offer(b"1", b"2")
+    assert (host.holds_slot, "rolled back" in host.halted) == (False, True)
+
+
 def test_a_check_that_refuses_is_nobodys_harm(host: Host) -> None:
     process = Process(host, group(rollout=ROLLOUT))
     host.check = good
@@ -445,3 +455,37 @@ def test_killed_at_any_moment_it_ends_what_it_began(kind: str, *, tells: bool) -
     else:
         raise AssertionError("the scenario never ends")
     assert crash_after > 40
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FAIRLEAD_CRASH_RUNS", "60"))))
+def test_killed_again_and_again_while_keys_and_programs_change(seed: int) -> None:
+    """Random values, moods of the program, refusals of the host and kills; then peace, and all agree.
+
+    ``FAIRLEAD_CRASH_RUNS=500`` makes more of them.
+    """
+    rng = random.Random(seed)
+    moods: list[Callable[[Mapping[str, bytes]], bool]] = [good, lambda _: True, lambda _: False]
+    resource = RESOURCES[rng.choice(sorted(RESOURCES))]
+    host = Host(program=Program(accepts=good, tells=rng.random() < 0.5))
+    for _ in range(12):
+        host.crash_after = rng.choice([rng.randrange(40), float("inf")])
+        refused = rng.choice([*([None] * 5), Stage, Prepare, Swap, Append, Restore, Release])
+        host.fails = lambda action, refused=refused: "no" if isinstance(action, refused or ()) else ""  # type: ignore[misc]
+        host.program.accepts = rng.choice([*moods, good, good])
+        try:
+            process = Process(host, resource)
+            process.start()
+            for _ in range(rng.randrange(4)):
+                process.offer(*(rng.choice([b"1", b"2", b"3", b"bad"]) for _ in "ab"))
+        except Crash:
+            continue
+    host.crash_after, host.fails, host.program.accepts = float("inf"), lambda _: "", good
+    process = Process(host, resource)
+    process.start()
+    # What was begun may have come to harm just now, and have halted the rollout again.
+    host.halted = ""
+    process.offer(b"7", b"8")
+    assert process.offer(b"7", b"8").error is None
+    assert host.files == {"/a": b"7", "/b": b"8"}
+    assert is_settled(host)
+    assert not host.holds_slot

@@ -1,0 +1,110 @@
+"""What a renderer needs of its host to change anything: the journal, threads, and a lane for each group."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from fairlead.agent import ConfigError
+from fairlead.render.change import Machine, Outcome
+from fairlead.render.change.effects import Effects
+from fairlead.render.change.journal import Journal
+from fairlead.render.config import RenderSettings
+from fairlead.render.errors import JournalError, JournalInUseError
+from fairlead.render.lane import Gate, Lane
+from fairlead.render.resource import Resource
+
+
+def open_journal(settings: RenderSettings) -> Journal:
+    """Open the journal.
+
+    Raises:
+        ConfigError: another renderer has it, it is damaged, or its folder cannot be used.
+    """
+    folder = settings.state_folder
+    try:
+        return Journal(folder)
+    except (JournalInUseError, JournalError) as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        problem = f"cannot keep a journal in {folder}: {error.strerror or error}"
+        raise ConfigError(problem, "give --state-dir DIR, which survives a reboot") from error
+
+
+class Host:
+    """The lanes of one renderer.  Use it as an async context manager; leaving it waits for what runs."""
+
+    def __init__(
+        self,
+        settings: RenderSettings,
+        journal: Journal,
+        *,
+        gate: Gate,
+        report: Callable[[Outcome], None],
+    ) -> None:
+        """Make no lane yet.
+
+        Args:
+            settings: for commands and files.
+            journal: open, and closed here.
+            gate: where the slots of rollouts are.
+            report: called in the loop with each outcome.
+        """
+        self._settings = settings
+        self._journal = journal
+        self._gate = gate
+        self._report = report
+        self._lanes: dict[str, Lane] = {}
+        self._threads = ThreadPoolExecutor(settings.limits.apply_threads, "apply")
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lane in self._lanes.values():
+            lane.stop()
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._threads.shutdown()
+            self._journal.close()
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """The lanes there are, by group."""
+        return self._lanes
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return all(lane.is_idle for lane in self._lanes.values())
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The groups whose change was begun and whose resource is gone."""
+        return [group for group in self._journal.unfinished() if group not in self._lanes]
+
+    def lane(self, resource: Resource) -> Lane:
+        """Return the group's lane; a new one first ends what an earlier process began."""
+        lane = self._lanes.get(resource.group)
+        if lane is None:
+            machine = Machine(
+                resource.group,
+                self._journal.memory(resource.group),
+                is_sync_only=self._settings.sync_only,
+            )
+            lane = self._lanes[resource.group] = Lane(
+                machine,
+                Effects(self._journal, self._settings),
+                gate=self._gate,
+                tasks=self._tasks,
+                executor=self._threads,
+                report=self._report,
+            )
+            lane.resume(resource)
+        return lane
