@@ -100,6 +100,16 @@ def test_what_waits_to_be_forwarded_is_dropped_when_the_term_changes() -> None:
     assert cluster[2].dropped_total == 1
 
 
+def test_what_was_to_be_forwarded_in_an_earlier_term_is_not_sent_for_want_of_anything_newer() -> None:
+    cluster = cluster_of(3)
+    cluster[2].propose(b"a")
+    cluster[2].step(Heartbeat(to=2, sender=3, term=9, commit=0, round=0))
+    ready = cluster[2].ready()
+    assert ready is not None
+    assert [message for message in ready.send_first if isinstance(message, Forward)] == []
+    assert cluster[2].dropped_total == 1
+
+
 def test_a_leader_takes_no_proposal_of_an_earlier_term() -> None:
     cluster = cluster_of(3)
     leader = cluster[1]
