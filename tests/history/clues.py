@@ -47,9 +47,9 @@ class Clues:
                 still[key].setdefault((as_of, revision), call)
         self._still = {key: sorted(sights.items(), key=itemgetter(0)) for key, sights in still.items()}
 
-    def is_gap(self, revision: int) -> bool:
-        """Whether a revision existed that no answered request says it made."""
-        return revision <= self.horizon and revision not in self._written
+    def is_gap(self, revision: int, *, is_open_ended: bool = False) -> bool:
+        """Whether there was (or, beyond all answers, may have been) a revision that no answer claims."""
+        return revision not in self._written and (is_open_ended or revision <= self.horizon)
 
     def count_at(self, revision: int) -> int:
         """Return how many answers carry a revision."""

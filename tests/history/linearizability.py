@@ -206,8 +206,8 @@ class _Search:
     def _unasked(self, point: _Point) -> Iterator[_Point]:
         """Yield the points after what nobody was told of: unanswered calls, and leases at their end."""
         revision = point.state.revision
-        is_gap = point.left == 0 and self._clues.is_gap(revision + 1)
         wanted = {tag for i in point.open for tag in self._answered[i].tags}
+        is_gap = point.left == 0 and self._clues.is_gap(revision + 1, is_open_ended=bool(wanted))
         if not is_gap and not wanted:
             return
         lurking = self._lurking(point)

@@ -47,7 +47,9 @@ class Operation:
     def __post_init__(self) -> None:
         assert self.invoked_s <= self.returned_s, f"returned before it was invoked: {self}"
         is_open = isinstance(self.outcome, Ambiguous)
-        assert math.isinf(self.returned_s) == is_open, f"what is ambiguous, and only that, never returns: {self}"
+        assert math.isinf(self.returned_s) == is_open, (
+            f"what is ambiguous, and only that, never returns: {self}"
+        )
 
 
 History = Sequence[Operation]

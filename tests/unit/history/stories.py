@@ -5,6 +5,7 @@ import math
 from tests.history import (
     Ambiguous,
     Compare,
+    Event,
     KeyValue,
     Operation,
     Outcome,
@@ -76,3 +77,13 @@ def swap(name: str, modified: int, value: str, *failure: TxnOp) -> Txn:
     """Ask for a key to be written if it was last changed at ``modified``."""
     compare = Compare(key=name.encode(), target=Target.MOD, relation=Relation.EQUAL, operand=modified)
     return Txn(compares=(compare,), success=(put(name, value),), failure=failure)
+
+
+def wrote(name: str, value: str, created: int, modified: int, version: int, *, lease: int = 0) -> Event:
+    """Return the event of a put."""
+    return Event(kv=kv(name, value, created, modified, version, lease=lease))
+
+
+def deleted(name: str, revision: int) -> Event:
+    """Return the event of a deletion."""
+    return Event(kv=KeyValue(key=name.encode(), mod_revision=revision), is_delete=True)

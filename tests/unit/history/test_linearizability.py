@@ -367,3 +367,7 @@ def test_a_rejection_names_the_operation_the_state_and_its_neighbours() -> None:
         "  client 2 [4.000000, 5.000000] get b -> revision 3: no keys, count 1",
         "    but here the answer would be: revision 3: no keys",
     ]
+
+
+def test_a_lease_may_end_with_its_keys_after_the_last_revision_that_anybody_saw() -> None:
+    accepts(GRANT, PUT_LEASED, op(1, (9, 11), KeepAlive(lease_id=7), KeepAliveResponse(revision=2, ttl_s=0)))
