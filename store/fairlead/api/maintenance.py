@@ -1,10 +1,13 @@
 """The Maintenance service: how the member does, alarms, hashes, defragmentation."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from fairlead.api.replies import reply_to
+from fairlead.api.status import status_of
 from fairlead.api.version import STORAGE_VERSION, VERSION
-from fairlead.member import ALARM, Member, NotSupportedError
+from fairlead.member import ALARM, Member, NotSupportedError, hash_database, hash_kv
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import NOBODY
 from fairlead.rpc import Call, Unary
@@ -15,7 +18,7 @@ class Maintenance:
 
     def __init__(self, member: Member) -> None:
         self._member = member
-        self._defragmenting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> dict[str, Unary]:
         """Return the service's methods by their paths."""
@@ -25,7 +28,7 @@ class Maintenance:
             prefix + "Alarm": Unary(self.alarm),
             prefix + "Defragment": Unary(self.defragment),
             prefix + "HashKV": Unary(self.hash_kv),
-            prefix + "Hash": Unary(self.refuse),
+            prefix + "Hash": Unary(self.hash),
             prefix + "MoveLeader": Unary(self.move_leader),
             prefix + "Downgrade": Unary(self.refuse),
         }
@@ -73,24 +76,48 @@ class Maintenance:
         """Give the database file's holes back to the disk."""
         del message
 
-        async def run() -> None:
+        async def run() -> bytes:
             await self._member.upkeep.defragment()
             # As in etcd: no header.
-            call.reply(b"")
+            return b""
+
+        self._answer_later(call, run())
+
+    def hash_kv(self, message: bytes, call: Call) -> None:
+        """Hash the history up to a revision."""
+        request = pb.HashKVRequest.FromString(message)
+
+        async def run() -> bytes:
+            digest, compact_revision, hash_revision = await hash_kv(self._member.machine, request.revision)
+            answer = pb.HashKVResponse(
+                hash=digest, compact_revision=compact_revision, hash_revision=hash_revision
+            )
+            return self._member.header() + answer.SerializeToString()
+
+        self._answer_later(call, run())
+
+    def hash(self, message: bytes, call: Call) -> None:
+        """Hash the whole database; for tests, as in etcd."""
+        del message
+
+        async def run() -> bytes:
+            digest = await hash_database(self._member.machine)
+            return self._member.header() + pb.HashResponse(hash=digest).SerializeToString()
+
+        self._answer_later(call, run())
+
+    def _answer_later(self, call: Call, work: Coroutine[Any, Any, bytes]) -> None:
+        async def run() -> None:
+            try:
+                answer = await work
+            except Exception as error:  # noqa: BLE001 - the edge maps every error, unforeseen ones too
+                call.fail(*status_of(error))
+            else:
+                call.reply(answer)
 
         task = asyncio.get_running_loop().create_task(run())
-        self._defragmenting.add(task)
-        task.add_done_callback(self._defragmenting.discard)
-
-    def hash_kv(self, message: bytes, call: Call) -> bytes:
-        """Hash the history up to a revision."""
-        del call
-        request = pb.HashKVRequest.FromString(message)
-        digest, compact_revision, hash_revision = self._member.store.hash_kv(request.revision)
-        answer = pb.HashKVResponse(
-            hash=digest, compact_revision=compact_revision, hash_revision=hash_revision
-        )
-        return self._member.header() + answer.SerializeToString()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def move_leader(self, message: bytes, call: Call) -> None:
         """Hand leadership over to another voter; only the leader can."""

@@ -52,6 +52,7 @@ from fairlead.member.errors import (
     UnhealthyClusterError,
     ValueProvidedError,
 )
+from fairlead.member.hashing import hash_database, hash_kv
 from fairlead.member.histogram import Histogram
 from fairlead.member.identity import Identity, cluster_id_of, member_id_of
 from fairlead.member.machine import ALARM, COMPACTION, DELETE_RANGE, LEASE_GRANT, LEASE_REVOKE, PUT, TXN, URLS
@@ -130,6 +131,8 @@ __all__ = [
     "check_txn",
     "cluster_id_of",
     "delimited",
+    "hash_database",
+    "hash_kv",
     "is_peer_url",
     "is_read_only",
     "is_serializable",

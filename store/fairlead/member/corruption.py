@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from fairlead.member.errors import CorruptMemberError, MemberError
+from fairlead.member.hashing import hash_kv
 from fairlead.mvcc import KeyValueHash, MvccError
 from fairlead.proto import rpc_pb2 as pb
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("fairlead.store")
 
 HASH_KV = "HashKV"
-_SLICE = 500
-"""Revisions hashed in one turn of the loop: about a millisecond."""
 
 
 def find_corrupt(hashes: Mapping[int, KeyValueHash], *, trusted: int) -> set[int]:
@@ -67,7 +66,7 @@ class CorruptionChecks:
             CorruptMemberError: this member's history is not that of another at the same revision.
         """
         member = self._member
-        own = await self._hash(0)
+        own = await hash_kv(self._member.machine)
         _log.info("comparing with the other members before serving", revision=own.hash_revision)
         others = await self._ask_others(own.hash_revision)
         for other, found in others.items():
@@ -85,7 +84,7 @@ class CorruptionChecks:
         """Compare all members' history with this one's; raise the alarm for those that differ."""
         member = self._member
         own_id = member.identity.member_id
-        own = await self._hash(0)
+        own = await hash_kv(self._member.machine)
         hashes = {own_id: own, **await self._ask_others(own.hash_revision)}
         for corrupt in sorted(find_corrupt(hashes, trusted=own_id)):
             if (corrupt, pb.CORRUPT) in member.machine.alarms:
@@ -112,18 +111,12 @@ class CorruptionChecks:
             hashes[other] = KeyValueHash(response.hash, response.compact_revision, response.hash_revision)
         return hashes
 
-    async def _hash(self, revision: int) -> KeyValueHash:
-        run = self._member.store.begin_hash(revision)
-        while (found := run.step(_SLICE)) is None:  # noqa: ASYNC110 - not waiting: giving others their turn
-            await asyncio.sleep(0)
-        return found
-
     def _answer(self, payload: bytes, answer: "Answer") -> None:
         request = pb.HashKVRequest.FromString(payload)
 
         async def work() -> None:
             try:
-                found = await self._hash(request.revision)
+                found = await hash_kv(self._member.machine, request.revision)
             except MvccError as error:
                 answer(error)
             else:

@@ -51,7 +51,8 @@ _log = structlog.get_logger("fairlead.store")
 # Below this the index is read in less than a second.
 _WORTH_TELLING = 100_000
 _META = "meta"
-_APPLIED = b"applied"
+APPLIED = b"applied"
+"""Key of the applied index, in the table ``meta``."""
 _APPLIED_RECORD = struct.Struct(">QQI")
 _ID_BITS = 63
 
@@ -345,7 +346,7 @@ def replica_limits(config: MemberConfig) -> ReplicaLimits:
 
 def load_applied(backend: Backend) -> tuple[int, int, int]:
     """Return index and term of the last entry whose effects are in the database, and the state's hash."""
-    record = backend.get(_META, _APPLIED)
+    record = backend.get(_META, APPLIED)
     if record is None:
         return 0, 0, 0
     index, term, state_hash = _APPLIED_RECORD.unpack(record.ljust(_APPLIED_RECORD.size, b"\0"))
@@ -364,7 +365,7 @@ def mark_applied(replica: Replica) -> None:
 
 def save_applied(backend: Backend, *, index: int, term: int, state_hash: int) -> None:
     """Write what ``load_applied`` reads."""
-    backend.put(_META, _APPLIED, _APPLIED_RECORD.pack(index, term, state_hash))
+    backend.put(_META, APPLIED, _APPLIED_RECORD.pack(index, term, state_hash))
 
 
 def _report_progress(done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from fairlead.mvcc.errors import (
     FutureRevisionError,
     MvccError,
 )
-from fairlead.mvcc.hash import HashRun, KeyValueHash
+from fairlead.mvcc.hash import BackendHashRun, HashRun, KeyValueHash
 from fairlead.mvcc.hub import WatchHub
 from fairlead.mvcc.index import KeyRecord
 from fairlead.mvcc.store import Range, Store
@@ -34,6 +34,7 @@ __all__ = [
     "BackendError",
     "BackendFailedError",
     "BackendFullError",
+    "BackendHashRun",
     "BucketName",
     "Commit",
     "CompactedError",

@@ -69,7 +69,9 @@ class Bucket:
 
         The iteration must end before the next commit finishes, and nothing may be written meanwhile.
         """
-        overlaid = sorted({key for layer in (self._flying, self._fresh) for key in layer if key >= start})
+        # Not a set: most keys were put in order, and what is nearly sorted is sorted in no time.
+        layers = (self._flying, self._fresh)
+        overlaid = sorted(dict.fromkeys(key for layer in layers for key in layer if key >= start))
         above = iter(overlaid)
         next_above = next(above, None)
         for key, value in self._table.items(start):

@@ -1,4 +1,4 @@
-"""HashKV: one number by which members compare their history.
+"""HashKV: one number by which members compare their history; and Hash, over all that a database holds.
 
 CRC32-Castagnoli over the table's name and then every raw key and value of the log up to a revision.  What
 compaction removes is left out whether it is on disk still or not, so members that agree on the history and on the
@@ -6,14 +6,17 @@ compacted revision agree on the hash, however far each has come with removing.  
 would have on disk, so that the number is etcd's too.
 """
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
 
 from google_crc32c import extend, value
 
 from fairlead.mvcc.codec import key_of
+from fairlead.mvcc.engine import BucketName
 from fairlead.mvcc.log import RevisionLog
 
 if TYPE_CHECKING:
+    from fairlead.mvcc.backend import Backend
     from fairlead.mvcc.store import Store
 
 
@@ -32,7 +35,11 @@ class KeyValueHash(NamedTuple):
 
 
 class HashRun:
-    """A hash in progress; writes may happen between slices, a compaction makes it begin again."""
+    """A hash in progress; writes may happen between slices, a compaction makes it begin again.
+
+    Whoever must not be held up calls ``step`` and lets others have their turn until it returns a hash.  The run
+    ends with its store: once another has taken the store's place, begin anew.
+    """
 
     def __init__(self, store: "Store", log: RevisionLog, revision: int) -> None:
         self._store = store
@@ -73,6 +80,40 @@ class HashRun:
         if position & 1 and main == self._compact_revision:
             return False
         return self._store.index.keeps(key_of(kv), position, self._compact_revision)
+
+
+class BackendHashRun:
+    """A hash of every table in progress, what is not committed included.
+
+    It is of one moment only if nothing is written between slices: for tests, as etcd says of its own.
+
+    Args:
+        backend: what to hash.
+        ignored: pairs that differ between members by right, as (table, key).
+    """
+
+    def __init__(self, backend: "Backend", *, ignored: Container[tuple[str, bytes]]) -> None:
+        self._backend = backend
+        self._ignored = ignored
+        self._left = sorted(BucketName)
+        self._next = b""
+        self._hash: int = value(b"")
+
+    def step(self, pairs_max: int) -> int | None:
+        """Hash up to ``pairs_max`` more pairs; return the result once it is known."""
+        while self._left:
+            name = self._left[0]
+            if not self._next:
+                self._hash = extend(self._hash, name.encode())
+            for seen, (key, content) in enumerate(self._backend.bucket(name).items(self._next)):
+                if seen == pairs_max:
+                    self._next = key
+                    return None
+                if (name, key) not in self._ignored:
+                    self._hash = extend(extend(self._hash, key), content)
+            del self._left[0]
+            self._next = b""
+        return self._hash
 
 
 def _etcd_key(position: int) -> bytes:

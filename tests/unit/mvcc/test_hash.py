@@ -11,7 +11,7 @@ from tests.support.store import EtcdServer
 from tests.unit.mvcc.model import Model
 from tests.unit.mvcc.writes import compact, delete, put
 
-from fairlead.mvcc import CompactedError, FutureRevisionError, Store
+from fairlead.mvcc import Backend, BackendHashRun, CompactedError, FutureRevisionError, Store
 
 
 def fill(store: Store) -> None:
@@ -149,3 +149,46 @@ def test_the_hash_is_the_one_etcd_gives(store: Store, tmp_path: Path) -> None:
         etcdctl("compaction", "7", "--physical")
         store.compact(7)
         assert store.hash_kv().hash == etcdctl.hash()
+
+
+def hash_of(
+    backend: Backend, *, pairs_max: int = 1000, ignored: frozenset[tuple[str, bytes]] = frozenset()
+) -> int:
+    run = BackendHashRun(backend, ignored=ignored)
+    while (found := run.step(pairs_max)) is None:
+        pass
+    return found
+
+
+def test_the_hash_of_a_database_is_of_every_table_and_of_where_each_pair_lies(backend: Backend) -> None:
+    seen = {hash_of(backend)}
+    for bucket, key, content in (
+        ("meta", b"a", b"b"),
+        ("meta", b"a", b"c"),
+        ("lease", b"a", b"c"),
+        ("key", b"1", b""),
+        ("key", b"2", b""),
+    ):
+        backend.put(bucket, key, content)
+        seen.add(hash_of(backend))
+    backend.delete("meta", b"a")
+    seen.add(hash_of(backend))
+    assert len(seen) == 7
+
+
+def test_the_hash_of_a_database_is_the_same_in_slices_and_committed_or_not(backend: Backend) -> None:
+    for number in range(20):
+        backend.put("meta", b"%02d" % number, b"v")
+        backend.put("auth", b"%02d" % number, b"v")
+    expected = hash_of(backend)
+    backend.commit_now()
+    assert {hash_of(backend, pairs_max=pairs_max) for pairs_max in (1, 3, 20, 21)} == {expected}
+
+
+def test_the_hash_of_a_database_leaves_out_what_it_is_told_to(backend: Backend) -> None:
+    ignored = frozenset({("meta", b"applied")})
+    before = hash_of(backend, ignored=ignored)
+    backend.put("meta", b"applied", b"7")
+    assert hash_of(backend, ignored=ignored) == before
+    backend.put("auth", b"applied", b"7")
+    assert hash_of(backend, ignored=ignored) != before
