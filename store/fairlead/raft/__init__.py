@@ -14,9 +14,10 @@ nothing of commands, and imports nothing else of Fairlead.
     raft                                 the table of roles and messages, and the door
     testing                              a cluster in memory, with faults, that checks Raft's promises
 
-Three decisions differ from etcd-io/raft.  A configuration counts from the moment it is in the log, as the paper
+Four decisions differ from etcd-io/raft.  A configuration counts from the moment it is in the log, as the paper
 has it, not from when it is applied.  A candidate asks for votes only after its own is on disk.  Entries are
-applied only when they are on this member's disk.
+applied only when they are on this member's disk; hence a leader whose disk is stuck leaves leadership to somebody.
+And so does a leader that removes itself, instead of leaving it to a timeout.
 """
 
 from fairlead.raft.confchange import Change, ChangeKind
