@@ -104,10 +104,14 @@ class RunReload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunVerify:
-    """Ask the probes, one after the other; ``marks`` is from where logs are read."""
+    """Ask the probes, one after the other; ``marks`` is from where logs are read.
+
+    With ``is_rollback`` the log may still fill with what the failed reload has to say.
+    """
 
     verify: tuple[Verify, ...]
     marks: Mapping[str, int]
+    is_rollback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

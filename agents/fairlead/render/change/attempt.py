@@ -163,7 +163,8 @@ class Attempt:
         verify = self.resource.verify
         if not verify or self.is_sync_only:
             return None
-        return actions.RunVerify(verify=verify, marks=self.memory.marks)
+        is_rollback = self.step is Step.ROLL_BACK
+        return actions.RunVerify(verify=verify, marks=self.memory.marks, is_rollback=is_rollback)
 
     # The rollout
 

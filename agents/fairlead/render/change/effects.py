@@ -168,7 +168,8 @@ class Effects:
 
     def verify(self, action: actions.RunVerify) -> Result:
         """Ask the probes."""
-        problem = verify_all(action.verify, marks=action.marks, limits=self._settings.limits)
+        marks = None if action.is_rollback else action.marks
+        problem = verify_all(action.verify, marks=marks, limits=self._settings.limits)
         return Done() if problem is None else Failed(problem=problem)
 
     def _command(self, argv: list[str], *, timeout_s: float) -> Result:

@@ -1,7 +1,7 @@
 """Asks the probes of ``verify`` whether the program runs on what it was given.
 
 A probe is tried until it holds or its time is over.  A log is the other way round: nothing may appear for all
-that time, and it is looked at again after all other probes have held.
+that time; it is looked at after all other probes have held.
 """
 
 import re
@@ -31,18 +31,25 @@ def log_sizes(paths: tuple[str, ...]) -> dict[str, int]:
     return {path: Path(path).stat().st_size if Path(path).exists() else 0 for path in paths}
 
 
-def verify_all(verify: tuple[Verify, ...], *, marks: Mapping[str, int], limits: Limits) -> str | None:
+def verify_all(verify: tuple[Verify, ...], *, marks: Mapping[str, int] | None, limits: Limits) -> str | None:
     """Return what does not hold, None when all do.
 
     Args:
         verify: the probes.
-        marks: from where each log is read.
-        limits: how long a line may get.
+        marks: from where each log is read; None where a failed reload may still be writing into it, so that the
+            log only has to fall silent.
+        limits: of commands, and how long a log may take to fall silent.
     """
-    ask = _Asker(marks, limits=limits)
+    ask = _Asker(limits)
     for one in sorted(verify, key=lambda one: isinstance(one.probe, LogProbe)):
-        keep = _keep_holding if isinstance(one.probe, LogProbe) else _come_to_hold
-        problem = keep(one, ask)
+        if isinstance(one.probe, LogProbe):
+            problem = (
+                _stay_silent(one.probe, one, marks)
+                if marks is not None
+                else _fall_silent(one.probe, one, limits)
+            )
+        else:
+            problem = _come_to_hold(one, ask)
         if problem is not None:
             return f"verify: {problem}"
     return None
@@ -57,9 +64,9 @@ def _come_to_hold(one: Verify, ask: Callable[[Probe], str | None]) -> str | None
     return None
 
 
-def _keep_holding(one: Verify, ask: Callable[[Probe], str | None]) -> str | None:
+def _stay_silent(probe: LogProbe, one: Verify, marks: Mapping[str, int]) -> str | None:
     deadline_s = time.monotonic() + one.within_s
-    while (problem := ask(one.probe)) is None:
+    while (problem := _ask_log(probe, marks.get(probe.path, 0))) is None:
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             return None
@@ -67,11 +74,18 @@ def _keep_holding(one: Verify, ask: Callable[[Probe], str | None]) -> str | None
     return problem
 
 
+def _fall_silent(probe: LogProbe, one: Verify, limits: Limits) -> str | None:
+    deadline_s = time.monotonic() + limits.verify_within_s + one.within_s
+    while (problem := _stay_silent(probe, one, log_sizes((probe.path,)))) is not None:
+        if time.monotonic() > deadline_s:
+            return problem
+    return None
+
+
 class _Asker:
     """Asks one probe once."""
 
-    def __init__(self, marks: Mapping[str, int], *, limits: Limits) -> None:
-        self._marks = marks
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
     def __call__(self, probe: Probe) -> str | None:
@@ -87,7 +101,7 @@ class _Asker:
                 argv = ["systemctl", "is-active", probe.unit]
                 return run_command(argv, timeout_s=self._limits.check_timeout_s, limits=self._limits)
             case LogProbe():
-                return _ask_log(probe, self._marks.get(probe.path, 0))
+                return _ask_log(probe, 0)
 
 
 def _ask_http(probe: HttpProbe) -> str | None:

@@ -22,6 +22,7 @@ PROBE_FIELDS = (
     *("expect", "contains", "match", "within", "pause", "timeout"),
 )
 _TIMEOUT_S = 2.0
+_SILENCE_S = 1.0
 
 
 def parse_verify(fields: Fields, settings: RenderSettings) -> Verify:
@@ -34,9 +35,11 @@ def parse_verify(fields: Fields, settings: RenderSettings) -> Verify:
     if len(named) != 1:
         where = fields.where.rstrip(".")
         raise fields.error(f"{where} must name one of {', '.join(_KINDS)}")
+    # A log has to be silent for so long, the others only may take so long.
+    within_s = _SILENCE_S if named[0] == "log_absent" else settings.limits.verify_within_s
     return Verify(
         probe=_KINDS[named[0]](fields),
-        within_s=fields.duration_s("within", settings.limits.verify_within_s),
+        within_s=fields.duration_s("within", within_s),
         pause_s=fields.timeout_s("pause", 0.2),
     )
 
