@@ -84,8 +84,7 @@ class RenderAgent:
             self._report.unfinished(self._host.unfinished)
 
     def _new_renderer(self) -> Renderer:
-        settings = self._settings
-        return Renderer(settings.template_dir, output_bytes_max=settings.limits.output_bytes_max)
+        return Renderer.of(self._settings)
 
     def _want_reload(self) -> None:
         self._is_reload_wanted = True

@@ -8,6 +8,11 @@ import click
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fairlead.render.commands.run:run", "Keep the files as the keys have them (the default)."),
     "once": ("fairlead.render.commands.run:once", "Process every resource once."),
+    "plan": ("fairlead.render.commands.planning:plan", "Show what would change; 2 when anything would."),
+    "check": ("fairlead.render.commands.checking:check", "Look for mistakes in resources and templates."),
+    "test": ("fairlead.render.commands.trial:test", "Run the template tests; needs no store."),
+    "keygen": ("fairlead.render.commands.sealing:keygen", "Make a key for sealed values."),
+    "seal": ("fairlead.render.commands.sealing:seal_", "Seal a value for one key of the store."),
     "import": ("fairlead.render.commands.importing:import_", "Turn a tree of confd or remco into ours."),
 }
 

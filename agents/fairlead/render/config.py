@@ -45,6 +45,7 @@ class RenderSettings:
         watch: follow the store; without it, read the changes every ``interval_s``.
         interval_s: render everything again and repair drift this often; None for never.
         state_dir: where the journal is; None for the place that belongs to ``confdir``.
+        secret_key_file: opens sealed values; None for a host that opens none.
     """
 
     confdir: Path
@@ -55,6 +56,7 @@ class RenderSettings:
     watch: bool = True
     interval_s: float | None = None
     state_dir: Path | None = None
+    secret_key_file: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -19,10 +19,13 @@ def describe_change(dest: str, wanted: FileState, found: FileState | None) -> It
             yield f"{dest}: mode {found.mode:04o} -> {wanted.mode:04o}"
         if (found.uid, found.gid) != (wanted.uid, wanted.gid):
             yield f"{dest}: owner {found.uid}:{found.gid} -> {wanted.uid}:{wanted.gid}"
-    yield from _content_diff(dest, wanted.content, b"" if found is None else found.content)
+    yield from content_diff(dest, wanted.content, b"" if found is None else found.content)
 
 
-def _content_diff(dest: str, new: bytes, old: bytes) -> Iterator[str]:
+def content_diff(
+    dest: str, new: bytes, old: bytes, *, names: tuple[str, str] = ("now", "rendered")
+) -> Iterator[str]:
+    """Yield the lines of a unified diff of two contents; ``names`` say which is the old and which the new."""
     if new == old:
         return
     if b"\0" in new or b"\0" in old:
@@ -32,7 +35,7 @@ def _content_diff(dest: str, new: bytes, old: bytes) -> Iterator[str]:
     if len(old_lines) + len(new_lines) > _LINES_MAX:
         yield f"{dest}: {len(old_lines)} -> {len(new_lines)} lines, too long to compare here"
         return
-    for line in difflib.unified_diff(old_lines, new_lines, f"{dest} (now)", f"{dest} (rendered)"):
+    for line in difflib.unified_diff(old_lines, new_lines, f"{dest} ({names[0]})", f"{dest} ({names[1]})"):
         yield line.removesuffix("\n").encode("utf-8", "backslashreplace").decode()
         if not line.endswith("\n"):
             yield "\\ No newline at end of file"

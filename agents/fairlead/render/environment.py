@@ -10,20 +10,26 @@ All files of a resource are rendered in one go with one view: what any of them r
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from fairlead.render.config import RenderSettings
 from fairlead.render.errors import LookupFailedError, TemplateError, TemplateFault
+from fairlead.render.formats import check_output
 from fairlead.render.functions import FILTERS, PURE
 from fairlead.render.gotemplate.runtime import Go
+from fairlead.render.inspection import inspect_file
 from fairlead.render.lookup import WORLD
+from fairlead.render.quoting import QUOTING
 from fairlead.render.rendered import Rendered, RenderedFile
 from fairlead.render.resource import Delimiters, FileSpec, Resource
+from fairlead.render.secrets import Vault, redact
 from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
+_CONTEXT_NAMES = (*_VIEW_FUNCTIONS, "secret", "go")
 INCLUDES_MAX = 10
 """How deep ``go.include`` goes, as in the fork."""
 
@@ -35,6 +41,7 @@ class Renderer:
         template_dir: where ``src`` is looked up, as well as what templates include, import or extend.
         output_bytes_max: a longer output is an error.
         world: the functions that look outside; a test gives its own.
+        vault: opens sealed values for ``secret``.
     """
 
     def __init__(
@@ -43,16 +50,32 @@ class Renderer:
         *,
         output_bytes_max: int,
         world: Mapping[str, Callable[..., Any]] = WORLD,
+        vault: Vault | None = None,
     ) -> None:
         self._template_dir = template_dir
         self._output_bytes_max = output_bytes_max
         self._world = world
+        self._vault = vault or Vault()
         self._environments: dict[Delimiters, ImmutableSandboxedEnvironment] = {}
+
+    @classmethod
+    def of(cls, settings: RenderSettings) -> Self:
+        """Return the renderer of a configuration directory."""
+        return cls(
+            settings.template_dir,
+            output_bytes_max=settings.limits.output_bytes_max,
+            vault=Vault(settings.secret_key_file),
+        )
 
     def render(self, resource: Resource, snapshot: Snapshot) -> Rendered:
         """Render all files of one resource; never raises for what a template may contain."""
         view = View(snapshot, root=resource.root, visible=resource.visible)
-        run = _Run(self._environment(resource.delimiters), view, output_bytes_max=self._output_bytes_max)
+        run = _Run(
+            self._environment(resource.delimiters),
+            view,
+            vault=self._vault,
+            output_bytes_max=self._output_bytes_max,
+        )
         files: tuple[RenderedFile, ...] | None = None
         counts: dict[str, int] = {}
         error = None
@@ -61,15 +84,23 @@ class Renderer:
             counts = {guard.expression: run.count(guard.expression) for guard in resource.guards}
         except Exception as problem:  # noqa: BLE001 - a template can raise anything, and it is never our bug
             files = None
-            error = self._explain(resource, problem, at=run.at)
+            error = self._explain(resource, problem, at=run.at, secrets=run.secrets)
         return Rendered(
             resource=resource,
             revision=snapshot.revision,
             dependencies=view.dependencies,
             files=files,
             counts=counts,
+            secrets=frozenset(run.secrets),
             error=error,
         )
+
+    def inspect(self, resource: Resource) -> list[str]:
+        """Return what is wrong with the resource's templates that can be seen without any key."""
+        environment = self._environment(resource.delimiters)
+        names = frozenset({*_CONTEXT_NAMES, "dot"})
+        found = [line for spec in resource.files for line in inspect_file(environment, spec, names=names)]
+        return list(dict.fromkeys(found))
 
     def _environment(self, delimiters: Delimiters) -> ImmutableSandboxedEnvironment:
         """Return the environment for these delimiters; most resources share one."""
@@ -96,15 +127,18 @@ class Renderer:
             # {% break %} and {% continue %}.
             extensions=["jinja2.ext.loopcontrols"],
         )
-        environment.globals |= {**PURE, **self._world}
-        environment.filters |= {name: PURE[name] for name in FILTERS}
+        environment.globals |= {**PURE, **QUOTING, **self._world}
+        environment.filters |= {**{name: PURE[name] for name in FILTERS}, **QUOTING}
         return environment
 
-    def _explain(self, resource: Resource, problem: Exception, *, at: str) -> TemplateError:
-        """Say where in which template, and what."""
+    def _explain(
+        self, resource: Resource, problem: Exception, *, at: str, secrets: Iterable[str]
+    ) -> TemplateError:
+        """Say where in which template, and what; a secret that the message would quote is hidden."""
         place = self._place(problem) or at
         is_transient = isinstance(problem, LookupFailedError)
-        return TemplateError(resource.name, f"{place}: {_describe(problem)}", is_transient=is_transient)
+        text = redact(_describe(problem), secrets)
+        return TemplateError(resource.name, f"{place}: {text}", is_transient=is_transient)
 
     def _place(self, problem: Exception) -> str | None:
         """Return ``templates/NAME:LINE`` of the innermost template, None when no template ran."""
@@ -123,17 +157,27 @@ class _Run:
 
     Attributes:
         at: what is being rendered, for an error that does not say so itself.
+        secrets: the values that ``secret`` gave.
     """
 
     def __init__(
-        self, environment: ImmutableSandboxedEnvironment, view: View, *, output_bytes_max: int
+        self,
+        environment: ImmutableSandboxedEnvironment,
+        view: View,
+        *,
+        vault: Vault,
+        output_bytes_max: int,
     ) -> None:
         self._environment = environment
+        self._view = view
+        self._vault = vault
         self._output_bytes_max = output_bytes_max
         self._functions: dict[str, Any] = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
-        self._functions |= {"dot": None, "go": Go(view, include=self._include)}
+        self._functions |= {"secret": self._secret, "dot": None, "go": Go(view, include=self._include)}
         self._includes = 0
+        self._secret_reads = 0
         self.at = ""
+        self.secrets: set[str] = set()
 
     def files(self, resource: Resource) -> tuple[RenderedFile, ...]:
         """Return every file of the resource, in its order."""
@@ -147,11 +191,28 @@ class _Run:
 
     def _files_of(self, spec: FileSpec) -> Iterator[RenderedFile]:
         if not spec.foreach:
-            yield RenderedFile(spec=spec, dest=spec.dest, content=self._content(spec.src, {}))
+            yield self._file(spec, spec.dest, {})
             return
         for item in self._items(spec.foreach):
-            content = self._content(spec.src, {"item": item})
-            yield RenderedFile(spec=spec, dest=self._dest(spec.dest, item), content=content)
+            yield self._file(spec, self._dest(spec.dest, item), {"item": item})
+
+    def _file(self, spec: FileSpec, dest: str, variables: Mapping[str, Any]) -> RenderedFile:
+        reads = self._secret_reads
+        content = self._content(spec.src, variables)
+        if spec.format or spec.schema:
+            check_output(content, form=spec.format, schema=self._source(spec.schema) if spec.schema else None)
+        return RenderedFile(spec=spec, dest=dest, content=content, is_secret=self._secret_reads > reads)
+
+    def _source(self, name: str) -> str:
+        assert self._environment.loader is not None
+        return self._environment.loader.get_source(self._environment, name)[0]
+
+    def _secret(self, key: str, *default: str) -> str:
+        """Return the value in the clear, and mark the file that it goes into."""
+        self._secret_reads += 1
+        value = self._vault.open(self._view.getv(key, *default), name=self._view.full_name(key))
+        self.secrets.add(value)
+        return value
 
     def _items(self, foreach: str) -> list[Any]:
         self.at = f"foreach: {foreach}"
@@ -211,7 +272,7 @@ def _describe(problem: Exception) -> str:
     text = str(problem) or type(problem).__name__
     if isinstance(problem, TemplateNotFound):
         return f"there is no template {problem.name}; put it under templates/"
-    if isinstance(problem, UndefinedError) and any(f"'{name}' is" in text for name in _VIEW_FUNCTIONS):
+    if isinstance(problem, UndefinedError) and any(f"'{name}' is" in text for name in _CONTEXT_NAMES):
         return f"{text}; import the template 'with context'"
     if isinstance(problem, TemplateSyntaxError) and "got 'string'" in text:
         return f"{text}; this is Jinja2, where a call has brackets: getv('/key')"

@@ -5,6 +5,7 @@ Each group has its own lane, so that a check or a reload that hangs holds up nob
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol
@@ -14,6 +15,7 @@ from fairlead.render.change.actions import Acquire, Action, Done, Failed, Pause,
 from fairlead.render.change.effects import Effects
 from fairlead.render.rendered import Rendered
 from fairlead.render.resource import Resource
+from fairlead.render.secrets import redact
 
 
 class Gate(Protocol):
@@ -75,6 +77,8 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._is_stopping = False
+        # Of this offer and the one before: a rollback may still speak of those.
+        self._secrets: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property
     def is_idle(self) -> bool:
@@ -93,6 +97,8 @@ class Lane:
 
     def offer(self, rendered: Rendered, *, cause: tuple[str, ...] = (), is_forced: bool = False) -> None:
         """Bring the host to ``rendered`` as soon as what runs now has ended, unless something newer comes."""
+        if rendered.secrets != self._secrets[0]:
+            self._secrets = (rendered.secrets, self._secrets[0])
         self.machine.offer(rendered, now_s=self._clock_s(), cause=cause, is_forced=is_forced)
         self._go(rendered.resource)
 
@@ -139,7 +145,14 @@ class Lane:
                 return await self._gate.release(action)
             case _:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._executor, self._effects.run, action)
+                result = await loop.run_in_executor(self._executor, self._effects.run, action)
+                return self._redacted(result)
+
+    def _redacted(self, result: Result) -> Result:
+        """Hide secrets that a command has printed, before anybody writes them down."""
+        if not isinstance(result, Failed):
+            return result
+        return dataclasses.replace(result, problem=redact(result.problem, frozenset.union(*self._secrets)))
 
     async def _pause(self, action: Pause) -> None:
         with contextlib.suppress(TimeoutError):

@@ -55,7 +55,7 @@ async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
         return tally.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         snapshot = await _read_snapshot(client, mirrored_prefixes(loaded.resources))
-    renderer = Renderer(settings.template_dir, output_bytes_max=settings.limits.output_bytes_max)
+    renderer = Renderer.of(settings)
     # All are rendered before the first command runs, from the one snapshot.
     rendered = [renderer.render(resource, snapshot) for resource in loaded.resources]
     if settings.noop:

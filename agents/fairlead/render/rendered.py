@@ -22,7 +22,7 @@ class RenderedFile:
 
     spec: FileSpec
     dest: str
-    content: bytes
+    content: bytes = field(repr=False)
     is_secret: bool = False
     digest: str = field(init=False)
 
@@ -38,6 +38,7 @@ class Rendered:
     Attributes:
         files: all of them, each ``dest`` once; None when ``error`` is set.
         counts: what each guard's expression gave, for the comparison with the next change.
+        secrets: the values that must not appear in any message, such as a command's output; see ``secrets.redact``.
         dependencies: what was read, up to the error where there was one: a missing key that is written
             later renders the resource again.
         error: a template or a guard that stands in the way.
@@ -48,4 +49,5 @@ class Rendered:
     dependencies: Dependencies
     files: tuple[RenderedFile, ...] | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
     error: RenderError | None = None

@@ -12,8 +12,8 @@ from fairlead.render.config import RenderSettings
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def tree_options(function: Function) -> Function:
-    """Add ``--confdir``, ``--prefix`` and ``--state-dir``."""
+def source_options(function: Function) -> Function:
+    """Add ``--confdir`` and ``--prefix``."""
     confdir = click.option(
         "--confdir",
         type=click.Path(path_type=Path),
@@ -24,14 +24,25 @@ def tree_options(function: Function) -> Function:
     prefix = click.option(
         "--prefix", default="/", show_default=True, help="Joined before each resource's own prefix."
     )
+    return confdir(prefix(function))
+
+
+def tree_options(function: Function) -> Function:
+    """Add ``--confdir``, ``--prefix`` and ``--state-dir``."""
     state_dir = click.option(
         "--state-dir",
         type=click.Path(path_type=Path),
         help="Holds the journal; a folder below /var/lib/fairlead/render for each confdir when left out.",
     )
-    return confdir(prefix(state_dir(function)))
+    return source_options(state_dir(function))
 
 
+secret_key_option = click.option(
+    "--secret-key-file",
+    type=click.Path(path_type=Path),
+    envvar="FAIRLEAD_RENDER_SECRET_KEY_FILE",
+    help="Opens sealed values; from fairlead render keygen.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 

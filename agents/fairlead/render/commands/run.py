@@ -7,7 +7,7 @@ import click
 
 from fairlead.agent import AgentContext, AgentOptions, common_options, run_agent
 from fairlead.render.agent import RenderAgent
-from fairlead.render.commands.options import require_resources, tree_options
+from fairlead.render.commands.options import require_resources, secret_key_option, tree_options
 from fairlead.render.config import RenderSettings
 from fairlead.render.once import run_once
 
@@ -15,6 +15,7 @@ from fairlead.render.once import run_once
 @click.command()
 @common_options("render")
 @tree_options
+@secret_key_option
 @click.option("--onetime", is_flag=True, help="Process every resource once and exit; 1 when any failed.")
 @click.option("--watch", is_flag=True, help="Follow the store; the default without --onetime and --interval.")
 @click.option(
@@ -32,6 +33,7 @@ def run(
     confdir: Path,
     prefix: str,
     state_dir: Path | None,
+    secret_key_file: Path | None,
     onetime: bool,
     watch: bool,
     interval: float | None,
@@ -47,6 +49,7 @@ def run(
             confdir=confdir,
             prefix=prefix,
             state_dir=state_dir,
+            secret_key_file=secret_key_file,
             noop=noop,
             sync_only=sync_only,
             keep_stage_file=keep_stage_file,
@@ -67,11 +70,21 @@ def run(
 @click.command()
 @common_options("render")
 @tree_options
-def once(*, options: AgentOptions, confdir: Path, prefix: str, state_dir: Path | None) -> int:
+@secret_key_option
+def once(
+    *,
+    options: AgentOptions,
+    confdir: Path,
+    prefix: str,
+    state_dir: Path | None,
+    secret_key_file: Path | None,
+) -> int:
     """Process every resource once and exit.
 
     The status is 0 when all is well, 3 when a check failed, 4 when a program did not take its files, 5 when it did
     not take the old ones either, and 1 for any other failure.
     """
-    settings = require_resources(RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir))
+    settings = require_resources(
+        RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
+    )
     return asyncio.run(run_once(options, settings))

@@ -1,0 +1,100 @@
+"""``fairlead render plan`` on a store: a diff, an exit status, an earlier revision, and what if."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.e2e.render.conftest import COMMAND, Etcdctl, Site
+from tests.support.processes import clean_environment
+from tests.support.store import StoreServer
+
+pytestmark = pytest.mark.peer("etcdctl")
+PASSWORD = "hunter2"
+
+
+class Planner:
+    """Runs ``plan`` over a site."""
+
+    def __init__(self, site: Site, store: StoreServer) -> None:
+        self._argv = [*COMMAND, "plan", "--endpoints", store.endpoint, "--confdir", str(site.path)]
+
+    def __call__(self, *flags: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self._argv, *flags],
+            env=clean_environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def plan(site: Site, store: StoreServer) -> Planner:
+    return Planner(site, store)
+
+
+def test_a_plan_shows_the_diff_and_changes_nothing(site: Site, etcdctl: Etcdctl, plan: Planner) -> None:
+    header = json.loads(etcdctl("put", "/app/port", "80", "-w", "json"))["header"]
+    dest = site.resource("app", "port {{ getv('/app/port') }}\n", keys=["/app"])
+    new = plan()
+    assert (new.returncode, new.stderr) == (2, "")
+    assert f"new file {dest}" in new.stdout
+    assert "+port 80\n" in new.stdout
+    assert not dest.exists()
+    assert site.once().returncode == 0
+    same = plan()
+    assert (same.returncode, same.stdout, same.stderr) == (0, "", "")
+    etcdctl("put", "/app/port", "81")
+    later = plan()
+    assert later.returncode == 2
+    assert "-port 80\n+port 81\n" in later.stdout
+    # The keys as they were; and as they might be.
+    assert plan("--at-rev", str(header["revision"])).returncode == 0
+    what_if = plan("--set", "/app/port=82", "--json")
+    assert what_if.returncode == 2
+    shown = next(json.loads(line) for line in what_if.stdout.splitlines() if "app.toml" in line)
+    assert shown["files"][0]["diff"][-1] == "+port 82"
+    assert dest.read_text() == "port 80\n"
+
+
+def test_a_secret_is_planned_and_not_shown(site: Site, etcdctl: Etcdctl, plan: Planner) -> None:
+    etcdctl("put", "/app/password", PASSWORD)
+    dest = site.resource("app", "{{ secret('/app/password') }}\n", keys=["/app"])
+    for shown in (plan(), plan("--json")):
+        assert shown.returncode == 2
+        assert PASSWORD not in shown.stdout + shown.stderr
+        assert str(dest) in shown.stdout
+    done = site.once()
+    assert (done.returncode, PASSWORD in done.stdout + done.stderr) == (0, False)
+    assert (dest.read_text(), dest.stat().st_mode & 0o777) == (f"{PASSWORD}\n", 0o600)
+
+
+def test_what_a_command_prints_of_a_secret_is_hidden(site: Site, etcdctl: Etcdctl) -> None:
+    etcdctl("put", "/app/password", PASSWORD)
+    site.resource("app", "{{ secret('/app/password') }}\n", keys=["/app"], check_cmd="cat {{.src}}; exit 1")
+    done = site.once()
+    assert done.returncode == 1
+    assert "exit status 1: (secret)" in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    journal = [path.read_bytes() for path in (site.path / "state").rglob("*") if path.is_file()]
+    assert not any(PASSWORD.encode() in content for content in journal)
+
+
+def test_what_cannot_be_planned_is_one_line_and_the_rest_is_shown(
+    site: Site, etcdctl: Etcdctl, plan: Planner
+) -> None:
+    etcdctl("put", "/b", "x")
+    site.resource("a", "{{ getv('/nope') }}")
+    site.resource("b", "{{ getv('/b') }}\n")
+    shown = plan()
+    assert shown.returncode == 1
+    assert shown.stderr == (
+        "fairlead render: conf.d/a.toml: templates/a.j2:1: key /nope does not exist; "
+        "write it with: fairlead kv put /nope VALUE\n"
+    )
+    assert "+x\n" in shown.stdout
+    assert plan("--at-rev", "999999").returncode != 0
+    assert "--set takes KEY=VALUE" in plan("--set", "nonsense").stderr
+    assert Path(site.path / "out" / "b.conf").exists() is False
