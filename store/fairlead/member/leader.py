@@ -12,7 +12,6 @@ from fairlead.member.errors import (
     MembershipError,
     NoLeaderError,
     TimedOutError,
-    TooManyRequestsError,
     TransferTimedOutError,
 )
 from fairlead.member.machine import LEASE_REVOKE
@@ -96,14 +95,9 @@ class Leader:
     def _end_leases(self, now_s: float) -> None:
         replica = self._replica
         for lease_id in replica.machine.leases.expire(now_s=now_s, limit=replica.limits.leases_revoked_max):
-            request = pb.LeaseRevokeRequest(ID=lease_id)
-            deadline_s = now_s + replica.limits.request_timeout_s
-            try:
-                replica.submit(
-                    LEASE_REVOKE, request.SerializeToString(), request, _ignore, deadline_s=deadline_s
-                )
-            except TooManyRequestsError:
-                return  # the table names what is due again, until it is gone
+            # The table names it again, until it is gone.  The next leader gives it its full time anew, so that no
+            # word of this one may reach it later.
+            replica.decree(LEASE_REVOKE, pb.LeaseRevokeRequest(ID=lease_id).SerializeToString())
 
     def _when_leading(self, then: Callable[[], None], answer: Answer) -> None:
         """Go on once a quorum has confirmed this leader: one that was deposed must not renew a lease."""
@@ -265,7 +259,3 @@ class Leader:
 
 def _renewed(lease_id: int, ttl_s: int) -> bytes:
     return pb.LeaseKeepAliveResponse(ID=lease_id, TTL=ttl_s).SerializeToString()
-
-
-def _ignore(result: bytes | Exception) -> None:
-    del result

@@ -8,6 +8,7 @@ binds it to a loop and threads, the simulator to a virtual world.
 
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fairlead.member.apply import Applier
@@ -166,13 +167,21 @@ class Replica:
     def submit(self, kind: int, payload: bytes, request: Any, reply: Reply, *, deadline_s: float) -> None:
         """Propose without a look at the quota."""
         self.pending.check_room(len(payload))
-        command_id = self._next_id = (self._next_id + 1) % _IDS or 1
-        head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
-        data = b"".join((head, varint(len(payload)), payload))
+        command_id, data = self._command(kind, payload)
         proposal = Proposal(kind, request, reply, deadline_s=deadline_s, data=data)
         self.pending.add(command_id, proposal)
         if self._held or not self._offer(proposal):
             self._held.append(command_id)
+
+    def decree(self, kind: int, payload: bytes) -> None:
+        """Put a command into the log that this leader may give, and in its term only.
+
+        Unlike what a client wants, it is never offered to another leader: what this one knew, that one may know
+        better.  Whoever wants it still has to ask again.
+        """
+        if self.leads:
+            with suppress(ProposalDroppedError):
+                self.raft.propose(self._command(kind, payload)[1])
 
     def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float, of: int = 0) -> None:
         """Propose an alarm, of this member if no other is named."""
@@ -306,6 +315,11 @@ class Replica:
         if snapshots:
             send = [message for message in send if not isinstance(message, InstallSnapshot)]
         return Work([*outbox, *send] if outbox else send, snapshots, ready, hard_state)
+
+    def _command(self, kind: int, payload: bytes) -> tuple[int, bytes]:
+        command_id = self._next_id = (self._next_id + 1) % _IDS or 1
+        head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
+        return command_id, b"".join((head, varint(len(payload)), payload))
 
     def _offer(self, proposal: Proposal) -> bool:
         """Hand a command to the core; return whether it took it."""

@@ -226,6 +226,23 @@ def test_who_renews_a_lease_that_is_due_hears_that_it_is_gone_when_its_keys_are(
     assert pb.LeaseKeepAliveResponse.FromString(answer).TTL == 0
 
 
+def test_the_end_of_a_lease_is_not_offered_to_the_next_leader() -> None:
+    """That one has given the lease its full time anew, and may have renewed it since."""
+    trio = Trio()
+    trio.elect(1)
+    grant(trio, 1, 5, ttl_s=1)
+    trio.drops = lambda message: 1 in {message.sender, message.to}
+    trio.now_s += 1.5
+    while not trio[2].raft.leader or trio[2].raft.leader == 1:
+        trio.tick()
+    trio.drops = lambda _: False
+    for _ in range(10):
+        ask(trio, 2, KEEP_ALIVE, pb.LeaseKeepAliveRequest(ID=5))
+        trio.tick(5)
+    assert not trio[1].leads
+    assert 5 in trio[2].machine.leases
+
+
 def test_a_leader_that_was_cut_off_renews_no_lease() -> None:
     """Its successor may be ending that lease right now."""
     trio = Trio()
