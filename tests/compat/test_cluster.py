@@ -93,7 +93,7 @@ class Operator:
             for port, what in ((member.port, "client"), (member.peer_port, "peer")):
                 printed = printed.replace(f"127.0.0.1:{port}", f"{name}.{what}")
         for name, member_id in self.ids.items():
-            printed = printed.replace(member_id, f"ID-of-{name}")
+            printed = re.sub(rf"\b{member_id}\b", f"ID-of-{name}", printed)
         printed = re.sub(r"^(\S+\.client), (\S+), .*?, (true|false), (true|false), .*$", r"\1, \2, \3, \4", printed, flags=re.MULTILINE)  # fmt: skip
         printed = re.sub(r"^(\S+\.client), \d+$", r"\1, HASH", printed, flags=re.MULTILINE)
         printed = re.sub(
@@ -101,7 +101,8 @@ class Operator:
             lambda found: ",".join(sorted(found[0].split(","))),
             printed,
         )
-        lines = normalise.text(printed).split("\n")
+        # Ids that begin with zeros are padded in some places, and not in others.
+        lines = re.sub(" +", " ", normalise.text(printed)).split("\n")
         return "\n".join(sorted(lines))
 
 
