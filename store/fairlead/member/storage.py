@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fairlead.mvcc import Backend
+from fairlead.wal import OsDisk
 
 
 class Databases(Protocol):
@@ -43,8 +44,9 @@ class Folders:
         return path.exists()
 
     def move(self, old: Path, new: Path) -> None:
-        """See ``Databases.move``."""
+        """See ``Databases.move``; durable, since the snapshot that it was made of is removed next."""
         old.rename(new)
+        OsDisk().sync_directory(new.parent)
 
     def remove(self, path: Path) -> None:
         """See ``Databases.remove``."""
