@@ -10,7 +10,9 @@ import pytest
 from structlog.testing import LogCapture
 from tests.e2e.peer.world import Middle, Node, World, heartbeat, is_connected, until
 
+from fairlead.peer.frames import MAGIC, FrameKind, FrameReader, encode_frame
 from fairlead.peer.handshake import StreamKind
+from fairlead.peer.transfer import Offer, encode_chunk, encode_offer
 from fairlead.raft import Configuration, InstallSnapshot, Snapshot
 from fairlead.wal import Checkpoint, DiskFile, OsDisk, load_snapshot, save_snapshot
 
@@ -143,6 +145,69 @@ async def test_a_receiver_that_restarts_goes_on_from_where_it_was(
     assert begun(log, "sending a snapshot")[-1] > SIZE // 4
 
 
+async def test_a_receiver_lets_go_when_the_connection_is_gone(world: World, tmp_path: Path) -> None:
+    one, two, middle = await pair(world)
+    middle.cut_after = SIZE // 2
+    middle._server.close()  # nobody gets through again
+    done = sending(one, saved(tmp_path / "mine"))
+    downloads = two.transport._incoming._downloads  # type: ignore[union-attr]
+    await until(lambda: downloads._task is not None and downloads._task.done())
+    (part,) = two.snapshot_dir.iterdir()
+    assert 0 < part.stat().st_size <= SIZE // 2
+    one.transport.set_peers({})
+    assert not await outcome(done)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ([(8, 8)], "a chunk of 8 bytes at 8, 0 was to come"),
+        ([(0, 8), (0, 8)], "a chunk of 8 bytes at 0, 8 was to come"),
+        ([(0, 1000), (1000, 1)], "a chunk of 1 bytes at 1000"),
+        ([(0, 600), (600, 400)], ""),
+    ],
+)
+async def test_chunks_come_in_order_and_no_more_than_was_offered(
+    world: World, log: LogCapture, chunks: list[tuple[int, int]], why: str
+) -> None:
+    disk = SlowDisk()
+    one = await world.member(1, **SMALL, disk=disk)
+    reader, writer = await world.stranger(one, StreamKind.BULK)
+    offer = Offer(install(to=1, sender=9), 1000, 0)
+    writer.write(encode_frame(FrameKind.SNAPSHOT_OFFER, encode_offer(offer)))
+    frames = FrameReader(1000)
+    frames.feed(MAGIC)
+    received: list[FrameKind] = []
+    while FrameKind.SNAPSHOT_ACK not in received:
+        received += [kind for kind, _ in frames.feed(await reader.read(1000))]
+    for offset, length in chunks:
+        writer.write(encode_frame(FrameKind.SNAPSHOT_CHUNK, encode_chunk(offset, bytes(length))))
+    disk.gate.set()
+    if why:
+        await until(lambda: one.transport.counters.refused)
+        assert any(why in str(line.get("why")) for line in log.entries)
+    else:
+        await until(lambda: any("it arrived broken" in str(line.get("why")) for line in log.entries))
+        assert not one.transport.counters.refused
+
+
+async def test_a_sender_that_ignores_the_window_is_cut_off(world: World, log: LogCapture) -> None:
+    """What a slow disk does not take must not pile up in memory."""
+    disk = SlowDisk()
+    one = await world.member(1, **SMALL, disk=disk)
+    reader, writer = await world.stranger(one, StreamKind.BULK)
+    offer = Offer(install(to=1, sender=9), SIZE, 0)
+    writer.write(encode_frame(FrameKind.SNAPSHOT_OFFER, encode_offer(offer)))
+    assert await reader.read(1000)
+    downloads = one.transport._incoming._downloads  # type: ignore[union-attr]
+    await until(lambda: downloads._current is not None and downloads._current._expected is not None)
+    for offset in range(0, SIZE, 16 << 10):
+        writer.write(encode_frame(FrameKind.SNAPSHOT_CHUNK, encode_chunk(offset, bytes(16 << 10))))
+    await until(lambda: one.transport.counters.refused)
+    assert any("bytes of a snapshot at a time" in str(line.get("why")) for line in log.entries)
+    disk.gate.set()
+
+
 async def test_a_damaged_chunk_is_refused_and_sent_again(
     world: World, tmp_path: Path, log: LogCapture
 ) -> None:
@@ -189,8 +254,10 @@ async def test_a_beginning_that_is_rotten_is_thrown_away(
     assert begun(log, "sending a snapshot") == [1 << 20, 0]
 
 
-@pytest.mark.parametrize("size", [0, SIZE + 36, SIZE + 37])
-async def test_a_beginning_may_be_nothing_all_or_too_much(world: World, tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(("size", "begin"), [(0, 0), (SIZE + 36, SIZE + 36), (SIZE + 37, 0)])
+async def test_a_beginning_may_be_nothing_all_or_too_much(
+    world: World, tmp_path: Path, log: LogCapture, size: int, begin: int
+) -> None:
     one, two, _ = await pair(world)
     path = saved(tmp_path / "mine")
     data = path.read_bytes()
@@ -199,6 +266,7 @@ async def test_a_beginning_may_be_nothing_all_or_too_much(world: World, tmp_path
     part.write_bytes((data + b"x")[:size])
     assert await outcome(sending(one, path))
     assert_has_it(two)
+    assert begun(log, "sending a snapshot") == [begin]
 
 
 async def test_beginnings_of_other_snapshots_are_removed(world: World, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from structlog.testing import LogCapture
-from tests.e2e.peer.world import CLUSTER, WITHIN_S, Node, World, heartbeat, is_connected, until
+from tests.e2e.peer.world import CLUSTER, WITHIN_S, World, heartbeat, is_connected, until
 from tests.unit.peer.strategies import BY_KIND
 
 from fairlead.peer import (
@@ -19,7 +19,7 @@ from fairlead.peer import (
     encode_message,
 )
 from fairlead.peer.frames import MAGIC, FrameKind, encode_frame
-from fairlead.peer.handshake import Hello, Identity, StreamKind, encode_hello
+from fairlead.peer.handshake import StreamKind
 from fairlead.raft import AppendEntries, Entry, Forward, InstallSnapshot, Snapshot
 
 
@@ -415,17 +415,6 @@ async def test_a_connection_over_which_nothing_comes_is_given_up(
 # ---- nonsense ----
 
 
-async def hello_from(
-    node: Node, stream: StreamKind = StreamKind.URGENT
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection to ``node`` on which member 9 has said hello and was let in."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
-    hello = Hello(Identity(1, CLUSTER, 9), node.id, stream)
-    writer.write(MAGIC + encode_frame(FrameKind.HELLO, encode_hello(hello)))
-    await reader.readexactly(len(MAGIC) + 9)
-    return reader, writer
-
-
 def damaged(frame: bytes) -> bytes:
     return frame[:-1] + bytes([frame[-1] ^ 1])
 
@@ -459,7 +448,7 @@ async def test_nonsense_ends_a_connection_with_one_line(
 ) -> None:
     (one, two) = await world.members(1, 2)
     for _ in range(2):
-        reader, writer = await hello_from(one)
+        reader, writer = await world.stranger(one)
         writer.write(frame)
         with contextlib.suppress(ConnectionError):
             await asyncio.wait_for(reader.read(), WITHIN_S)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fairlead.peer import PeerConfig, PeerMessage, Transport
-from fairlead.peer.frames import FrameKind, FrameReader
-from fairlead.peer.handshake import StreamKind, decode_hello
+from fairlead.peer.frames import MAGIC, FrameKind, FrameReader, encode_frame
+from fairlead.peer.handshake import Hello, Identity, StreamKind, decode_hello, encode_hello
 from fairlead.raft import Heartbeat, InstallSnapshot
 
 CLUSTER = 0x70
@@ -87,6 +87,7 @@ class World:
         self._folder = folder
         self._nodes: list[Node] = []
         self._middles: list[Middle] = []
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def member(self, member_id: int, **changes: Any) -> Node:
         """Start a member; it knows nobody."""
@@ -122,7 +123,22 @@ class World:
         self._middles.append(middle)
         return middle
 
+    async def stranger(
+        self, node: Node, stream: StreamKind = StreamKind.URGENT
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a connection to ``node`` on which member 9 has said hello and was let in."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        self._writers.append(writer)
+        hello = Hello(Identity(1, CLUSTER, 9), node.id, stream)
+        writer.write(MAGIC + encode_frame(FrameKind.HELLO, encode_hello(hello)))
+        frames = FrameReader(1000)
+        while not frames.feed(await reader.read(1000)):
+            pass
+        return reader, writer
+
     async def stop(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
         for middle in self._middles:
             await middle.stop()
         for node in self._nodes:
