@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -88,7 +89,7 @@ class StoreServer:
                 await store._main.start(address.host, address.port)
             for address in config.listen_metrics:
                 await store._aside.start(address.host, address.port)
-        except ListenError:
+        except (ListenError, asyncio.CancelledError):
             await store.stop()
             raise
         store._timers.append(asyncio.create_task(store._notify_progress()))
@@ -168,8 +169,34 @@ async def serve(config: StoreConfig) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     for warning in config.warnings:
         _log.warning(warning)
-    store = await StoreServer.start(config, on_fatal=end)
-    _calm_the_collector()
+    store = await _started(config, ended, on_fatal=end)
+    if store is not None:
+        _calm_the_collector()
+        _log_ready(config, store)
+    fatal = await ended
+    if fatal is not None:
+        _tell_the_end(fatal)
+    if store is not None:
+        await store.stop()
+    # One that was removed has nothing left to do: as in etcd its supervisor need not start it again.
+    return 0 if fatal is None or isinstance(fatal, RemovedError) else 1
+
+
+async def _started(
+    config: StoreConfig, ended: "asyncio.Future[Exception | None]", *, on_fatal: Callable[[Exception], None]
+) -> StoreServer | None:
+    """Return the store once it serves; None when its end came first: a member waits for a majority for ever."""
+    starting = asyncio.create_task(StoreServer.start(config, on_fatal=on_fatal))
+    either: set[asyncio.Future[Any]] = {starting, ended}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        return starting.result()
+    starting.cancel()
+    await asyncio.wait({starting})
+    return None
+
+
+def _log_ready(config: StoreConfig, store: StoreServer) -> None:
     _log.info(
         "ready",
         name=config.member.name,
@@ -179,12 +206,6 @@ async def serve(config: StoreConfig) -> int:
         cluster=f"{store.member.identity.cluster_id:x}",
         revision=store.member.store.revision,
     )
-    fatal = await ended
-    if fatal is not None:
-        _tell_the_end(fatal)
-    await store.stop()
-    # One that was removed has nothing left to do: as in etcd its supervisor need not start it again.
-    return 0 if fatal is None or isinstance(fatal, RemovedError) else 1
 
 
 def _tell_the_end(fatal: Exception) -> None:

@@ -125,6 +125,7 @@ class Member:
         self.upkeep.start()
         self._flush()
         await self._publish()
+        await self.peers.joined()
         if self.config.initial_corrupt_check:
             await self._corruption.check_before_serving()
         self._corruption.start()

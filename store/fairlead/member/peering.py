@@ -52,6 +52,13 @@ class Peering:
         self.learn(log.entries_from(self._member.replica.applied + 1))
         self.refresh()
 
+    async def joined(self) -> None:
+        """Wait for the leader's promotion of a member that is joining; a learner by request stays one."""
+        member = self._member
+        # Once in the life of a member: not worth an event that every applied entry would have to set.
+        while member.identity.member_id in member.cluster.joining:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(member.config.heartbeat_s)
+
     async def stop(self) -> None:
         """Close every connection."""
         if self._is_started:
