@@ -26,8 +26,9 @@ from dataclasses import dataclass, replace
 from tests.history.calls import Call, Calls, Tag, may_write, prepare
 from tests.history.clues import Clues
 from tests.history.explain import Stuck, explain, two_claims
-from tests.history.model import EMPTY, State, expire, step
+from tests.history.model import EMPTY, Lease, State, expire, step
 from tests.history.operations import History
+from tests.history.requests import KeepAlive
 from tests.history.timeline import Timeline
 from tests.history.verdict import Status, Verdict, broken
 
@@ -159,16 +160,20 @@ class _Search:
     def _settled(self, point: _Point) -> _Point:
         """Place whatever changes nothing and is right here."""
         while True:
-            index = next((i for i in point.open if self._is_right(point.state, self._answered[i])), None)
+            index = next((i for i in point.open if self._is_right(point, self._answered[i])), None)
             if index is None:
                 return point
             point = self._placed(point, index, point.state)
 
-    def _is_right(self, state: State, call: Call) -> bool:
-        if not call.is_quiet or call.after not in {None, state.revision}:
+    def _is_right(self, point: _Point, call: Call) -> bool:
+        if not call.is_quiet or call.after not in {None, point.state.revision}:
             return False
+        if isinstance(call.request, KeepAlive):
+            # A lease whose time has passed is not renewed, though its end may not be in the log yet.
+            lease = point.state.leases.get(call.request.lease_id)
+            return lease is None or self._is_due(lease, point)
         self._steps += 1
-        return call.agrees(step(state, call.request)[1])
+        return call.agrees(step(point.state, call.request)[1])
 
     def _successors(self, point: _Point) -> Iterator[_Point]:
         """Yield every point one step on, the likely ones first."""
@@ -226,8 +231,8 @@ class _Search:
                 state = self._stepped(point.state, call)
                 if state is not None and is_worth_it(state, call.tags):
                     yield replace(self._moved(point, state, call), used=point.used | 1 << i)
-        for lease_id in self._due(point):
-            if is_gap or lease_id in wanted:
+        for lease_id, lease in point.state.leases.items():
+            if self._is_due(lease, point) and (is_gap or lease_id in wanted):
                 self._steps += 1
                 state = expire(point.state, lease_id)
                 if is_worth_it(state, frozenset({lease_id})):
@@ -238,8 +243,6 @@ class _Search:
         begun = bisect_right(self._ambiguous, point.limit_s, key=lambda call: call.invoked_s)
         return [(i, self._ambiguous[i]) for i in reversed(range(begun)) if not point.used >> i & 1]
 
-    def _due(self, point: _Point) -> Iterator[int]:
-        """Yield each lease that may have expired by now."""
-        for lease_id, lease in point.state.leases.items():
-            if lease.renewed_s + lease.ttl_s * self._ttl_share <= point.limit_s:
-                yield lease_id
+    def _is_due(self, lease: Lease, point: _Point) -> bool:
+        """Whether the time of a lease may have passed by now."""
+        return lease.renewed_s + lease.ttl_s * self._ttl_share <= point.limit_s

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tests.history import Ambiguous, Failed, GrantResponse, History, KeepAliveResponse, Operation
 from tests.history.model import EMPTY, State, expire, step
-from tests.history.requests import Grant, Request, is_serializable
+from tests.history.requests import Grant, KeepAlive, Request, is_serializable
 from tests.history.responses import Response
 
 
@@ -25,6 +25,8 @@ def _search(left: Sequence[Operation], state: State) -> bool:
         rest = [*left[:index], *left[index + 1 :]]
         if _is_same(answer, operation) and _search(rest, after):
             return True
+        if _is_refused_when_due(operation, state, limit_s) and _search(rest, state):
+            return True
     return any(
         lease.renewed_s + lease.ttl_s <= limit_s and _search(left, expire(state, lease_id))
         for lease_id, lease in state.leases.items()
@@ -43,3 +45,11 @@ def _is_same(answer: Response, operation: Operation) -> bool:
     if isinstance(answer, KeepAliveResponse) and isinstance(outcome, KeepAliveResponse):
         return (answer.ttl_s > 0) == (outcome.ttl_s > 0)
     return isinstance(outcome, Ambiguous) or answer == outcome
+
+
+def _is_refused_when_due(operation: Operation, state: State, limit_s: float) -> bool:
+    if not isinstance(operation.request, KeepAlive) or not isinstance(operation.outcome, KeepAliveResponse):
+        return False
+    lease = state.leases.get(operation.request.lease_id)
+    is_due = lease is not None and lease.renewed_s + lease.ttl_s <= limit_s
+    return is_due and operation.outcome.ttl_s == 0

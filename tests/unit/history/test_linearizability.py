@@ -272,6 +272,11 @@ def test_a_renewal_that_was_not_acknowledged_promises_nothing() -> None:
     accepts(GRANT, PUT_LEASED, kept, op(2, (15, 17), get("a"), found(3)))
 
 
+def test_a_lease_whose_time_has_passed_may_be_refused_before_its_keys_go() -> None:
+    refused = op(1, (9, 11), KeepAlive(lease_id=7), KeepAliveResponse(revision=2, ttl_s=0))
+    accepts(GRANT, PUT_LEASED, refused, op(2, (12, 13), get("a"), found(2, LEASED)))
+
+
 def test_a_lease_that_ended_does_not_come_back() -> None:
     gone = op(2, (15, 16), get("a"), found(3))
     dead = op(1, (17, 18), KeepAlive(lease_id=7), KeepAliveResponse(revision=3, ttl_s=0))

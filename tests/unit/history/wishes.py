@@ -28,6 +28,7 @@ class Wishes:
     rng: random.Random
     keys: int
     ttls_s: tuple[float, ...]
+    compacts: bool = True
     _count: int = 0
 
     def next(self, state: State) -> Request:
@@ -41,7 +42,7 @@ class Wishes:
             self._grant: 3,
             self._revoke: 1,
             self._keep_alive: 4,
-            self._compact: 1,
+            self._compact: int(self.compacts),
         }
         (make,) = self.rng.choices(list(makers), list(makers.values()))
         return make(state)
