@@ -267,6 +267,7 @@ async def test_a_beginning_may_be_nothing_all_or_too_much(
     assert await outcome(sending(one, path))
     assert_has_it(two)
     assert begun(log, "sending a snapshot") == [begin]
+    assert not [line for line in log.entries if "interrupted" in line["event"]]
 
 
 async def test_beginnings_of_other_snapshots_are_removed(world: World, tmp_path: Path) -> None:
@@ -320,6 +321,8 @@ async def test_a_receiver_that_makes_no_progress_is_given_up(
     assert not await outcome(sending(one, saved(tmp_path / "mine")))
     disk.gate.set()
     assert any("made no progress within 0.1 s" in str(line.get("why")) for line in log.entries)
+    lost = one.transport.counters.peer(2).lost_connections
+    assert lost >= 1, "a late answer to one attempt must not be taken for one to the next"
 
 
 async def test_a_receiver_that_is_away_is_given_up(world: World, tmp_path: Path) -> None:
