@@ -32,9 +32,8 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
     # As in etcd, what a cluster begins with is of no interest to a member that has begun.
     is_new = not (data_dir / "wal").exists()
     cluster = _initial_cluster(settings, is_new=is_new)
-    is_join = _is_join(settings, cluster)
     listen = _peer_urls(settings, "listen-peer-urls")
-    if not listen and (is_join or len(cluster) > 1):
+    if not listen and len(cluster) > 1:
         listen = (_DEFAULT_URL,)
     advertised = _peer_urls(settings, "initial-advertise-peer-urls")
     own = advertised or cluster.get(settings["name"], ()) or listen or (_DEFAULT_URL,)
@@ -48,7 +47,7 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
         "peer_tls": _peer_tls(settings, listen),
         "initial_cluster": cluster or {settings["name"]: own},
         "cluster_token": settings["initial-cluster-token"],
-        "is_join": is_join,
+        "is_join": _is_join(settings, cluster),
         "force_new_cluster": settings["force-new-cluster"],
         "election_tick_advance": settings["initial-election-tick-advance"],
         "strict_reconfig_check": settings["strict-reconfig-check"],

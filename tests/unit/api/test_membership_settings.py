@@ -160,4 +160,10 @@ def test_what_is_seldom_meant_gets_a_hint(words: list[str], hint: str) -> None:
 
 
 def test_what_is_usual_gets_none() -> None:
+    growing = [
+        "--name=m1",
+        "--initial-cluster=m1=http://a:1,m2=http://b:1",
+        "--initial-cluster-state=existing",
+    ]
+    assert load_config(growing, {}).warnings == ()
     assert load_config(["--name=m1", "--initial-cluster", THREE, "--pre-vote"], {}).warnings == ()
