@@ -29,7 +29,7 @@ from fairlead.render.secrets import Vault, redact
 from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
-_CONTEXT_NAMES = (*_VIEW_FUNCTIONS, "secret", "go")
+_CONTEXT_NAMES = (*_VIEW_FUNCTIONS, "secret", "revision", "go")
 INCLUDES_MAX = 10
 """How deep ``go.include`` goes, as in the fork."""
 
@@ -88,6 +88,7 @@ class Renderer:
         return Rendered(
             resource=resource,
             revision=snapshot.revision,
+            inputs=0 if resource.rollout is None else snapshot.newest(view.dependencies),
             dependencies=view.dependencies,
             files=files,
             counts=counts,
@@ -173,7 +174,12 @@ class _Run:
         self._vault = vault
         self._output_bytes_max = output_bytes_max
         self._functions: dict[str, Any] = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
-        self._functions |= {"secret": self._secret, "dot": None, "go": Go(view, include=self._include)}
+        self._functions |= {
+            "secret": self._secret,
+            "revision": view.revision,
+            "dot": None,
+            "go": Go(view, include=self._include),
+        }
         self._includes = 0
         self._secret_reads = 0
         self.at = ""

@@ -1,12 +1,25 @@
-"""``app: NAME`` in a resource fills in what the file leaves out: check, reload and verify of a known program."""
+"""``app: NAME`` in a resource fills in what the file leaves out: check, reload and verify of a known program.
+
+The presets themselves are data: ``presets.yaml``, with the reason beside whatever is not obvious.
+"""
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from fairlead.render.errors import ResourceError
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {}
-"""Name of the program to the fields that it brings, as a resource file would write them."""
+
+@cache
+def presets() -> Mapping[str, Mapping[str, Any]]:
+    """Return the name of each program and the fields that it brings, as a resource file would write them."""
+    found: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
+        Path(__file__).with_name("presets.yaml").read_text()
+    )
+    return found
 
 
 def expand_preset(document: Mapping[str, Any], *, name: str) -> dict[str, Any]:
@@ -20,7 +33,7 @@ def expand_preset(document: Mapping[str, Any], *, name: str) -> dict[str, Any]:
         ResourceError: there is no such preset.
     """
     app = document["app"]
-    if app not in PRESETS:
-        known = ", ".join(sorted(PRESETS)) or "none"
+    if app not in presets():
+        known = ", ".join(presets())
         raise ResourceError(name, f"app {app!r} is unknown; known are: {known}")
-    return {**PRESETS[app], **document}
+    return {**presets()[app], **document}

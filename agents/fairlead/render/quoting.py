@@ -56,6 +56,14 @@ def ini(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def postgres(value: object) -> str:
+    """Return a value in quotes for ``postgresql.conf``, which knows backslash escapes and doubled quotes."""
+    text = _text(value, what="pg_str")
+    _refuse(text, {"\0": "a NUL"}, what="pg_str")
+    escapes = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return "'" + "".join(escapes.get(char, char) for char in text) + "'"
+
+
 def toml(value: object) -> str:
     """Return a TOML value: text, number, truth, list or inline table."""
     if isinstance(value, bool):
@@ -121,6 +129,7 @@ def _escaped(char: str) -> str:
 QUOTING: Mapping[str, Callable[[Any], str]] = {
     "ini_str": ini,
     "nginx_str": nginx,
+    "pg_str": postgres,
     "shquote": shell,
     "toml": toml,
     "yaml": yaml,

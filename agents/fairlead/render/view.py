@@ -46,26 +46,61 @@ class KVPair(NamedTuple):
         return self.value
 
 
-class Snapshot:
-    """Every key under the agent's prefixes at one revision."""
+_GONE_MAX = 10_000
+"""Keys of which is remembered that they were deleted, at the least."""
+_OUR_KEYS = "/fairlead/"
+"""Where agents write of themselves: what they answer to must not be what they say."""
 
-    def __init__(self, items: Mapping[str, str] | None = None, *, revision: int = 0) -> None:
+
+def _newest(written: Mapping[str, int]) -> int:
+    return max((at for key, at in written.items() if not key.startswith(_OUR_KEYS)), default=0)
+
+
+class Snapshot:
+    """Every key under the agent's prefixes at one revision.
+
+    Attributes:
+        revision: of the store.
+        newest_write: the revision of the latest write that was not the agents' own.
+    """
+
+    def __init__(
+        self,
+        items: Mapping[str, str] | None = None,
+        *,
+        revision: int = 0,
+        written: Mapping[str, int] | None = None,
+    ) -> None:
+        """Hold ``items`` as of ``revision``; ``written`` says when each of them was, where that is known."""
         self.revision = revision
         self._values: Any = SortedDict(items or {})
+        self._written = dict(written or {})
+        self.newest_write = _newest(self._written)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self._values)} keys at revision {self.revision}>"
 
-    def replace(self, items: Mapping[str, str], *, revision: int) -> set[str]:
+    def replace(
+        self, items: Mapping[str, str], *, revision: int, written: Mapping[str, int] | None = None
+    ) -> set[str]:
         """Become ``items``; return the keys whose value differs from before."""
         before = self._values
         self._values = SortedDict(items)
+        self._written = dict(written or {})
+        self.newest_write = max(self.newest_write, _newest(self._written))
         self.revision = revision
         changed = {key for key, value in items.items() if before.get(key) != value}
         changed.update(key for key in before if key not in items)
         return changed
 
-    def update(self, puts: Mapping[str, str], deletes: Iterable[str], *, revision: int) -> set[str]:
+    def update(
+        self,
+        puts: Mapping[str, str],
+        deletes: Iterable[str],
+        *,
+        revision: int,
+        written: Mapping[str, int] | None = None,
+    ) -> set[str]:
         """Apply one or more whole store revisions; return the keys that were touched.
 
         A put of an equal value does not count: it cannot change any file.
@@ -73,9 +108,17 @@ class Snapshot:
         values = self._values
         changed = {key for key, value in puts.items() if values.get(key) != value}
         values.update(puts)
+        self._written.update(written or {})
+        self.newest_write = max(self.newest_write, _newest(written or {}))
+        if len(self._written) > 2 * len(values) + _GONE_MAX:
+            self._written = {key: at for key, at in self._written.items() if key in values}
         for key in deletes:
             if values.pop(key, None) is not None:
                 changed.add(key)
+                # The key is gone, and that it went is news all the same.
+                self._written[key] = revision
+                if not key.startswith(_OUR_KEYS):
+                    self.newest_write = max(self.newest_write, revision)
         self.revision = revision
         return changed
 
@@ -83,6 +126,10 @@ class Snapshot:
         """Return the value of ``key``."""
         value: str | None = self._values.get(key)
         return value
+
+    def newest(self, dependencies: "Dependencies") -> int:
+        """Return the revision of the latest write among what was read; the same on every host that read the same."""
+        return max((self._written.get(key, 0) for key in dependencies.touching(self._written)), default=0)
 
     def starting_with(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield the pairs whose key starts with ``prefix``, in order."""
@@ -168,6 +215,13 @@ class View:
     def _below(self, path: str) -> Iterator[str]:
         stem = clean("/" + path).rstrip("/") + "/"
         return (key[len(stem) :] for key, _ in self._pairs(stem) if len(key) > len(stem))
+
+    def revision(self) -> int:
+        """Return the store revision of all the keys.
+
+        A file that shows it differs at every render; it is rendered when something else it reads has changed.
+        """
+        return self._snapshot.revision
 
     def full_name(self, key: str) -> str:
         """Return the name that ``key`` has in the store."""

@@ -50,7 +50,7 @@ def put_in_place(app: str, keys: Mapping[str, str], out: Path) -> dict[str, Outc
         [file] = resource.files
         name = Path(file.dest).name
         moved = dataclasses.replace(
-            resource, files=(dataclasses.replace(file, dest=str(out / name)),), reload=None
+            resource, files=(dataclasses.replace(file, dest=str(out / name)),), reload=None, verify=()
         )
         outcomes[name] = apply(renderer.render(moved, Snapshot(keys, revision=1)), journal, settings)
     journal.close()
@@ -112,11 +112,16 @@ def web_keys(upstream: int, **more: str) -> dict[str, str]:
     }
 
 
+def own_files(out: Path) -> dict[str, str]:
+    """Return the keys that keep nginx away from the host's own files."""
+    return {"/nginx/pid": str(out / "nginx.pid"), "/nginx/error_log": str(out / "error.log")}
+
+
 @needs_root
 @pytest.mark.peer("nginx")
 def test_nginx_serves_what_the_keys_say(upstream: int, tmp_path: Path) -> None:
     port = free_ports(1)[0]
-    listen = {"/nginx/listen": f"127.0.0.1:{port}", "/nginx/pid": str(tmp_path / "nginx.pid")}
+    listen = {"/nginx/listen": f"127.0.0.1:{port}", **own_files(tmp_path)}
     assert complaints(put_in_place("nginx", web_keys(upstream) | listen, tmp_path)) == []
     argv = [path_of("nginx"), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"]
     with Program(argv, log=tmp_path / "nginx.log") as nginx:
@@ -173,7 +178,7 @@ def test_dnsmasq_serves_what_the_keys_say_and_a_hup_takes_new_hosts(tmp_path: Pa
 )
 def test_a_bad_value_never_reaches_the_file(app: str, file: str, key: str, tmp_path: Path) -> None:
     """One that the program refuses fails the check; one that would say more than a word, the template."""
-    listen = {"/nginx/pid": str(tmp_path / "nginx.pid")}
+    listen = own_files(tmp_path)
     put_in_place(app, listen, tmp_path)
     good = (tmp_path / file).read_text()
     refused = put_in_place(app, listen | {key: "no-such-address:99999"}, tmp_path)[file]

@@ -80,10 +80,15 @@ def test_quotes_hold_whatever_is_inside(write: Callable[[object], str]) -> None:
     assert json.loads(write('x\\"y')) == 'x\\"y'
 
 
+def test_postgres_reads_one_value() -> None:
+    assert quoting.postgres("it's 1\\2\nfsync = off\t") == r"'it''s 1\\2\nfsync = off\t'"
+
+
 @pytest.mark.parametrize(
     ("write", "value", "complaint"),
     [
         (quoting.shell, "a\0", "cannot write a NUL"),
+        (quoting.postgres, "a\0", "cannot write a NUL"),
         (quoting.nginx, "$host", "cannot write a dollar"),
         (quoting.ini, "a\nb", "cannot write a line end"),
         (quoting.ini, "a\rb", "cannot write a carriage return"),
