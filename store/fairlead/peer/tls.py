@@ -77,8 +77,7 @@ class TlsContexts:
         self._stamps = stamps
         client = _client_context(self._files)
         if self.server is not None:
-            # The listening socket keeps its context: what is proved good by now is loaded into it.
-            _server_context(self._files)
+            # The listening socket keeps its context: the files, which are proved good by now, are loaded into it.
             _load(self.server, self._files)
         self._client = client
         return True
