@@ -37,6 +37,7 @@ class Rendered:
 
     Attributes:
         files: all of them, each ``dest`` once; None when ``error`` is set.
+        inputs: the revision of the newest key that was read; 0 where nobody asks (only rollouts do).
         counts: what each guard's expression gave, for the comparison with the next change.
         secrets: the values that must not appear in any message, such as a command's output; see ``secrets.redact``.
         dependencies: what was read, up to the error where there was one: a missing key that is written
@@ -46,6 +47,7 @@ class Rendered:
 
     resource: Resource
     revision: int
+    inputs: int = 0
     dependencies: Dependencies
     files: tuple[RenderedFile, ...] | None = None
     counts: dict[str, int] = field(default_factory=dict)
