@@ -23,6 +23,6 @@ def apply(
 
     machine.resume(rendered.resource, now_s=0.0)
     finish()
-    machine.offer(rendered, now_s=0.0, cause=("/key",), is_forced=is_forced)
+    machine.offer(rendered, now_s=0.0, cause=("/key",))
     finish()
     return machine.take_outcomes()[-1]

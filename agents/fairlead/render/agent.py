@@ -8,22 +8,26 @@ passes as there is time for and no delay is ever added.
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from fairlead.agent import AgentContext
 from fairlead.client import Mirror
 from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
+from fairlead.render.control import ControlServer
 from fairlead.render.environment import Renderer
 from fairlead.render.errors import DestinationError
 from fairlead.render.feed import Feed
+from fairlead.render.fleet import FleetKeys
 from fairlead.render.host import Host, open_journal
-from fairlead.render.lane import NoGate
 from fairlead.render.plan import Schedule
 from fairlead.render.preview import print_diff
 from fairlead.render.rendered import Rendered
 from fairlead.render.report import AgentReporter
 from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
+from fairlead.render.rollout import Canary, RolloutGate
 from fairlead.render.view import Snapshot, to_bytes, to_text
 
 
@@ -40,8 +44,12 @@ class RenderAgent:
         # Rendering has a thread of its own, so that no number of hanging commands can hold it up.
         self._render_thread = ThreadPoolExecutor(1, "render")
         self._host: Host | None = None
+        self._gate = RolloutGate(context.client, context.options.host)
+        self._fleet = FleetKeys(context.client, context.options.host)
+        self._canary = Canary(self._gate, context.options.host)
         self._woken = asyncio.Event()
         self._is_reload_wanted = False
+        self._is_handed_on = False
         self._tick_at_s: float | None = None
         self._resources: tuple[Resource, ...] = ()
         self._schedule = Schedule((), limits=settings.limits)
@@ -58,13 +66,25 @@ class RenderAgent:
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(self._render_thread)
             if not self._settings.noop:
-                host = Host(self._settings, open_journal(self._settings), gate=NoGate(), report=self._outcome)
+                host = Host(
+                    self._settings, open_journal(self._settings), gate=self._gate, report=self._outcome
+                )
                 self._host = await stack.enter_async_context(host)
-            stopping = asyncio.create_task(self._wake_on_stop(), name="render stop")
-            stack.callback(stopping.cancel)
+                await stack.enter_async_context(ControlServer(self._settings.state_folder, self._obey))
+            for run in (self._wake_on_stop, self._fleet.run, self._canary.run):
+                stack.callback(asyncio.create_task(run(), name=run.__qualname__).cancel)
             self._take_up_lanes()
             while not self._context.stopping.is_set():
                 await self._follow(mirrored_prefixes(self._resources))
+
+    async def _obey(self, request: Mapping[str, Any]) -> str:
+        """Do what a command asks for."""
+        assert self._host is not None
+        return await self._host.steering.answer(request, make_due=self._make_due)
+
+    def _make_due(self, name: str) -> None:
+        self._schedule.due(name)
+        self._woken.set()
 
     # Resources
 
@@ -144,12 +164,13 @@ class RenderAgent:
         """Take in all that has arrived; return whether the snapshot holds this mirror's keys by now."""
         while (change := feed.take()) is not None:
             puts = {to_text(key): to_text(pair.value) for key, pair in change.puts.items()}
+            written = {to_text(key): pair.mod_revision for key, pair in change.puts.items()}
             if is_listed:
                 deletes = [to_text(key) for key in change.deletes]
-                changed = self._snapshot.update(puts, deletes, revision=change.revision)
+                changed = self._snapshot.update(puts, deletes, revision=change.revision, written=written)
             else:
                 # What an earlier mirror knew is nothing to this one.
-                changed = self._snapshot.replace(puts, revision=change.revision)
+                changed = self._snapshot.replace(puts, revision=change.revision, written=written)
             is_listed = True
             self._schedule.key_changed(changed, now_s=self._clock_s())
             # One turn of the loop, for the feed to hand on what came in the meantime.
@@ -160,12 +181,14 @@ class RenderAgent:
 
     async def _pass(self) -> None:
         """Render what is due, all of it at the snapshot's revision; the lanes do the rest."""
+        self._is_handed_on = False
         due = self._schedule.take_due(now_s=self._clock_s())
         if due:
             loop = asyncio.get_running_loop()
             for rendered in await loop.run_in_executor(self._render_thread, self._render, due):
                 self._schedule.rendered(rendered, now_s=self._clock_s())
                 self._hand_on(rendered)
+        self._is_handed_on = True
         self._settle()
 
     def _render(self, due: list[Resource]) -> list[Rendered]:
@@ -195,6 +218,9 @@ class RenderAgent:
     def _outcome(self, outcome: Outcome) -> None:
         name = outcome.resource.name
         self._report.outcome(outcome)
+        assert self._host is not None
+        self._fleet.note(outcome, self._host.lane(outcome.resource).memory)
+        self._canary.note(outcome)
         if outcome.is_retry_due:
             self._schedule.failed(name, now_s=self._clock_s())
             self._woken.set()
@@ -204,6 +230,8 @@ class RenderAgent:
 
     def _settle(self) -> None:
         """Once nothing is due or under way, the snapshot's revision is in force."""
-        if self._schedule.is_quiet and (self._host is None or self._host.is_idle):
+        is_idle = self._host is None or self._host.is_idle
+        if self._is_handed_on and self._schedule.is_quiet and is_idle:
             self._context.status.applied(self._snapshot.revision)
+            self._canary.settled(self._snapshot.newest_write)
             self._context.ready()

@@ -16,6 +16,8 @@
         └── RollbackFailedError  nor does it take the old ones: somebody has to look
     JournalError               the journal is damaged: nothing may be done that rests on it
     JournalInUseError          another renderer on this host works with the same journal
+    HistoryError               what is to be shown or brought back is not in the history
+    ControlError               the renderer that runs refuses a command
     TemplateFault              raised inside a template by a function; becomes a TemplateError
     ├── MissingKeyError
     └── LookupFailedError      the world did not answer: an error, never an empty list
@@ -115,6 +117,14 @@ class JournalInUseError(Exception):
         super().__init__(
             f"another renderer runs with the state in {folder}; stop it, or give this one another --state-dir"
         )
+
+
+class HistoryError(Exception):
+    """A change is not in the history, or not with its contents."""
+
+
+class ControlError(Exception):
+    """A command cannot be carried out."""
 
 
 class TemplateFault(Exception):  # noqa: N818 - half of an error: it has no place yet

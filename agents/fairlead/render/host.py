@@ -14,6 +14,7 @@ from fairlead.render.config import RenderSettings
 from fairlead.render.errors import JournalError, JournalInUseError
 from fairlead.render.lane import Gate, Lane
 from fairlead.render.resource import Resource
+from fairlead.render.steering import Steering
 
 
 def open_journal(settings: RenderSettings) -> Journal:
@@ -33,7 +34,11 @@ def open_journal(settings: RenderSettings) -> Journal:
 
 
 class Host:
-    """The lanes of one renderer.  Use it as an async context manager; leaving it waits for what runs."""
+    """The lanes of one renderer.  Use it as an async context manager; leaving it waits for what runs.
+
+    Attributes:
+        steering: what an operator may tell it.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Host:
         self._gate = gate
         self._report = report
         self._lanes: dict[str, Lane] = {}
+        self.steering = Steering(journal)
         self._threads = ThreadPoolExecutor(settings.limits.apply_threads, "apply")
         self._tasks = asyncio.TaskGroup()
 
@@ -107,4 +113,5 @@ class Host:
                 report=self._report,
             )
             lane.resume(resource)
+        self.steering.add(resource, lane)
         return lane

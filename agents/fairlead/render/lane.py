@@ -6,9 +6,9 @@ Each group has its own lane, so that a check or a reload that hangs holds up nob
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from typing import Protocol
+from typing import Any, Protocol
 
 from fairlead.render.change import Machine, Memory, Outcome, State
 from fairlead.render.change.actions import Acquire, Action, Done, Failed, Pause, Release, Result
@@ -95,12 +95,16 @@ class Lane:
         self.machine.resume(resource, now_s=self._clock_s())
         self._go(resource)
 
-    def offer(self, rendered: Rendered, *, cause: tuple[str, ...] = (), is_forced: bool = False) -> None:
+    def offer(self, rendered: Rendered, *, cause: tuple[str, ...] = (), hold: str = "") -> None:
         """Bring the host to ``rendered`` as soon as what runs now has ended, unless something newer comes."""
         if rendered.secrets != self._secrets[0]:
             self._secrets = (rendered.secrets, self._secrets[0])
-        self.machine.offer(rendered, now_s=self._clock_s(), cause=cause, is_forced=is_forced)
+        self.machine.offer(rendered, now_s=self._clock_s(), cause=cause, hold=hold)
         self._go(rendered.resource)
+
+    def learn(self, record: Mapping[str, Any]) -> None:
+        """Take note of a record that was written past the machine."""
+        self.machine.learn(record)
 
     def stop(self) -> None:
         """Begin nothing after what runs now; what waits is dropped, or is gone on with at the next start."""

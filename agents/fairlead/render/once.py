@@ -16,11 +16,11 @@ from fairlead.render.errors import (
     RolledBackError,
 )
 from fairlead.render.host import Host, open_journal
-from fairlead.render.lane import NoGate
 from fairlead.render.preview import print_diff
 from fairlead.render.rendered import Rendered
 from fairlead.render.report import describe_outcome
 from fairlead.render.resource import load_resources, mirrored_prefixes
+from fairlead.render.rollout import RolloutGate
 from fairlead.render.view import Snapshot, to_bytes, to_text
 
 _LIST_TIMEOUT_S = 60.0
@@ -55,13 +55,15 @@ async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
         return tally.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         snapshot = await _read_snapshot(client, mirrored_prefixes(loaded.resources))
-    renderer = Renderer.of(settings)
-    # All are rendered before the first command runs, from the one snapshot.
-    rendered = [renderer.render(resource, snapshot) for resource in loaded.resources]
-    if settings.noop:
-        _rehearse(rendered, tally)
-    else:
-        await _apply(rendered, settings, tally)
+        renderer = Renderer.of(settings)
+        # All are rendered before the first command runs, from the one snapshot.
+        rendered = [renderer.render(resource, snapshot) for resource in loaded.resources]
+        if settings.noop:
+            _rehearse(rendered, tally)
+        else:
+            gate = RolloutGate(client, options.host)
+            async with Host(settings, open_journal(settings), gate=gate, report=tally.outcome) as host:
+                await _apply(rendered, host)
     return tally.status
 
 
@@ -95,14 +97,12 @@ def _rehearse(all_rendered: Sequence[Rendered], tally: _Tally) -> None:
             tally.failed(OSError(f"{rendered.resource.name}: {error.filename}: {error.strerror}"))
 
 
-async def _apply(all_rendered: Sequence[Rendered], settings: RenderSettings, tally: _Tally) -> None:
-    journal = open_journal(settings)
-    async with Host(settings, journal, gate=NoGate(), report=tally.outcome) as host:
-        for rendered in all_rendered:
-            lane = host.lane(rendered.resource)
-            await lane.settled()
-            lane.offer(rendered)
-            await lane.settled()
+async def _apply(all_rendered: Sequence[Rendered], host: Host) -> None:
+    for rendered in all_rendered:
+        lane = host.lane(rendered.resource)
+        await lane.settled()
+        lane.offer(rendered)
+        await lane.settled()
 
 
 async def _read_snapshot(client: Client, prefixes: Sequence[str]) -> Snapshot:
@@ -111,4 +111,5 @@ async def _read_snapshot(client: Client, prefixes: Sequence[str]) -> Snapshot:
     async with Mirror(client, [to_bytes(prefix) for prefix in prefixes]) as mirror:
         await mirror.ready(timeout_s=_LIST_TIMEOUT_S)
         items = {to_text(pair.key): to_text(pair.value) for pair in mirror.items()}
-        return Snapshot(items, revision=mirror.revision)
+        written = {to_text(pair.key): pair.mod_revision for pair in mirror.items()}
+        return Snapshot(items, revision=mirror.revision, written=written)

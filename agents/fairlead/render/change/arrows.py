@@ -78,6 +78,7 @@ def _decide(attempt: Attempt, found: Found) -> State:
         orphans={dest: digest for dest, digest in memory.prunable.items() if dest not in wanted},
         before=memory.before,
         cause=attempt.offer.cause,
+        hold=attempt.offer.hold,
     )
     if memory.is_running_on(change.installed) and not attempt.is_reload_owed and not change.changed:
         is_in_place = all(found.files.get(file.dest) == file.new for file in change.files)
@@ -91,12 +92,12 @@ def _decide(attempt: Attempt, found: Found) -> State:
 
 def _may_change(attempt: Attempt, change: Change) -> bool:
     """Whether neither a quarantine nor a guard stands in the way."""
-    resource, memory, is_forced = attempt.resource, attempt.memory, attempt.offer.is_forced
-    if change.output == memory.quarantined and not is_forced:
+    resource, memory = attempt.resource, attempt.memory
+    if change.output == memory.quarantined:
         text = words.quarantined(attempt.group, memory.reason)
         attempt.error = QuarantinedError(resource.name, text)
         return False
-    reason = refusal(resource.guards, change.counts, {} if is_forced else memory.counts)
+    reason = refusal(resource.guards, change.counts, memory.counts)
     if reason is not None:
         attempt.error = GuardError(resource.name, words.guarded(attempt.group, reason))
     return reason is None

@@ -26,12 +26,12 @@ class Offer:
 
     Attributes:
         cause: the keys that were touched.
-        is_forced: neither a quarantine nor a drop stands in the way.
+        hold: an output that shall not come back by itself; empty for none.
     """
 
     rendered: Rendered
     cause: tuple[str, ...] = ()
-    is_forced: bool = False
+    hold: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Attempt:
         change: None until it is known.
         step: what is being done.
         error: why it does not come to what was offered.
+        is_overtaken: it gave way to something newer, and its end is no news.
         problem: what the last action that failed had to say.
         is_halting: the host has come to harm, so no other shall follow.
         is_retry_due: another attempt on the same keys may succeed.
@@ -62,6 +63,7 @@ class Attempt:
     error: RenderError | None = None
     problem: str = ""
     is_halting: bool = False
+    is_overtaken: bool = False
     is_retry_due: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -171,7 +173,7 @@ class Attempt:
     def acquire(self) -> Action | None:
         """Take a slot."""
         rollout = self.resource.rollout
-        return None if rollout is None else actions.Acquire(rollout=rollout, revision=self.changing.revision)
+        return None if rollout is None else actions.Acquire(rollout=rollout, revision=self.changing.inputs)
 
     def wait_for_slot(self) -> Action | None:
         """Wait before asking again."""
@@ -196,7 +198,7 @@ class Attempt:
             return None
         return actions.Release(
             rollout=rollout,
-            revision=0 if self.change is None else self.change.revision,
+            revision=0 if self.change is None else self.change.inputs,
             error=str(self.error) if self.is_halting else self.owed_release or "",
         )
 

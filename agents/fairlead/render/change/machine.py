@@ -16,12 +16,15 @@ A reload is skipped only when the memory says that the program runs on these ver
 files are equal.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from fairlead.render.change import words
 from fairlead.render.change.actions import Action, Done, Result
 from fairlead.render.change.arrows import INTERRUPTIBLE, TABLE, State, owed
 from fairlead.render.change.attempt import Attempt, Offer
-from fairlead.render.change.memory import Memory
-from fairlead.render.change.outcome import Outcome, Step
+from fairlead.render.change.memory import Memory, remember
+from fairlead.render.change.outcome import Outcome
 from fairlead.render.rendered import Rendered
 from fairlead.render.resource.model import Resource
 
@@ -66,21 +69,18 @@ class Machine:
         """Whether something newer waits for the present attempt to end."""
         return self._next is not None
 
-    def offer(
-        self, rendered: Rendered, *, now_s: float, cause: tuple[str, ...] = (), is_forced: bool = False
-    ) -> None:
+    def offer(self, rendered: Rendered, *, now_s: float, cause: tuple[str, ...] = (), hold: str = "") -> None:
         """Bring the host to ``rendered``, as soon as what is under way has ended; the newest offer wins.
 
         Args:
             rendered: what the keys want; with an error it only sees to a reload that is owed.
             now_s: the time.
             cause: the keys that were touched.
-            is_forced: neither a quarantine nor a drop stands in the way, this once.
+            hold: an output that shall not come back by itself, once this one is in force.
         """
         if self._next is not None:
             cause = tuple(dict.fromkeys([*self._next.cause, *cause]))
-            is_forced = is_forced or self._next.is_forced
-        self._next = Offer(rendered, cause, is_forced)
+        self._next = Offer(rendered, cause, hold)
         if self.state is State.IDLE:
             self._begin(now_s)
 
@@ -91,6 +91,13 @@ class Machine:
         if attempt.is_reload_owed or resource.rollout is not None:
             # Without a debt a slot may still be ours: we were killed before we gave it back.
             self._enter(owed(attempt, State.RELEASING))
+
+    def learn(self, record: Mapping[str, Any]) -> None:
+        """Take note of a record that somebody else has written."""
+        if self._attempt is None:
+            self._memory = remember(self._memory, record)
+        else:
+            self._attempt.memory = remember(self._attempt.memory, record)
 
     def drop_waiting(self) -> None:
         """Begin nothing after the present attempt; one that only waits ends here."""
@@ -158,12 +165,13 @@ class Machine:
                 return
             state = arrow.done(attempt, None)
         self.state, self.action = State.IDLE, None
-        self._outcomes.append(attempt.outcome())
+        if not attempt.is_overtaken:
+            self._outcomes.append(attempt.outcome())
         if self._next is not None:
             self._begin(attempt.now_s)
 
     def _overtake(self) -> None:
         """Let what waits give way to what is newer."""
         assert self._attempt is not None
-        self._attempt.step = Step.NOTHING
+        self._attempt.is_overtaken = True
         self._enter(State.DISCARDING)

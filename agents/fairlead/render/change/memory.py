@@ -9,7 +9,7 @@ has just been written, so the two can never disagree.
     rolling_back   before the first file is put back                      ROLLING_BACK
     rolled_back    the program was seen to run on the old files           SETTLED
     abandoned      no file could be swapped, or all are back, unread      as before the pending
-    retry          an operator wants a quarantined output tried again     unchanged
+    retry          an operator wants what was refused tried again         unchanged
 """
 
 from collections.abc import Mapping
@@ -137,8 +137,8 @@ def _done(memory: Memory, record: Mapping[str, Any]) -> Memory:
         prunable={file.dest: file.new.digest for file in change.files if file.prune and file.new is not None},
         phase=Phase.SETTLED,
         counts=change.counts,
-        quarantined="",
-        reason="",
+        quarantined=change.hold,
+        reason="it was taken back by hand" if change.hold else "",
         history=_with_entry(memory, record, change),
     )
 
@@ -167,7 +167,7 @@ def _abandoned(memory: Memory, _: Mapping[str, Any]) -> Memory:
 
 
 def _retry(memory: Memory, _: Mapping[str, Any]) -> Memory:
-    return replace(memory, quarantined="", reason="")
+    return replace(memory, quarantined="", reason="", counts={})
 
 
 _FOLDS = {

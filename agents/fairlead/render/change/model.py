@@ -50,14 +50,18 @@ class Change:
 
     Attributes:
         revision: the store revision that was rendered.
+        inputs: the revision of the newest key that was read, by which hosts tell one change from the next.
         counts: what the guards' expressions gave.
         cause: the keys that were touched since the last time, some of them where they are many.
+        hold: an output that shall not come back by itself, because somebody has taken it back; empty for none.
     """
 
     revision: int
     files: tuple[FileChange, ...]
+    inputs: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     cause: tuple[str, ...] = ()
+    hold: str = ""
 
     @property
     def changed(self) -> tuple[FileChange, ...]:
@@ -128,6 +132,7 @@ def plan_change(
     orphans: Mapping[str, str],
     before: Mapping[str, FileVersion | None],
     cause: tuple[str, ...] = (),
+    hold: str = "",
 ) -> Change:
     """Return the change that makes the host as ``rendered`` has it.
 
@@ -137,6 +142,7 @@ def plan_change(
         orphans: files of an earlier list and the digest we gave them; one that somebody has edited stays.
         before: what an unfinished change is to go back to; takes the place of what is found.
         cause: the keys that were touched.
+        hold: see ``Change``.
     """
     assert rendered.files is not None
     files = [
@@ -155,7 +161,14 @@ def plan_change(
         for dest, digest in sorted(orphans.items())
         if (version := found.files.get(dest)) is not None and version.digest == digest
     ]
-    return Change(revision=rendered.revision, files=tuple(files), counts=rendered.counts, cause=cause)
+    return Change(
+        revision=rendered.revision,
+        inputs=rendered.inputs,
+        files=tuple(files),
+        counts=rendered.counts,
+        cause=cause,
+        hold=hold,
+    )
 
 
 # The same as plain values, for the journal.
@@ -165,8 +178,10 @@ def change_as_json(change: Change) -> dict[str, Any]:
     """Return ``change`` as JSON can hold it."""
     return {
         "revision": change.revision,
+        "inputs": change.inputs,
         "counts": dict(change.counts),
         "cause": list(change.cause),
+        "hold": change.hold,
         "files": [
             {
                 "dest": file.dest,
@@ -183,8 +198,10 @@ def change_from_json(value: Mapping[str, Any]) -> Change:
     """Return what ``change_as_json`` was given."""
     return Change(
         revision=value["revision"],
+        inputs=value["inputs"],
         counts=value["counts"],
         cause=tuple(value["cause"]),
+        hold=value["hold"],
         files=tuple(
             FileChange(
                 dest=file["dest"],

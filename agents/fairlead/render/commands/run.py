@@ -7,7 +7,13 @@ import click
 
 from fairlead.agent import AgentContext, AgentOptions, common_options, run_agent
 from fairlead.render.agent import RenderAgent
-from fairlead.render.commands.options import require_resources, secret_key_option, tree_options
+from fairlead.render.commands.options import (
+    host_option,
+    named,
+    require_resources,
+    secret_key_option,
+    tree_options,
+)
 from fairlead.render.config import RenderSettings
 from fairlead.render.once import run_once
 
@@ -15,6 +21,7 @@ from fairlead.render.once import run_once
 @click.command()
 @common_options("render")
 @tree_options
+@host_option
 @secret_key_option
 @click.option("--onetime", is_flag=True, help="Process every resource once and exit; 1 when any failed.")
 @click.option("--watch", is_flag=True, help="Follow the store; the default without --onetime and --interval.")
@@ -33,6 +40,7 @@ def run(
     confdir: Path,
     prefix: str,
     state_dir: Path | None,
+    host: str | None,
     secret_key_file: Path | None,
     onetime: bool,
     watch: bool,
@@ -57,6 +65,7 @@ def run(
             interval_s=interval,
         )
     )
+    options = named(options, host)
     if onetime:
         # As confd has it: 0 or 1.
         return min(asyncio.run(run_once(options, settings)), 1)
@@ -70,6 +79,7 @@ def run(
 @click.command()
 @common_options("render")
 @tree_options
+@host_option
 @secret_key_option
 def once(
     *,
@@ -77,6 +87,7 @@ def once(
     confdir: Path,
     prefix: str,
     state_dir: Path | None,
+    host: str | None,
     secret_key_file: Path | None,
 ) -> int:
     """Process every resource once and exit.
@@ -87,4 +98,4 @@ def once(
     settings = require_resources(
         RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
     )
-    return asyncio.run(run_once(options, settings))
+    return asyncio.run(run_once(named(options, host), settings))

@@ -232,16 +232,20 @@ class Process:
         self.machine.resume(self.resource, now_s=self.host.now_s)
         self.run()
 
-    def offer(self, *contents: bytes | None, **how: bool) -> Outcome:
+    def offer(self, *contents: bytes | None, hold: str = "") -> Outcome:
         """Offer these contents and run to the next rest."""
-        return self.offer_rendered(rendered_as(self.resource, *contents), **how)
+        return self.offer_rendered(rendered_as(self.resource, *contents), hold=hold)
 
-    def offer_rendered(self, rendered: Rendered, **how: bool) -> Outcome:
-        self.machine.offer(
-            rendered, now_s=self.host.now_s, cause=("/key",), is_forced=how.get("is_forced", False)
-        )
+    def offer_rendered(self, rendered: Rendered, hold: str = "") -> Outcome:
+        self.machine.offer(rendered, now_s=self.host.now_s, cause=("/key",), hold=hold)
         self.run()
         return self.outcomes[-1]
+
+    def retry(self) -> None:
+        """What ``fairlead render retry`` does."""
+        record = {"group": "g", "kind": "retry", "at_s": 0.0}
+        self.host.journal.append(record)
+        self.machine.learn(record)
 
     def run(self) -> None:
         for _ in range(STEPS_MAX):

@@ -134,7 +134,8 @@ def test_a_quarantined_output_is_tried_again_when_somebody_says_so(host: Host, p
     process.offer(b"1", b"2")
     process.offer(b"bad", b"2")
     host.program.accepts = lambda _: True
-    assert process.offer(b"bad", b"2", is_forced=True).error is None
+    process.retry()
+    assert process.offer(b"bad", b"2").error is None
     assert is_settled(host)
 
 
@@ -258,24 +259,38 @@ def test_a_disk_that_takes_nothing_leaves_the_change_begun_and_it_is_ended_later
     assert is_settled(host)
 
 
+def test_what_was_taken_back_by_hand_does_not_come_back_by_itself(host: Host, process: Process) -> None:
+    process.offer(b"1", b"2")
+    process.offer(b"3", b"4")
+    current = process.machine.memory.history[-1].change.output
+    assert process.offer(b"1", b"2", hold=current).error is None
+    assert isinstance(process.offer(b"3", b"4").error, QuarantinedError)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+    process.retry()
+    assert process.offer(b"3", b"4").error is None
+
+
 # Guards
 
 
 def test_a_guard_compares_with_the_last_change_that_was_taken(host: Host) -> None:
     process = Process(host, group(guards=(Guard(expression="ls('/up')", min=1, max_drop=0.5),)))
 
-    def offer(count: int, content: bytes, **how: bool) -> str:
+    def offer(count: int, content: bytes) -> str:
         rendered = rendered_as(process.resource, content, content)
         rendered.counts["ls('/up')"] = count
-        return str(process.offer_rendered(rendered, **how).error)
+        return str(process.offer_rendered(rendered).error)
 
     assert offer(10, b"10") == "None"
     assert "guard ls('/up'): drops from 10 to 4, by more than 50%" in offer(4, b"4")
     assert "fairlead render retry g" in offer(4, b"4")
     assert offer(5, b"5") == "None"
     assert offer(3, b"3") == "None"
-    assert offer(1, b"1", is_forced=True) == "None"
-    assert "gives 0, fewer than 1" in offer(0, b"0", is_forced=True)
+    process.retry()
+    assert offer(1, b"1") == "None"
+    process.retry()
+    assert "gives 0, fewer than 1" in offer(0, b"0")
     assert isinstance(process.outcomes[-1].error, GuardError)
     assert is_settled(host)
 
@@ -320,7 +335,7 @@ def test_a_reload_that_comes_too_soon_is_put_off_and_the_newest_files_win(host: 
     assert machine.is_overtaken
     machine.complete(Done(), now_s=111.0)
     process.run()
-    assert [outcome.step for outcome in process.outcomes] == [Step.REPLACE, Step.NOTHING, Step.REPLACE]
+    assert [outcome.step for outcome in process.outcomes] == [Step.REPLACE, Step.REPLACE]
     assert host.now_s == 160.0
     assert host.files == {"/a": b"3", "/b": b"3"}
     assert host.program.reloads == 2

@@ -1,0 +1,83 @@
+"""How a command reaches the renderer that runs: a socket in its state directory, one line each way, JSON.
+
+Whoever may open the directory may command; that is the renderer's own user, and root.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fairlead.render.errors import ControlError
+
+_NAME = "control"
+_LINE_BYTES_MAX = 64 * 1024
+_REQUEST_TIMEOUT_S = 10.0
+Answer = Callable[[Mapping[str, Any]], Awaitable[str]]
+"""Does what a request asks for and says what was done; raises ControlError."""
+
+
+class ControlServer:
+    """Listens while the renderer runs.  Use it as an async context manager."""
+
+    def __init__(self, folder: Path, answer: Answer) -> None:
+        self._path = folder / _NAME
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> None:
+        # Ours alone: the journal's lock is held, so what lies here is of a renderer that was killed.
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LINE_BYTES_MAX)
+        self._path.chmod(0o600)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_REQUEST_TIMEOUT_S):
+                line = await reader.readline()
+            writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
+            await writer.drain()
+        except (TimeoutError, OSError, ValueError):
+            pass  # a client that is slow, gone, or none of ours
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _reply(self, line: bytes) -> dict[str, str]:
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict):
+                raise ControlError("a request is an object")  # noqa: TRY301 - the answer is the same
+            return {"done": await self._answer(request)}
+        except (ControlError, ValueError) as error:
+            return {"error": str(error)}
+
+
+def ask(folder: Path, request: Mapping[str, Any], *, timeout_s: float) -> str:
+    """Send a request to the renderer that runs with the state in ``folder``; return what it did.
+
+    Raises:
+        ControlError: it refuses, or it does not answer in time.
+        FileNotFoundError, ConnectionRefusedError: none runs.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
+        connection.connect(str(folder / _NAME))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            with connection.makefile("rb") as answers:
+                answer = json.loads(answers.readline(_LINE_BYTES_MAX) or b"{}")
+        except TimeoutError:
+            raise ControlError(f"the renderer has not finished within {timeout_s:g} s; see its log") from None
+    if "done" in answer:
+        return str(answer["done"])
+    raise ControlError(str(answer.get("error", "the renderer has ended meanwhile")))
