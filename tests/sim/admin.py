@@ -10,7 +10,6 @@ from tests.sim.machines import Machine
 from fairlead.member.cluster import MembershipChange, MembershipChangeKind
 from fairlead.member.errors import MemberError
 from fairlead.member.identity import Identity, member_id_of
-from fairlead.member.leader import RECONFIGURE
 from fairlead.member.opening import Founding
 from fairlead.raft import Change, ChangeKind, RaftError, Role
 
@@ -148,8 +147,18 @@ class Admin:
             leader.turn()
 
         leader.process.run(begin)
+        if self.rng.random() < 0.7:
+            self._cut_during_joint(leader)
         if not auto_leave:
             self.world.scheduler.after(self.rng.random(), self.leave_joint)
+
+    def _cut_during_joint(self, leader: "Shell") -> None:
+        """Leave the leader with a few, who may be a majority of one set of voters and not of the other."""
+        others = [machine for machine in self.world.machines if machine is not leader.machine]
+        count = self.rng.randrange(1, len(others) + 1)
+        pairs = [(leader.member_id, other.member_id) for other in self.rng.sample(others, count)]
+        links = [link for a, b in pairs for link in ((a, b), (b, a))]
+        self.world.faults.later(0.3, 1.5, self.world.network.cut(links))
 
     def leave_joint(self) -> None:
         """End joint consensus that does not end by itself; again, until it has ended."""
@@ -178,9 +187,7 @@ class Admin:
 
         def begin() -> None:
             deadline_s = machine.clock.now_s + _PATIENCE_S
-            shell.replica.ask_leader(
-                RECONFIGURE, change.encode(), answered, deadline_s=deadline_s, is_repeatable=False
-            )
+            shell.replica.change_membership(change, answered, deadline_s=deadline_s)
             shell.turn()
 
         def answered(result: bytes | Exception) -> None:

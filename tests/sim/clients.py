@@ -132,13 +132,13 @@ class Client:
             operation.returned_s = self.world.scheduler.now_s
             operation.response = RESPONSES[name].FromString(result)
             self.world.log(f"c{self.number}", f"{name}: at {operation.response.header.revision}")
-            self._learn(operation)
+            self.workload.learn(operation.request, operation.response)
             self.successes += 1
         elif isinstance(result, REFUSED):
             operation.returned_s = self.world.scheduler.now_s
             operation.refusal = result
             self.world.log(f"c{self.number}", f"{name}: {type(result).__name__}")
-            self._learn_refusal(operation)
+            self.workload.learn_refusal(operation.request)
         else:
             assert isinstance(result, MemberError | ConnectionError), repr(result)
             self.world.log(f"c{self.number}", f"{name}: {type(result).__name__}")
@@ -147,37 +147,6 @@ class Client:
         self.world.answered(operation)
         self.current = None
         self._think()
-
-    def _learn(self, operation: Operation) -> None:
-        memory, response = self.workload.memory, operation.response
-        memory.revision = max(memory.revision, response.header.revision)
-        message = operation.request.message
-        match operation.request.name:
-            case "put" | "put-leased":
-                memory.revisions[message.key] = response.header.revision
-            case "get" | "get-past":
-                memory.revisions[message.key] = response.kvs[0].mod_revision if response.kvs else 0
-            case "range":
-                memory.revisions = {kv.key: kv.mod_revision for kv in response.kvs}
-            case "cas":
-                self._learn_cas(message, response)
-            case "grant":
-                memory.leases = [*memory.leases[-3:], response.ID]
-            case "keep-alive" if response.TTL <= 0:
-                memory.leases = [lease for lease in memory.leases if lease != message.ID]
-
-    def _learn_cas(self, message: pb.TxnRequest, response: pb.TxnResponse) -> None:
-        key = message.compare[0].key
-        if response.succeeded:
-            self.workload.memory.revisions[key] = response.header.revision
-        else:
-            kvs = response.responses[0].response_range.kvs
-            self.workload.memory.revisions[key] = kvs[0].mod_revision if kvs else 0
-
-    def _learn_refusal(self, operation: Operation) -> None:
-        lease_id = getattr(operation.request.message, "lease", 0)
-        if lease_id in self.workload.memory.leases:
-            self.workload.memory.leases.remove(lease_id)
 
 
 __all__ = ["Client", "Mode", "Operation"]

@@ -184,6 +184,38 @@ class Workload:
         revision = max(1, self.memory.revision - self._rng.randrange(0, 8))
         return Request("compact", Mode.WRITE, COMPACTION, pb.CompactionRequest(revision=revision))
 
+    def learn(self, request: Request, response: Any) -> None:
+        """Remember what an answer told."""
+        memory, message = self.memory, request.message
+        memory.revision = max(memory.revision, response.header.revision)
+        match request.name:
+            case "put" | "put-leased":
+                memory.revisions[message.key] = response.header.revision
+            case "get" | "get-past":
+                memory.revisions[message.key] = response.kvs[0].mod_revision if response.kvs else 0
+            case "range":
+                memory.revisions = {kv.key: kv.mod_revision for kv in response.kvs}
+            case "cas":
+                self._learn_cas(message, response)
+            case "grant":
+                memory.leases = [*memory.leases[-3:], response.ID]
+            case "keep-alive" if response.TTL <= 0:
+                memory.leases = [lease for lease in memory.leases if lease != message.ID]
+
+    def _learn_cas(self, message: pb.TxnRequest, response: pb.TxnResponse) -> None:
+        key = message.compare[0].key
+        if response.succeeded:
+            self.memory.revisions[key] = response.header.revision
+        else:
+            kvs = response.responses[0].response_range.kvs
+            self.memory.revisions[key] = kvs[0].mod_revision if kvs else 0
+
+    def learn_refusal(self, request: Request) -> None:
+        """Remember what a refusal told: its lease is gone."""
+        lease_id = getattr(request.message, "lease", 0)
+        if lease_id in self.memory.leases:
+            self.memory.leases.remove(lease_id)
+
 
 _MAKERS: dict[str, Callable[[Workload], Request]] = {
     "put": Workload.put,

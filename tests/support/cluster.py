@@ -44,6 +44,7 @@ class StoreCluster:
 
     def _make(self, name: str) -> StoreServer:
         member = self._kind(self._directory / name, flags=self._flags)
+        member.name = name
         self.members[name] = member
         return member
 
@@ -70,7 +71,7 @@ class StoreCluster:
 
     def peer_url(self, member: StoreServer) -> str:
         """Where the others reach a member."""
-        return f"{self._scheme}://127.0.0.1:{member.peer_port}"
+        return f"{self._scheme}://{member.host}:{member.peer_port}"
 
     @property
     def endpoints(self) -> str:

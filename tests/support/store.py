@@ -25,6 +25,8 @@ class StoreServer(ABC):
     """One member on loopback, with its data in ``directory / "data"``."""
 
     kind: str
+    host = "127.0.0.1"
+    """Where it listens for clients and for the other members."""
 
     def __init__(self, directory: Path, *, flags: Sequence[str] = (), name: str = "m1") -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,7 @@ class StoreServer(ABC):
 
     def member_flags(self) -> list[str]:
         """The flags that make one new member, the same ones for etcd and for Fairlead."""
-        client, peer = self.endpoint, f"http://127.0.0.1:{self.peer_port}"
+        client, peer = self.endpoint, f"http://{self.host}:{self.peer_port}"
         return [
             *("--name", self.name, "--data-dir", str(self.data_dir)),
             *("--listen-client-urls", client, "--advertise-client-urls", client),
@@ -53,7 +55,7 @@ class StoreServer(ABC):
     @property
     def address(self) -> str:
         """``host:port`` of the client port."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def endpoint(self) -> str:
@@ -88,7 +90,7 @@ class StoreServer(ABC):
 
     def get(self, path: str) -> Get:
         """GET ``path`` from the client port: status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_GET_TIMEOUT_S)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=_GET_TIMEOUT_S)
         try:
             connection.request("GET", path)
             response = connection.getresponse()

@@ -21,8 +21,9 @@ CORES = {
     "api": "compactor status",
     "client": "mirror_state txn values",
     "lease": "table",
-    "member": "checks cluster identity machine ranges reconfigure replica responses solo txn",
-    "mvcc": "change codec compaction hash hub index intervals store transaction watcher",
+    "member": "apply checkpoints checks cluster configurations identity leader machine pending questions ranges "
+    "reads reconfigure replica responses txn work",
+    "mvcc": "change codec compaction engine hash hub index intervals store transaction watcher",
     "peer": "codec connection frames handshake messages transfer urls words",
     "raft": "confchange configuration election leadership log membership node "
     "progress proposals quorum raft reads replication transfer types",

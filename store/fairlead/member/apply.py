@@ -1,5 +1,6 @@
 """Applying committed entries: every member does this alike, and nothing else changes the state."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,11 +23,13 @@ from fairlead.member.machine import (
     Machine,
 )
 from fairlead.member.pending import Pending
+from fairlead.member.responses import varint
 from fairlead.mvcc import MvccError
 from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import Entry, EntryKind, decode_configuration
 
+_ID_TAG = b"\x09"  # field 1, 64 bits
 _ID_BYTES = 9
 _REFUSALS = (MemberError, MvccError, LeaseError)
 _CONFIGURATION = EntryKind.CONFIGURATION.value
@@ -43,10 +46,16 @@ _PARSERS: Mapping[int, Callable[[bytes], Any]] = {
 }
 
 
+def encode_command(command_id: int, kind: int, payload: bytes) -> bytes:
+    """Return a ``fairleadpb.Command``, whose request is encoded already: on the hot path nothing is encoded twice."""
+    head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
+    return b"".join((head, varint(len(payload)), payload))
+
+
 def decode_command(data: bytes) -> tuple[int, Any]:
     """Return the number of a command's field in ``fairleadpb.Command``, and its request.
 
-    The id comes first and the request behind it, because that is how ``Replica.submit`` writes them: no need to
+    The id comes first and the request behind it, because that is how ``encode_command`` writes them: no need to
     let protobuf find it out for each entry.
     """
     kind = data[_ID_BYTES] >> 3

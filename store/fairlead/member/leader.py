@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fairlead.lease import LeaseNotFoundError
 from fairlead.member.cluster import MembershipChange
@@ -15,7 +15,6 @@ from fairlead.member.errors import (
     TransferTimedOutError,
 )
 from fairlead.member.machine import LEASE_REVOKE
-from fairlead.member.pending import FATE_UNKNOWN, Proposal
 from fairlead.member.questions import Answer, Handler
 from fairlead.member.reconfigure import (
     LeaderView,
@@ -34,6 +33,15 @@ KEEP_ALIVE, TIME_TO_LIVE, RECONFIGURE = "LeaseKeepAlive", "LeaseTimeToLive", "Re
 _GONE_TTL_S = -1
 
 
+class _Waiting(NamedTuple):
+    """A change of the members that has to wait for another one."""
+
+    request_id: int
+    change: MembershipChange
+    answer: Answer
+    deadline_s: float
+
+
 class Leader:
     """The duties of a leader; idle on every other member."""
 
@@ -43,7 +51,7 @@ class Leader:
         self._replica = replica
         self._ticks = 0
         self._dying: list[tuple[int, Answer]] = []
-        self._changes: list[tuple[MembershipChange, Answer, float]] = []
+        self._changes: list[_Waiting] = []
         self._transfer: tuple[int, Answer, float] | None = None
 
     def answers(self) -> dict[str, Handler]:
@@ -66,7 +74,7 @@ class Leader:
         replica.machine.leases.demote()
         waiting, self._changes = self._changes, []
         dying, self._dying = self._dying, []
-        for answer in (*(answer for _, answer, _ in waiting), *(answer for _, answer in dying)):
+        for answer in (*(change.answer for change in waiting), *(answer for _, answer in dying)):
             answer(NoLeaderError())
         if self._transfer is not None and replica.raft.leader == self._transfer[0]:
             self._end_transfer(b"")
@@ -84,11 +92,11 @@ class Leader:
             self._answer_for_the_dead()
         self._promote_joining()
         waiting, self._changes = self._changes, []
-        for change, answer, deadline_s in waiting:
-            if deadline_s <= now_s:
-                answer(TimedOutError())
+        for change in waiting:
+            if change.deadline_s <= now_s:
+                change.answer(TimedOutError())
             else:
-                self._begin_change(change, answer, deadline_s=deadline_s)
+                self._begin_change(change)
 
     # ---- leases ----
 
@@ -163,14 +171,18 @@ class Leader:
     # ---- members ----
 
     def _reconfigure(self, payload: bytes, answer: Answer) -> None:
-        """Change the membership: an encoded MembershipChange in, nothing out once it is applied."""
+        """Change the membership: an encoded MembershipChange in, nothing out once it is in the log.
+
+        Whoever asks sees for himself when it is applied, by the id of his request: an answer that says so might not
+        reach him any more, from a leader that has removed itself.
+        """
         replica = self._replica
         if not replica.leads:
             answer(NoLeaderError())
             return
-        _, change = MembershipChange.decode(payload)
+        request_id, change = MembershipChange.decode(payload)
         deadline_s = replica.machine.now_s + replica.limits.request_timeout_s
-        self._begin_change(change, answer, deadline_s=deadline_s)
+        self._begin_change(_Waiting(request_id, change, answer, deadline_s))
 
     def _view(self) -> LeaderView:
         replica = self._replica
@@ -182,30 +194,22 @@ class Leader:
             match={member: follower.match for member, follower in progress.items()},
         )
 
-    def _begin_change(self, change: MembershipChange, answer: Answer, *, deadline_s: float) -> None:
-        replica = self._replica
+    def _begin_change(self, waiting: "_Waiting") -> None:
+        replica, change = self._replica, waiting.change
         if self._is_changing():
-            self._changes.append(
-                (change, answer, deadline_s)
-            )  # whether it is wise shows when the other one stands
+            self._changes.append(waiting)  # whether it is wise shows when the other one stands
             return
-        request_id = replica.new_id()
-        context = change.encode(request_id)
         try:
             check_change(replica.cluster, change, view=self._view(), rules=replica.limits.reconfiguration)
-            replica.raft.propose_change([raft_change(change)], context=context)
+            replica.raft.propose_change([raft_change(change)], context=change.encode(waiting.request_id))
         except MembershipError as refusal:
-            answer(refusal)
-            return
+            waiting.answer(refusal)
         except ChangeRefusedError:
-            self._changes.append((change, answer, deadline_s))
-            return
+            self._changes.append(waiting)
         except NotLeaderError:
-            answer(NoLeaderError())
-            return
-        proposal = Proposal(0, change, answer, deadline_s=deadline_s, data=context)
-        proposal.offered_term = FATE_UNKNOWN  # another leader may have other reasons to refuse it
-        replica.pending.add(request_id, proposal)
+            waiting.answer(NoLeaderError())
+        else:
+            waiting.answer(b"")
 
     def _is_changing(self) -> bool:
         """Whether the log knows of members that the registry does not know yet."""

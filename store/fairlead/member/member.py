@@ -26,7 +26,7 @@ from fairlead.member.errors import (
 )
 from fairlead.member.histogram import Histogram
 from fairlead.member.joining import founding_by_asking
-from fairlead.member.leader import KEEP_ALIVE, RECONFIGURE, TIME_TO_LIVE
+from fairlead.member.leader import KEEP_ALIVE, TIME_TO_LIVE
 from fairlead.member.machine import ATTRIBUTES
 from fairlead.member.opening import Opened, is_new, open_member
 from fairlead.member.peering import Peering
@@ -270,14 +270,10 @@ class Member:
 
     def change_membership(self, change: MembershipChange, reply: Reply) -> None:
         """Add, promote or remove a member; ``reply`` is called when every later read here shows it."""
-
-        def changed(result: bytes | Exception) -> None:
-            if isinstance(result, Exception):
-                reply(result)
-            else:
-                self.read(lambda error: reply(error or b""))
-
-        self._ask(RECONFIGURE, change.encode(), changed, is_repeatable=False)
+        if self._is_stopped:
+            raise StoppedError
+        self.replica.change_membership(change, reply, deadline_s=self._deadline_s())
+        self.flush_soon()
 
     def move_leader(self, target: int, reply: Reply) -> None:
         """Hand leadership over to another voter.
@@ -289,13 +285,11 @@ class Member:
         self.replica.leader.transfer(target, reply, deadline_s=self._deadline_s())
         self.flush_soon()
 
-    def _ask(self, method: str, payload: bytes, reply: Reply, *, is_repeatable: bool = True) -> None:
+    def _ask(self, method: str, payload: bytes, reply: Reply) -> None:
         if self._is_stopped:
             raise StoppedError
         self.machine.now_s = self._clock_s()
-        self.replica.ask_leader(
-            method, payload, reply, deadline_s=self._deadline_s(), is_repeatable=is_repeatable
-        )
+        self.replica.ask_leader(method, payload, reply, deadline_s=self._deadline_s(), is_repeatable=True)
         self.flush_soon()
 
     async def ask(self, to: int, method: str, payload: bytes) -> bytes | Exception:

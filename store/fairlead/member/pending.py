@@ -75,7 +75,7 @@ class Pending:
         """Look at a proposal that waits."""
         return self._proposals.get(command_id)
 
-    def fail(self, command_id: int, error: MemberError) -> None:
+    def fail(self, command_id: int, error: Exception) -> None:
         """Tell one who waits that no answer will come."""
         proposal = self.take(command_id)
         if proposal is not None:

@@ -6,27 +6,24 @@ durable on a quorum and applied here: that order lives in ``fairlead.raft`` and 
 binds it to a loop and threads, the simulator to a virtual world.
 """
 
-import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from fairlead.member.apply import Applier
-from fairlead.member.cluster import Cluster
+from fairlead.member.apply import Applier, encode_command
+from fairlead.member.cluster import Cluster, MembershipChange
 from fairlead.member.errors import LeaderLostError, MemberError, NoSpaceError, StoppedError, TimedOutError
-from fairlead.member.leader import Leader
+from fairlead.member.leader import RECONFIGURE, Leader
 from fairlead.member.machine import ALARM, Machine, cost_of
-from fairlead.member.pending import Pending, Proposal, Reply
+from fairlead.member.pending import FATE_UNKNOWN, Pending, Proposal, Reply
 from fairlead.member.questions import Answer, Question, Questions
 from fairlead.member.reads import Done, WaitingReads
-from fairlead.member.responses import varint
 from fairlead.member.work import ReplicaLimits, Work
 from fairlead.peer import Call, PeerMessage, Return
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import (
     NOBODY,
     HardState,
-    InstallSnapshot,
     NoLeaderError,
     ProposalDroppedError,
     Raft,
@@ -35,7 +32,6 @@ from fairlead.raft import (
     Role,
 )
 
-_ID_TAG = b"\x09"  # field 1, 64 bits
 _LEADER = Role.LEADER  # an enumeration is slow to ask on a hot path
 _IDS = 1 << 64
 
@@ -167,7 +163,8 @@ class Replica:
     def submit(self, kind: int, payload: bytes, request: Any, reply: Reply, *, deadline_s: float) -> None:
         """Propose without a look at the quota."""
         self.pending.check_room(len(payload))
-        command_id, data = self._command(kind, payload)
+        command_id = self.new_id()
+        data = encode_command(command_id, kind, payload)
         proposal = Proposal(kind, request, reply, deadline_s=deadline_s, data=data)
         self.pending.add(command_id, proposal)
         if self._held or not self._offer(proposal):
@@ -181,7 +178,7 @@ class Replica:
         """
         if self.leads:
             with suppress(ProposalDroppedError):
-                self.raft.propose(self._command(kind, payload)[1])
+                self.raft.propose(encode_command(self.new_id(), kind, payload))
 
     def raise_alarm(self, alarm: pb.AlarmType, reply: Reply, *, deadline_s: float, of: int = 0) -> None:
         """Propose an alarm, of this member if no other is named."""
@@ -209,6 +206,25 @@ class Replica:
         """
         question = Question(method, payload, answer, deadline_s=deadline_s, is_repeatable=is_repeatable)
         self.questions.ask(question, of=0, leader=self.raft.leader)
+
+    def change_membership(self, change: MembershipChange, reply: Reply, *, deadline_s: float) -> None:
+        """Add, promote or remove a member; ``reply`` is called when it has been applied here, or refused.
+
+        Raises:
+            TooManyRequestsError: too much is waiting already.
+        """
+        request_id = self.new_id()
+        context = change.encode(request_id)
+        self.pending.check_room(len(context))
+        proposal = Proposal(0, change, reply, deadline_s=deadline_s, data=context)
+        proposal.offered_term = FATE_UNKNOWN  # another leader may have other reasons to refuse it
+        self.pending.add(request_id, proposal)
+
+        def answered(result: bytes | Exception) -> None:
+            if isinstance(result, Exception):
+                self.pending.fail(request_id, result)
+
+        self.ask_leader(RECONFIGURE, context, answered, deadline_s=deadline_s, is_repeatable=False)
 
     def ask_member(self, to: int, method: str, payload: bytes, answer: Answer, *, deadline_s: float) -> None:
         """Let a certain member answer a question, once.
@@ -310,16 +326,7 @@ class Replica:
         if ready.must_sync:
             # A commit index alone is not worth a write: it rides with the next one.
             hard_state, self._unwritten_state = self._unwritten_state, None
-        snapshots = [message for message in ready.send_first if isinstance(message, InstallSnapshot)]
-        send: Sequence[PeerMessage] = ready.send_first
-        if snapshots:
-            send = [message for message in send if not isinstance(message, InstallSnapshot)]
-        return Work([*outbox, *send] if outbox else send, snapshots, ready, hard_state)
-
-    def _command(self, kind: int, payload: bytes) -> tuple[int, bytes]:
-        command_id = self._next_id = (self._next_id + 1) % _IDS or 1
-        head = struct.pack("<cQB", _ID_TAG, command_id, kind << 3 | 2)
-        return command_id, b"".join((head, varint(len(payload)), payload))
+        return Work.of(ready, outbox, hard_state)
 
     def _offer(self, proposal: Proposal) -> bool:
         """Hand a command to the core; return whether it took it."""

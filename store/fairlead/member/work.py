@@ -52,6 +52,15 @@ class Work:
     ready: Ready | None
     hard_state: HardState | None
 
+    @classmethod
+    def of(cls, ready: Ready, outbox: Sequence[PeerMessage], hard_state: HardState | None) -> "Work":
+        """Return the work that a `Ready` is, with what else is to be sent; snapshots go another way."""
+        snapshots = [message for message in ready.send_first if isinstance(message, InstallSnapshot)]
+        send: Sequence[PeerMessage] = ready.send_first
+        if snapshots:
+            send = [message for message in send if not isinstance(message, InstallSnapshot)]
+        return cls([*outbox, *send] if outbox else send, snapshots, ready, hard_state)
+
     @property
     def needs_disk(self) -> bool:
         """Whether something has to be durable before ``written`` may be called."""

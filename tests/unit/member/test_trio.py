@@ -16,7 +16,7 @@ from fairlead.member import (
     TimedOutError,
     TooManyLearnersError,
 )
-from fairlead.member.leader import KEEP_ALIVE, RECONFIGURE, TIME_TO_LIVE
+from fairlead.member.leader import KEEP_ALIVE, TIME_TO_LIVE
 from fairlead.peer import Return
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import AppendEntries, Forward, Heartbeat, HeartbeatReply
@@ -50,7 +50,11 @@ def ask(trio: Trio, member_id: int, method: str, request: Any, *, is_repeatable:
 def change(trio: Trio, kind: MembershipChangeKind, member_id: int, at: int = 1) -> Answers:
     urls = (f"http://m{member_id}:1",) if kind <= MembershipChangeKind.ADD_LEARNER else ()
     request = MembershipChange(kind=kind, member_id=member_id, peer_urls=urls)
-    return ask(trio, at, RECONFIGURE, request.encode(), is_repeatable=False)
+    answers: Answers = []
+    trio[at].change_membership(request, answers.append, deadline_s=trio.now_s + 7.0)
+    trio.settle()
+    trio.tick()
+    return answers
 
 
 def test_a_follower_answers_a_put_once_it_has_applied_it() -> None:
@@ -342,6 +346,15 @@ def test_a_removed_member_knows_it_and_the_rest_go_on() -> None:
     trio.put(leader.member_id, b"a", answers)
     trio.settle()
     assert isinstance(answers[0], bytes)
+
+
+def test_who_asks_a_leader_to_remove_itself_hears_that_it_is_done() -> None:
+    """The leader's own word might not reach anybody once it is out."""
+    trio = Trio()
+    trio.elect(1)
+    trio.drops = lambda message: isinstance(message, Return)
+    assert change(trio, MembershipChangeKind.REMOVE, 1, at=2) == [b""]
+    assert trio[2].cluster.voters == {2, 3}
 
 
 def test_leadership_is_handed_over_and_the_caller_told() -> None:
