@@ -1,8 +1,11 @@
 """``fairlead render``: its sub-commands.  Without one it runs, with confd's flags: a drop-in for confd."""
 
 import importlib
+import os
 
 import click
+
+from fairlead.render.commands.confd import translate_arguments
 
 # One line a command: where it lives, and what `fairlead render --help` says of it.
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
@@ -27,10 +30,10 @@ class _Render(click.Group):
     """A group that imports a sub-command only when it is called, and that runs when none is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``run`` before flags."""
+        """Put ``run`` before flags, and read confd's."""
         is_help = args[:1] in (["--help"], ["-h"])
         if not is_help and (not args or args[0].startswith("-")):
-            args = ["run", *args]
+            args = ["run", *translate_arguments(args, environ=os.environ)]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -6,6 +6,7 @@ and remco's ``docs/content``.
 """
 
 from fairlead.render.importer.findings import Finding, ImportedTree, ImportRefusedError
+from fairlead.render.importer.settings import settings_from, untranslated
 from fairlead.render.importer.tree import import_tree
 
-__all__ = ["Finding", "ImportRefusedError", "ImportedTree", "import_tree"]
+__all__ = ["Finding", "ImportRefusedError", "ImportedTree", "import_tree", "settings_from", "untranslated"]

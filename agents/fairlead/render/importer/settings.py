@@ -1,6 +1,6 @@
 """confd's ``confd.toml``: what becomes a setting of ours, and what has no place here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,16 @@ def settings_of(path: Path, tree: ImportedTree) -> None:
         return
     text, document = read
     fields = {key.lower(): value for key, value in document.items()}
+    for field, problem in untranslated(fields):
+        tree.find(path.name, line_of(text, field), problem)
+    if settings := settings_from(fields):
+        tree.files[SETTINGS_FILE] = yaml_file(
+            settings, comment="Imported from confd's confd.toml; use it with --config."
+        )
+
+
+def settings_from(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return our settings, by flag, for the fields of a ``confd.toml``."""
     settings: dict[str, Any] = {}
     if nodes := fields.get("nodes"):
         settings["endpoints"] = ",".join(_endpoint(str(node), fields) for node in nodes)
@@ -51,14 +61,12 @@ def settings_of(path: Path, tree: ImportedTree) -> None:
         settings["user"] = f"{fields['username']}:{fields.get('password', '')}"
     if (level := str(fields.get("log-level", ""))) in _LEVELS:
         settings["log-level"] = _LEVELS[level]
-    if fields.get("watch") and fields.get("interval"):
-        # confd looks at one of the two; both together would be a change of ways.
-        del settings["interval"]
-    _complain(fields, text, path.name, tree)
-    if settings:
-        tree.files[SETTINGS_FILE] = yaml_file(
-            settings, comment="Imported from confd's confd.toml; use it with --config."
-        )
+    # confd looks at one of them, in this order; two together would be a change of ways.
+    for first, others in (("onetime", ("watch", "interval")), ("watch", ("interval",))):
+        if first in settings:
+            for other in others:
+                settings.pop(other, None)
+    return settings
 
 
 def _endpoint(node: str, fields: Mapping[str, Any]) -> str:
@@ -66,10 +74,11 @@ def _endpoint(node: str, fields: Mapping[str, Any]) -> str:
     return node if "://" in node else f"{scheme}://{node}"
 
 
-def _complain(fields: Mapping[str, Any], text: str, name: str, tree: ImportedTree) -> None:
+def untranslated(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that have no place here, and why."""
     backend = str(fields.get("backend", "etcdv3"))
     if problem := _BACKENDS.get(backend, f"backend {backend} is not read; copy its keys to the store"):
-        tree.find(name, line_of(text, "backend"), problem)
+        yield "backend", problem
     for field, value in fields.items():
         if field not in _SAME and field not in _TAKEN and value not in ("", False, [], 0):
-            tree.find(name, line_of(text, field), f"{field} is not translated")
+            yield field, f"{field} is not translated"
