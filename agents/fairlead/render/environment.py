@@ -21,7 +21,7 @@ from fairlead.render.formats import check_output
 from fairlead.render.functions import FILTERS, PURE
 from fairlead.render.gotemplate.runtime import Go
 from fairlead.render.inspection import inspect_file
-from fairlead.render.lookup import WORLD
+from fairlead.render.lookup import REFRESH_S, WORLD
 from fairlead.render.quoting import QUOTING
 from fairlead.render.rendered import Rendered, RenderedFile
 from fairlead.render.resource import Delimiters, FileSpec, Resource
@@ -73,6 +73,7 @@ class Renderer:
         run = _Run(
             self._environment(resource.delimiters),
             view,
+            world=self._world,
             vault=self._vault,
             output_bytes_max=self._output_bytes_max,
         )
@@ -166,6 +167,7 @@ class _Run:
         environment: ImmutableSandboxedEnvironment,
         view: View,
         *,
+        world: Mapping[str, Callable[..., Any]],
         vault: Vault,
         output_bytes_max: int,
     ) -> None:
@@ -174,6 +176,7 @@ class _Run:
         self._vault = vault
         self._output_bytes_max = output_bytes_max
         self._functions: dict[str, Any] = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
+        self._functions |= {name: self._observed(name, function) for name, function in world.items()}
         self._functions |= {
             "secret": self._secret,
             "revision": view.revision,
@@ -212,6 +215,20 @@ class _Run:
     def _source(self, name: str) -> str:
         assert self._environment.loader is not None
         return self._environment.loader.get_source(self._environment, name)[0]
+
+    def _observed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, with a note in the dependencies of what it was asked."""
+
+        def asked(*arguments: Any, **named: Any) -> Any:
+            question = " ".join(map(str, (name, *arguments, *named.values())))
+            known = self._view.dependencies.world
+            # A lookup that fails was asked too.
+            known[question] = REFRESH_S.get(name)
+            answer = function(*arguments, **named)
+            known[question] = getattr(answer, "ttl_s", known[question])
+            return answer
+
+        return asked
 
     def _secret(self, key: str, *default: str) -> str:
         """Return the value in the clear, and mark the file that it goes into."""

@@ -1,8 +1,8 @@
 """The functions that look at the world: environment, clock, file system, DNS.
 
-What they return is not watched: a template that uses them is current as of its last render, and
-``--interval`` renders it again.  A name that cannot be resolved is an error, where confd gives an empty
-list and writes a configuration without servers.
+Nobody tells when an answer changes, so a template that asked is rendered again after a while: SRV records as their
+TTL says, the rest as ``REFRESH_S``.  The clock is no reason to render.  A name that cannot be resolved is an error,
+where confd gives an empty list and writes a configuration without servers.
 """
 
 import fcntl
@@ -26,6 +26,8 @@ _IFNAME_BYTES_MAX = 15
 _SCOPE_LINK = "20"
 _TIMEOUT_S = 3.0
 _SERVERS_MAX = 3
+_TTL_MIN_S, _TTL_MAX_S = 5.0, 3600.0
+"""A TTL of 0 would have the template rendered without an end; one of a day would hide a change for a day."""
 
 
 class SRV(NamedTuple):
@@ -126,7 +128,13 @@ def lookup_iface_ipv6(name: str, *, table: Path = _IF_INET6) -> str:
     return str(min(found, key=lambda item: item[0])[1]) if found else ""
 
 
-def lookup_srv(service: str, proto: str, name: str) -> list[SRV]:
+class Records(list[SRV]):
+    """SRV records, and for how many seconds they may be kept."""
+
+    ttl_s: float
+
+
+def lookup_srv(service: str, proto: str, name: str) -> Records:
     """Return the records of ``_service._proto.name``, sorted as confd sorts them: by target, then numbers.
 
     Empty service and proto ask for ``name`` itself, as in Go.
@@ -135,14 +143,14 @@ def lookup_srv(service: str, proto: str, name: str) -> list[SRV]:
         LookupFailedError: there are none, or no name server answered.
     """
     full = name if not service and not proto else f"_{service}._{proto}.{name}"
-    records = [
-        SRV(str(rr.rdata.target), rr.rdata.port, rr.rdata.priority, rr.rdata.weight)
-        for rr in _ask(full, name_servers())
-        if rr.rtype == dnslib.QTYPE.SRV
-    ]
-    if not records:
+    answer = [rr for rr in _ask(full, name_servers()) if rr.rtype == dnslib.QTYPE.SRV]
+    if not answer:
         raise LookupFailedError(f"{full} has no SRV records")
-    return sorted(records, key=lambda srv: f"{srv.target}{srv.port}{srv.priority}{srv.weight}")
+    found = [SRV(str(rr.rdata.target), rr.rdata.port, rr.rdata.priority, rr.rdata.weight) for rr in answer]
+    records = Records(sorted(found, key=lambda srv: f"{srv.target}{srv.port}{srv.priority}{srv.weight}"))
+    ttl_s = float(min(rr.ttl for rr in answer))
+    records.ttl_s = min(max(ttl_s, _TTL_MIN_S), _TTL_MAX_S)
+    return records
 
 
 def name_servers(path: Path = _RESOLV_CONF) -> list[tuple[str, int]]:
@@ -199,3 +207,14 @@ WORLD: Mapping[str, Callable[..., Any]] = {
     "lookupSRV": lookup_srv,
 }
 """Global name to function."""
+
+REFRESH_S: Mapping[str, float] = {
+    "fileExists": 10.0,
+    "lookupIP": 30.0,
+    "lookupIPV4": 30.0,
+    "lookupIPV6": 30.0,
+    "lookupIfaceIPV4": 30.0,
+    "lookupIfaceIPV6": 30.0,
+    "lookupSRV": 30.0,
+}
+"""After how many seconds an answer is asked for again, where the answer itself does not say."""

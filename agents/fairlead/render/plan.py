@@ -38,6 +38,7 @@ class _Entry:
     cause: dict[str, None] = field(default_factory=dict)
     failures: int = 0
     retry_at_s: float | None = None
+    refresh_at_s: float | None = None
 
     def touch(self, keys: Iterable[str], *, now_s: float) -> None:
         """Have the resource rendered when its keys have come to rest."""
@@ -52,7 +53,12 @@ class _Entry:
         self.due_at_s = _AT_ONCE if self.due_at_s == _AT_ONCE else due_at_s
 
     def is_due(self, now_s: float) -> bool:
-        return any(at_s is not None and at_s <= now_s for at_s in (self.due_at_s, self.retry_at_s))
+        return any(at_s is not None and at_s <= now_s for at_s in self.times_s)
+
+    @property
+    def times_s(self) -> tuple[float | None, ...]:
+        """When there is a reason to render."""
+        return self.due_at_s, self.retry_at_s, self.refresh_at_s
 
 
 class Schedule:
@@ -101,23 +107,21 @@ class Schedule:
     def _take(self, now_s: float) -> Iterator[_Entry]:
         for entry in self._entries.values():
             if entry.is_due(now_s):
-                entry.due_at_s = entry.touched_at_s = entry.retry_at_s = None
+                entry.due_at_s = entry.touched_at_s = entry.retry_at_s = entry.refresh_at_s = None
                 yield entry
 
     def next_deadline_s(self) -> float | None:
         """Return when the next resource is due, None when none waits for its time."""
-        times_s = [
-            at_s
-            for entry in self._entries.values()
-            for at_s in (entry.due_at_s, entry.retry_at_s)
-            if at_s is not None
-        ]
+        times_s = [at_s for entry in self._entries.values() for at_s in entry.times_s if at_s is not None]
         return min(times_s, default=None)
 
     def rendered(self, rendered: Rendered, *, now_s: float) -> None:
-        """Take note of what a render has read; a failure that may pass is tried again."""
+        """Take note of what a render has read; a failure that may pass is tried again, a passing answer asked again."""
         entry = self._entries[rendered.resource.name]
         entry.dependencies = rendered.dependencies
+        # The DNS and the host tell nobody when they change: they are asked again.
+        refresh_s = rendered.dependencies.refresh_s
+        entry.refresh_at_s = None if refresh_s is None else now_s + refresh_s
         if rendered.error is not None and rendered.error.is_transient:
             self.failed(rendered.resource.name, now_s=now_s)
 

@@ -141,10 +141,23 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Dependencies:
-    """What one render has read, in full store names."""
+    """What one render has read.
+
+    Attributes:
+        keys: full store names, also of keys that are not there.
+        prefixes: everything that starts so.
+        world: what was asked of the host and the DNS, such as ``lookupIP db.example``, and after how many seconds the
+            answer may be another; None where it stays as long as the process.
+    """
 
     keys: set[str] = field(default_factory=set)
     prefixes: set[str] = field(default_factory=set)
+    world: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def refresh_s(self) -> float | None:
+        """After how many seconds to look again; None for never."""
+        return min((refresh_s for refresh_s in self.world.values() if refresh_s is not None), default=None)
 
     def touching(self, changed: Iterable[str]) -> set[str]:
         """Return those of the changed keys that may change the output."""

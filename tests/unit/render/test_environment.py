@@ -1,5 +1,8 @@
 """Templates: what they can do, what they cannot, and what an error says."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from tests.unit.render.conftest import ConfDir, MakeResource
 
@@ -223,3 +226,36 @@ def test_delimiters_are_the_resources_own(group: Group) -> None:
     rendered = group.render("{{ item }} << item >>", foreach="['a']", dest="/out/<< item >>", more=more)
     assert rendered.files is not None
     assert [(file.dest, file.content) for file in rendered.files] == [("/out/a", b"{{ item }} a")]
+
+
+def test_what_was_asked_of_the_world_is_a_dependency(confdir: ConfDir, make_resource: MakeResource) -> None:
+    """The shortest-lived answer says when to look again; the clock and the environment are no reason to."""
+
+    class Records(list[str]):
+        ttl_s = 7.0
+
+    world: dict[str, Callable[..., Any]] = {
+        "lookupSRV": lambda *_: Records(["a"]),
+        "lookupIP": _no_answer,
+        "fileExists": lambda _: True,
+        "getenv": lambda _, default="": default,
+        "datetime": lambda: "now",
+    }
+    renderer = Renderer(confdir.path / "templates", output_bytes_max=100, world=world)
+    confdir.template(
+        "web.j2",
+        "{{ datetime() }}{{ getenv('X', default='y') }}{{ fileExists('/f') }}{{ lookupSRV('h', 'tcp', 'n') }}",
+    )
+    dependencies = renderer.render(make_resource(), Snapshot()).dependencies
+    assert dependencies.world == {
+        "datetime": None, "getenv X y": None, "fileExists /f": 10.0, "lookupSRV h tcp n": 7.0,
+    }  # fmt: skip
+    assert dependencies.refresh_s == 7.0
+    confdir.template("web.j2", "{{ lookupIP('db') }}{{ lookupIP('never') }}")
+    failed = renderer.render(make_resource(), Snapshot())
+    assert failed.error is not None
+    assert failed.dependencies.world == {"lookupIP db": 30.0}
+
+
+def test_the_revision_is_there_for_whoever_wants_to_show_it(bench: Bench) -> None:
+    assert bench.text("{{ revision() }}") == "7"

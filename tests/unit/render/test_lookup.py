@@ -60,6 +60,24 @@ def test_srv_records_come_sorted_by_target(name_server: NameServer) -> None:
     assert (found[0].Target, found[0].Port, found[0].Priority, found[0].Weight) == ("a.local.", 81, 1, 2)
 
 
+@pytest.mark.parametrize(("ttls", "kept_s"), [([300, 60], 60.0), ([0], 5.0), ([86400], 3600.0)])
+def test_records_may_be_kept_as_long_as_the_shortest_of_them(
+    ttls: list[int], kept_s: float, name_server: NameServer
+) -> None:
+    def answer(question: dnslib.DNSRecord) -> dnslib.DNSRecord:
+        reply = question.reply()
+        for number, ttl in enumerate(ttls):
+            reply.add_answer(
+                dnslib.RR(
+                    "web.local", dnslib.QTYPE.SRV, rdata=dnslib.SRV(1, 2, 80 + number, "a.local"), ttl=ttl
+                )
+            )
+        return reply
+
+    name_server.answer = answer
+    assert lookup.lookup_srv("", "", "web.local").ttl_s == kept_s
+
+
 @pytest.mark.parametrize(
     ("rcode", "complaint"),
     [

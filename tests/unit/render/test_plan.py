@@ -171,3 +171,18 @@ def test_one_resource_can_be_made_due(schedule: Schedule, resource: Resource) ->
     schedule.due("conf.d/gone.toml")
     schedule.due(resource.name)
     assert schedule.take_due(now_s=0) == [resource]
+
+
+def test_an_answer_that_may_pass_is_asked_for_again(schedule: Schedule, resource: Resource) -> None:
+    """The DNS tells nobody that a name has moved."""
+    schedule.take_due(now_s=0)
+    found = rendered(resource, "/a")
+    found.dependencies.world |= {"getenv HOME": None, "lookupIP a": 30.0, "lookupSRV http tcp b": 7.0}
+    schedule.rendered(found, now_s=100)
+    schedule.succeeded(resource.name)
+    assert schedule.next_deadline_s() == 107
+    assert schedule.take_due(now_s=106) == []
+    assert schedule.take_due(now_s=107) == [resource]
+    assert schedule.next_deadline_s() is None
+    schedule.rendered(rendered(resource, "/a"), now_s=107)
+    assert schedule.next_deadline_s() is None
