@@ -44,6 +44,7 @@ class Site:
         self.path = path
         self.out = path / "out"
         self._store = store
+        self.endpoint = store.endpoint
         for name in ("conf.d", "templates", "out"):
             (path / name).mkdir(parents=True)
         self.agent = Program([], log=path / "agent.log")

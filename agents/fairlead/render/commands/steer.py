@@ -78,10 +78,16 @@ async def _roll_back(settings: RenderSettings, group: str, number: int | None) -
         raise ControlError(f"there is no group {group}; there are {', '.join(sorted(resources)) or 'none'}")
     journal = open_journal(settings)
     problems: list[str] = []
+    refusal: ControlError | None = None
+    done = ""
     async with Host(
         settings, journal, gate=NoGate(), report=lambda outcome: problems.append(str(outcome.error or ""))
     ) as host:
         try:
-            return await roll_back(host.lane(resource), resource, journal, number=number)
+            done = await roll_back(host.lane(resource), resource, journal, number=number)
         except ControlError as error:
-            raise ControlError(problems[-1] if problems and problems[-1] else str(error)) from error
+            refusal = error
+    if refusal is not None:
+        # Nobody else tells why.
+        raise ControlError(problems[-1]) if problems and problems[-1] else refusal
+    return done
