@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.sim import rot
 from tests.sim.machines import Machine
+from tests.sim.temper import CLOCK_SKEW
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -38,8 +39,15 @@ class Faults:
     def _next(self) -> None:
         if self.is_over:
             return
-        self.cause(self.rng.choices(self._kinds, self._weights)[0], self.rng.choice(self.world.machines))
+        self.cause(self.rng.choices(self._kinds, self._weights)[0], self._victim())
         self.begin()
+
+    def _victim(self) -> Machine:
+        """Draw a machine; most of what can go wrong goes wrong about a leader."""
+        leader = self.world.admin.leader()
+        if leader is not None and self.rng.random() < self.world.temper.leader_bias:
+            return leader.machine
+        return self.rng.choice(self.world.machines)
 
     def on_role(self, machine: Machine) -> None:
         """Perhaps let something befall a member that has just taken up a role."""
@@ -132,7 +140,7 @@ def _pause(faults: Faults, machine: Machine) -> None:
 
 def _clock(faults: Faults, machine: Machine) -> None:
     faults.note("clock", machine)
-    skew = faults.world.temper.skew or 0.05
+    skew = faults.world.temper.skew or CLOCK_SKEW
     machine.clock.set_rate(1 + faults.rng.uniform(-skew, skew))
 
 

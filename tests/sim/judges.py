@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 Changes = tuple[tuple[bytes, bytes, bool], ...]
-CLOCK_RATE_MAX = 1.35
-"""No clock of a member runs faster; a lease may end so much earlier, seen from outside."""
 
 
 class Judges:
@@ -24,10 +22,13 @@ class Judges:
     def __init__(self, world: "World") -> None:
         self.world = world
         self._changes: dict[int, tuple[int, Changes]] = {}
+        self._sightings: list[tuple[int, float]] = []
 
     def saw_revision(self, slot: int, revision: int, changes: Sequence[Change]) -> None:
         """Take what one member did at a revision; each has to do the same."""
         done = tuple((change.key, bytes(change.kv), change.is_delete) for change in changes)
+        if revision not in self._changes:
+            self._sightings.append((revision, self.world.scheduler.now_s))
         other, known = self._changes.setdefault(revision, (slot, done))
         check(
             known == done,
@@ -49,8 +50,23 @@ class Judges:
         timeline = self._timeline()
         self._ruled("timeline", told.check_timeline(timeline))
         history = [translate.operation(operation) for operation in self.world.operations]
-        verdict = told.check_linearizable(history, timeline=timeline, ttl_share=1 / CLOCK_RATE_MAX)
-        self._ruled("linearizable", verdict)
+        # Seen from outside, a lease may end earlier by as much as members' clocks run faster.
+        share = 1 / self.world.temper.clock_rate_max
+        self._ruled("linearizable", told.check_linearizable(history, timeline=timeline, ttl_share=share))
+        self._ruled("serializable", told.check_serializable(history, timeline))
+        self._ruled(
+            "leases", told.check_leases(history, timeline, sightings=self._sightings, ttl_share=share)
+        )
+        self._judge_watches(timeline)
+
+    def _judge_watches(self, timeline: told.Timeline) -> None:
+        compacted = max(shell.replica.machine.store.compact_revision for shell in self.world.shells())
+        broken_off = [watched for watcher in self.world.watchers for watched in watcher.watched[:-1]]
+        lasting = [watcher.watched[-1] for watcher in self.world.watchers]
+        for watches, reached in ((broken_off, 0), (lasting, timeline.last)):
+            translated = [translate.watch(watched) for watched in watches if watched.messages]
+            verdict = told.check_watches(translated, timeline, reached=reached, compacted=compacted)
+            self._ruled("watches", verdict)
 
     def _ruled(self, promise: str, verdict: told.Verdict) -> None:
         if verdict.status is told.Status.UNKNOWN:

@@ -12,6 +12,8 @@ from typing import Any
 from tests.sim.scheduler import Scheduler
 from tests.sim.temper import Temper
 
+from fairlead.peer import decode_message, encode_message
+
 STRAGGLE_S = 2.0
 """A message that straggles comes up to this late: many elections later."""
 _ONCE = ("Forward", "Call", "Return")
@@ -53,6 +55,8 @@ class Network:
             self._send(message)
 
     def _send(self, message: Any) -> None:
+        if self._temper.is_encoded:
+            message = decode_message(encode_message(message))
         link = (message.sender, message.to)
         rng, temper = self._rng, self._temper
         if link in self.cuts:

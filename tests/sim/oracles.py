@@ -4,6 +4,7 @@
     Log Matching           an entry has one predecessor and one content wherever it is
     Leader Completeness    who is elected has everything that was committed
     State Machine Safety   nobody commits anything else at an index
+    Majorities             who is elected was voted for by a majority of the members, of both sets if there are two
     Durability             what is committed is on the disks of a quorum
     Memory                 a member keeps its term, its vote and its log over a crash
     Reads                  a read sees what was committed when it began
@@ -155,6 +156,10 @@ class Oracle:
 
     def _elected(self, member: int, raft: Raft) -> None:
         check(raft.term not in self.leaders, "election safety", raft, self.leaders.get(raft.term))
+        voters = {voter for (voter, term), vote in self._votes.items() if (term, vote) == (raft.term, member)}
+        check(
+            _is_quorum(voters | {member}, raft.configuration), "election by a majority", raft, sorted(voters)
+        )
         self.leaders[raft.term] = member
         log = raft.log
         for index in range(log.first_index, self.commit + 1):
@@ -179,6 +184,9 @@ class Oracle:
                     entry.term,
                 )
         if log.commit > self.commit:
+            if raft.role is Role.LEADER:
+                # Raft, section 5.4.2: "only log entries from the leader's current term are committed by counting".
+                check(log.term_at(log.commit) == raft.term, "commit of an earlier term by counting", raft)
             self._check_durable(member, raft)
             self.commit = log.commit
 
@@ -186,13 +194,16 @@ class Oracle:
         index, term = raft.log.commit, raft.log.term_at(raft.log.commit)
         assert term is not None, "what is committed is in the log"
 
-        def reached(voter: int) -> int:
-            disk = self.disks.get(voter)
-            return int(disk is not None and disk.holds(index, term))
-
+        holders = {voter for voter, disk in self.disks.items() if disk.holds(index, term)}
         # Leaving joint consensus appends the next configuration in the very step that commits the last.
         candidates = (self._configuration_of.get(member, raft.configuration), raft.configuration)
-        check(any(each.agreed(reached) for each in candidates), "durability", raft, f"index={index}")
+        check(
+            any(_is_quorum(holders, each) for each in candidates),
+            "durability",
+            raft,
+            f"index={index}",
+            f"holders={sorted(holders)}",
+        )
 
     # ---- what is read and applied ----
 
@@ -211,3 +222,12 @@ class Oracle:
         """Check that members agree about something at the end."""
         pairs = list(values)
         check(len({value for _, value in pairs}) <= 1, what, pairs)
+
+
+def _is_quorum(members: set[int], configuration: Configuration) -> bool:
+    return _is_majority(members, configuration.voters) and _is_majority(members, configuration.outgoing)
+
+
+def _is_majority(holders: set[int], voters: frozenset[int]) -> bool:
+    """Count by oneself: the program's own counting may be what is broken."""
+    return not voters or 2 * len(holders & voters) > len(voters)

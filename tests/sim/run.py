@@ -8,7 +8,9 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
+import structlog
 from tests.sim.coverage import Coverage
 from tests.sim.world import World
 
@@ -40,8 +42,13 @@ class Outcome:
     coverage: Coverage = field(default_factory=Coverage)
 
 
+def _say_nothing(*_: object) -> NoReturn:
+    raise structlog.DropEvent
+
+
 def run_seed(seed: int, *, is_shown: bool = False) -> Outcome:
     """Run one world to its end, or to the first broken promise."""
+    structlog.configure(processors=[_say_nothing])
     world = World(seed, show=print if is_shown else None)
     failure = detail = ""
     try:

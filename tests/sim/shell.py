@@ -41,9 +41,12 @@ class Shell:
         self.process = process
         self.opened = opened
         self.replica = opened.replica
+        self.member_id = opened.identity.member_id
         self.rng = world.chance(f"shell {machine.slot} {world.scheduler.steps}")
         self.protected = ("", 0)
         """File name and offset up to which a later mark of the log shows that all was synced."""
+        self.seen: tuple[object, ...] = ()
+        """What the oracles have looked at last."""
         self.holds = 0
         """Commits of the database wait while this is above 0."""
         self._log = Thread(process, rng=self.rng)
@@ -70,11 +73,6 @@ class Shell:
             notify(revision, changes)
 
         hub.notify = tapped  # type: ignore[method-assign]
-
-    @property
-    def member_id(self) -> int:
-        """Who lives here."""
-        return self.opened.identity.member_id
 
     def begin(self) -> None:
         """Start the timers."""

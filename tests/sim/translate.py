@@ -5,6 +5,7 @@ from typing import Any
 
 from tests import history as told
 from tests.sim.clients import Operation
+from tests.sim.watchers import Watched
 
 from fairlead.lease import LeaseExistsError, LeaseNotFoundError
 from fairlead.mvcc import CompactedError, FutureRevisionError
@@ -55,6 +56,40 @@ def key_value(kv: kv_pb2.KeyValue) -> told.KeyValue:
         mod_revision=kv.mod_revision,
         version=kv.version,
         lease=kv.lease,
+    )
+
+
+def watch(watched: Watched) -> told.Watch:
+    """Return all that one watch was told."""
+    slot, run = watched.session
+    return told.Watch(
+        name=f"at m{slot}, run {run}",
+        request=told.WatchRequest(
+            key=watched.key,
+            range_end=watched.range_end,
+            start_revision=watched.start_revision,
+            prev_kv=watched.prev_kv,
+        ),
+        responses=tuple(watch_response(message) for message in watched.messages),
+    )
+
+
+def watch_response(message: pb.WatchResponse) -> told.WatchResponse:
+    """Return one message of a watch."""
+    return told.WatchResponse(
+        revision=message.header.revision,
+        events=tuple(_event(event) for event in message.events),
+        is_created=message.created,
+        is_canceled=message.canceled,
+        compact_revision=message.compact_revision,
+    )
+
+
+def _event(event: kv_pb2.Event) -> told.Event:
+    return told.Event(
+        kv=key_value(event.kv),
+        is_delete=event.type == kv_pb2.Event.DELETE,
+        prev_kv=key_value(event.prev_kv) if event.HasField("prev_kv") else None,
     )
 
 

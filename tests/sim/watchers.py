@@ -62,6 +62,11 @@ class Connection:
         """How much has not reached the client."""
         return self._on_way * _BYTES_PER_MESSAGE
 
+    def metadata(self, name: str) -> str | None:
+        """The client sends none."""
+        del name
+        return None
+
     def send(self, data: bytes) -> None:
         """Take a message on its way."""
         scheduler = self._world.scheduler
@@ -123,6 +128,8 @@ class WatchClient:
             world.scheduler.after(self.rng.expovariate(1 / _KEEP_S), lambda: self._broken(connection))
 
     def _open(self, shell: "Shell", connection: Connection) -> None:
+        if self._connection is not connection:
+            return  # broken off before the member, standing still, had taken it up
         self._stream = shell.watch(connection)
         watched = Watched(
             self.key,

@@ -7,6 +7,7 @@ equally far.  At last nobody asks any more, and what the members hold, and what 
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,6 @@ class World:
         self.operations: list[Operation] = []
         self.machines: list[Machine] = []
         self._names = 0
-        self._roles: dict[int, tuple[Role, int]] = {}
         self._by_id: dict[int, Machine] = {}
         for _ in range(self.temper.members):
             self.add_machine()
@@ -207,6 +207,10 @@ class World:
         machine.member_id = opened.identity.member_id
         self._by_id[machine.member_id] = machine
         process.shell = Shell(self, machine, process, opened)
+        node = opened.replica.raft._node
+        node.config = replace(
+            node.config, append_bytes_max=self.temper.append_bytes_max, inflight_max=self.temper.inflight_max
+        )
         self.log(f"m{machine.slot}", f"starts: {process.shell.replica.raft!r}")
         self.coverage.event("restarted" if process.shell.replica.applied else "started")
         process.run(process.shell.begin)
@@ -223,7 +227,6 @@ class World:
         process = machine.process
         assert process is not None
         self.log(f"m{machine.slot}", "loses power" if loses_power else "is killed")
-        self._roles.pop(machine.member_id, None)
         process.die()
         process.shell.opened.backend.close()
         machine.process = None
@@ -259,12 +262,14 @@ class World:
 
     def saw(self, shell: Shell) -> None:
         """Look at what an event at a member has changed."""
-        raft = shell.replica.raft
+        raft, replica = shell.replica.raft, shell.replica
+        seen = (raft.role, raft.term, raft.log.commit, replica.applied, raft.log.configuration_index)
+        if seen == shell.seen:
+            return
+        before, shell.seen = shell.seen, seen
         self.oracle.saw(shell.member_id, raft)
-        self.oracle.applied(shell.member_id, shell.replica.applied, shell.replica.state_hash)
-        role = (raft.role, raft.term)
-        if self._roles.get(shell.member_id) != role:
-            self._roles[shell.member_id] = role
+        self.oracle.applied(shell.member_id, replica.applied, replica.state_hash)
+        if before[:2] != seen[:2]:
             self.log(f"m{shell.machine.slot}", f"is {raft.role.value} in term {raft.term}")
             if raft.role is Role.LEADER:
                 self.coverage.event("elected")
@@ -385,4 +390,12 @@ class World:
 
     def answered(self, operation: Operation) -> None:
         """Take the news that a client has its answer."""
-        self.coverage.event("read" if operation.request.kind == 0 else "write")
+        name = operation.request.name
+        if operation.refusal is not None:
+            self.coverage.event("refused")
+        elif name == "keep-alive":
+            self.coverage.event("lease kept" if operation.response.TTL > 0 else "lease gone")
+        elif name == "compact":
+            self.coverage.event("compacted")
+        else:
+            self.coverage.event("write" if operation.request.kind else "read")
