@@ -14,6 +14,7 @@ _OPERATORS = (
     ("fairlead.member", "MemberError"),
     ("fairlead.mvcc", "MvccError"),
     ("fairlead.peer", "PeerError"),
+    ("fairlead.raft", "RaftError"),
     ("fairlead.rpc", "ServerConfigError"),
     ("fairlead.wal", "WalError"),
 )

@@ -26,7 +26,7 @@ from fairlead.api.watch import Watches
 from fairlead.member import COMPACTION, Member, MemberError, RemovedError, StoppedError
 from fairlead.mvcc import BackendError
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.raft import NOBODY
+from fairlead.raft import NOBODY, LostEntriesError
 from fairlead.rpc import Code, ListenError, Server, Stream, Unary
 from fairlead.wal import WalError
 
@@ -217,5 +217,7 @@ def _tell_the_end(fatal: Exception) -> None:
             error=str(fatal),
             next="mend the disk, then start the member again",
         )
+    elif isinstance(fatal, LostEntriesError):
+        _log.critical("this member can take no further part in its cluster", error=str(fatal))
     else:
         _log.critical("a bug of ours stopped this member: please report it", exc_info=fatal)

@@ -9,6 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -39,9 +40,10 @@ from fairlead.member.txn import read_only_body
 from fairlead.member.upkeep import Upkeep
 from fairlead.member.writer import Writer
 from fairlead.mvcc import Store, WatchHub
+from fairlead.peer import PeerMessage
 from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
-from fairlead.raft import NOBODY
+from fairlead.raft import NOBODY, InstallSnapshot
 
 _log = structlog.get_logger("fairlead.store")
 _FAREWELL_TICKS = 10
@@ -344,11 +346,19 @@ class Member:
 
     # ---- what the peers say ----
 
-    def received_snapshot(self, message: Any, path: Any) -> None:
+    def receive(self, message: PeerMessage) -> None:
+        """Take a message of another member."""
+        try:
+            self.replica.receive(message)
+        except Exception as error:  # noqa: BLE001 - lost entries, or a bug: to go on would be to diverge
+            self._fail(error)
+        else:
+            self.flush_soon()
+
+    def received_snapshot(self, message: InstallSnapshot, path: Path) -> None:
         """Take a snapshot of the leader's."""
         self._snapshots.arrived(message, path)
-        self.replica.receive(message)
-        self.flush_soon()
+        self.receive(message)
 
     def removed(self) -> None:
         """Stop: this member was removed."""

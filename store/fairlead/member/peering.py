@@ -130,9 +130,7 @@ class Peering:
 
     def on_message(self, message: PeerMessage) -> None:
         """Take a message."""
-        member = self._member
-        member.replica.receive(message)
-        member.flush_soon()
+        self._member.receive(message)
 
     def on_snapshot(self, message: InstallSnapshot, path: Path) -> None:
         """Take a snapshot; the file is whole, proved and on disk."""

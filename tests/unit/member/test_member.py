@@ -9,6 +9,7 @@ import pytest
 from fairlead.member import PUT, Member, MemberConfig, NoSpaceError, RequestTooLargeError, StoppedError
 from fairlead.member.machine import Quota
 from fairlead.proto import rpc_pb2 as pb
+from fairlead.raft import Heartbeat, LostEntriesError
 from fairlead.wal import DiskFailedError
 
 
@@ -81,6 +82,22 @@ async def test_an_entry_that_cannot_be_applied_stops_the_member(
     answer = running.put(b"a")
     assert await running.fatal is bug
     assert not answer.done()
+    monkeypatch.undo()
+    await running.member.stop()
+
+
+async def test_a_message_that_proves_lost_entries_stops_the_member(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its promises are void: to vote or to acknowledge anything more could lose what others were told."""
+    running = await start(tmp_path)
+    member_id = running.member.identity.member_id
+    lost = LostEntriesError(9, 4)
+    monkeypatch.setattr(type(running.member.replica), "receive", failing(lost))
+    running.member.peers.on_message(Heartbeat(to=member_id, sender=7, term=9, commit=9, round=0))
+    assert await running.fatal is lost
+    with pytest.raises(StoppedError):
+        await running.put(b"a")
     monkeypatch.undo()
     await running.member.stop()
 
