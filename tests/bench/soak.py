@@ -1,4 +1,4 @@
-"""Memory and file descriptors of three members under steady load: a curve that has to be flat."""
+"""Memory and file descriptors of three members under load for a long time: a curve that has to be flat."""
 
 import os
 import time
@@ -19,6 +19,9 @@ from fairlead.proto import rpc_pb2 as pb
 MINUTES = 30
 _POINTS = 15
 _KEEP_REVISIONS = 20_000
+_BURST_S = 0.4
+_PAUSE_S = 1.2
+"""Half an hour at full speed would say little more, and keep the machine from everything else."""
 
 
 def bench(*, folder: Path, say: Callable[[str], None], minutes: float = MINUTES) -> Results:
@@ -49,15 +52,16 @@ def bench(*, folder: Path, say: Callable[[str], None], minutes: float = MINUTES)
 def _load(leader: StoreServer, follower: StoreServer, part_s: float, point: int, folder: Path) -> None:
     ends_s = time.monotonic() + part_s
     turn = 0
-    while (left_s := ends_s - time.monotonic()) > 0:
+    while time.monotonic() < ends_s:
         key = b"soak/%05d" % ((point * 1000 + turn) % 10_007)
         store = leader if turn % 2 else follower
         for path, request in (
             ("/etcdserverpb.KV/Put", pb.PutRequest(key=key, value=VALUE)),
             ("/etcdserverpb.KV/Range", pb.RangeRequest(key=key)),
         ):
-            h2load.run(store, path, request, load=Load(4, 8, min(2.0, max(left_s / 2, 0.2))), folder=folder)
+            h2load.run(store, path, request, load=Load(4, 8, _BURST_S), folder=folder)
         turn += 1
+        time.sleep(_PAUSE_S)
     with Wire(leader.address) as wire:
         revision = wire.revision()
         if revision > _KEEP_REVISIONS:
