@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
 from fairlead.render.config import RenderSettings
 from fairlead.render.errors import LookupFailedError, TemplateError, TemplateFault
@@ -30,6 +30,9 @@ from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
 _CONTEXT_NAMES = (*_VIEW_FUNCTIONS, "secret", "revision", "go")
+_MAKE_LOOPS: Mapping[str, Callable[..., Sized]] = {"range": safe_range, "seq": PURE["seq"]}
+LOOP_ITEMS_MAX = 1_000_000
+"""Numbers that ``range`` and ``seq`` give in one render: a loop inside a loop must come to an end in its time."""
 INCLUDES_MAX = 10
 """How deep ``go.include`` goes, as in the fork."""
 
@@ -177,6 +180,7 @@ class _Run:
         self._output_bytes_max = output_bytes_max
         self._functions: dict[str, Any] = {name: getattr(view, name) for name in _VIEW_FUNCTIONS}
         self._functions |= {name: self._observed(name, function) for name, function in world.items()}
+        self._functions |= {name: self._counted(function) for name, function in _MAKE_LOOPS.items()}
         self._functions |= {
             "secret": self._secret,
             "revision": view.revision,
@@ -184,6 +188,7 @@ class _Run:
             "go": Go(view, include=self._include),
         }
         self._includes = 0
+        self._loop_items = 0
         self._secret_reads = 0
         self.at = ""
         self.secrets: set[str] = set()
@@ -229,6 +234,20 @@ class _Run:
             return answer
 
         return asked
+
+    def _counted(self, function: Callable[..., Sized]) -> Callable[..., Sized]:
+        """Return the function, held to a number of items for the whole render."""
+
+        def counted(*arguments: Any) -> Sized:
+            made = function(*arguments)
+            self._loop_items += len(made)
+            if self._loop_items > LOOP_ITEMS_MAX:
+                raise TemplateFault(
+                    f"loops over more than {LOOP_ITEMS_MAX} numbers; is one inside of another?"
+                )
+            return made
+
+        return counted
 
     def _secret(self, key: str, *default: str) -> str:
         """Return the value in the clear, and mark the file that it goes into."""

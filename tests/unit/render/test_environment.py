@@ -259,3 +259,48 @@ def test_what_was_asked_of_the_world_is_a_dependency(confdir: ConfDir, make_reso
 
 def test_the_revision_is_there_for_whoever_wants_to_show_it(bench: Bench) -> None:
     assert bench.text("{{ revision() }}") == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{% include 'web.j2' %}", "recursion"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+        ("{% extends 'web.j2' %}", "recursion"),
+        ("{{ go.include('web.j2') }}", "web.j2 is included 10 files deep; does it include itself?"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+            "is one inside of another?",
+        ),
+        (
+            "{% for i in seq(1, 99999) %}{% for j in seq(1, 99999) %}{% endfor %}{% endfor %}",
+            "is one inside of another?",
+        ),
+    ],
+)
+def test_a_template_without_an_end_is_ended(text: str, complaint: str, bench: Bench) -> None:
+    """One bad template must not hold up the others."""
+    error = bench.error(text)
+    assert complaint in error
+    assert "\n" not in error
+    assert len(error) < 500
+
+
+def test_a_large_value_passes_and_a_larger_file_does_not(
+    bench: Bench, confdir: ConfDir, make_resource: MakeResource
+) -> None:
+    keys = {"/app/large": "x" * 10_000_000}
+    assert "the output is longer than 10000 bytes" in str(
+        bench.render("{{ getv('/app/large') }}", keys=keys).error
+    )
+    renderer = Renderer(confdir.path / "templates", output_bytes_max=64_000_000)
+    files = renderer.render(make_resource(keys=["/app"]), Snapshot(keys)).files
+    assert files is not None
+    assert len(files[0].content) == 10_000_000
+
+
+def test_a_key_may_be_a_value_and_a_directory(bench: Bench) -> None:
+    keys = {"/app/a": "1", "/app/a/b": "2", "/app/a/b/c": "3"}
+    assert bench.text(
+        "{{ getv('/app/a') }}{{ getv('/app/a/b') }} {{ ls('/app/a') }} {{ lsdir('/app') }}", keys=keys
+    ) == ("12 ['a', 'b'] ['a']")
