@@ -28,6 +28,8 @@ from fairlead.render.rendered import Rendered
 from fairlead.render.report import AgentReporter
 from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
 from fairlead.render.rollout import Canary, RolloutGate
+from fairlead.render.systemd import Notifier
+from fairlead.render.tree_watch import watch_tree
 from fairlead.render.view import Snapshot, to_bytes, to_text
 
 
@@ -47,6 +49,7 @@ class RenderAgent:
         self._gate = RolloutGate(context.client, context.options.host)
         self._fleet = FleetKeys(context.client, context.options.host)
         self._canary = Canary(self._gate, context.options.host)
+        self._systemd = Notifier()
         self._woken = asyncio.Event()
         self._is_reload_wanted = False
         self._is_handed_on = False
@@ -71,8 +74,15 @@ class RenderAgent:
                 )
                 self._host = await stack.enter_async_context(host)
                 await stack.enter_async_context(ControlServer(self._settings.state_folder, self._obey))
-            for run in (self._wake_on_stop, self._fleet.run, self._canary.run):
-                stack.callback(asyncio.create_task(run(), name=run.__qualname__).cancel)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            for run in (
+                self._wake_on_stop,
+                self._watch_tree,
+                self._fleet.run,
+                self._canary.run,
+                self._systemd.run,
+            ):
+                stack.callback(tasks.create_task(run(), name=run.__qualname__).cancel)
             self._take_up_lanes()
             while not self._context.stopping.is_set():
                 await self._follow(mirrored_prefixes(self._resources))
@@ -123,6 +133,7 @@ class RenderAgent:
                 stack.push_async_callback(feed.close)
             else:
                 self._context.ready()
+                self._systemd.ready()
             is_listed = False
             while not self._context.stopping.is_set():
                 await self._wait(is_listed=is_listed)
@@ -147,8 +158,12 @@ class RenderAgent:
                 await self._woken.wait()
         self._woken.clear()
 
+    async def _watch_tree(self) -> None:
+        await watch_tree(self._settings, self._want_reload, log=self._context.log)
+
     async def _wake_on_stop(self) -> None:
         await self._context.stopping.wait()
+        self._systemd.stopping()
         self._woken.set()
 
     def _take_tick(self) -> bool:
@@ -235,3 +250,4 @@ class RenderAgent:
             self._context.status.applied(self._snapshot.revision)
             self._canary.settled(self._snapshot.newest_write)
             self._context.ready()
+            self._systemd.ready()

@@ -139,6 +139,23 @@ def test_a_bad_edit_of_a_template_keeps_the_file_and_sighup_takes_a_good_one(
     site.until(dest, "two 1")
 
 
+def test_edits_are_taken_up_by_themselves_and_a_bad_one_keeps_the_old(site: Site, etcdctl: Etcdctl) -> None:
+    etcdctl("put", "/n", "1")
+    dest = site.resource("app", "one {{ getv('/n') }}")
+    site.watch()
+    site.resource("app", "one\n{% oops %}")
+    site.until_logged("templates/app.j2:2: ")
+    assert dest.read_text() == "one 1"
+    site.resource("app", "two {{ getv('/n') }}")
+    new = site.resource("new", "new {{ getv('/n') }}")
+    site.until(dest, "two 1")
+    site.until(new, "new 1")
+    (site.path / "conf.d" / "app.toml").write_text("[template")
+    site.until_logged("conf.d/app.toml: is not TOML")
+    etcdctl("put", "/n", "2")
+    site.until(dest, "two 2")
+
+
 def test_sighup_takes_up_new_resources_and_prefixes_and_drops_deleted_ones(
     site: Site, etcdctl: Etcdctl
 ) -> None:

@@ -111,28 +111,31 @@ class Effects:
 
     def prepare(self, action: actions.Prepare) -> Result:
         """Keep what is needed to go either way, then say so in the journal."""
+        contents: dict[str, bytes] = {}
+        kept = self._journal.memory(action.group).digests
         # What stays as it is, too: somebody may change it before we are through.
         for file in action.change.files:
             if file.new is not None:
-                self._journal.contents.keep(file.new.digest, action.contents[file.dest])
-            self._keep_old(file)
+                contents[file.new.digest] = action.contents[file.dest]
+            contents |= self._old(file, kept=kept)
         record = {
             "group": action.group,
             "kind": "pending",
             "change": change_as_json(action.change),
             "marks": log_sizes(action.logs),
         }
-        return Done(value=self._journal.append(record))
+        return Done(value=self._journal.append(record, contents=contents))
 
-    def _keep_old(self, file: FileChange) -> None:
-        contents = self._journal.contents
-        if file.old is None or file.old.digest in contents:
-            return
+    @staticmethod
+    def _old(file: FileChange, *, kept: set[str]) -> dict[str, bytes]:
+        """Return the content that the way back leads to, by digest, unless it is kept already."""
+        if file.old is None or file.old.digest in kept:
+            return {}
         destination = Destination(Path(file.dest))
         state = destination.read()
         if state is None or destination.inspect() != file.old:
             raise OSError(f"{file.dest} was changed by somebody else meanwhile")
-        contents.keep(file.old.digest, state.content)
+        return {file.old.digest: state.content}
 
     def append(self, action: actions.Append) -> Result:
         """Write one record."""

@@ -84,13 +84,22 @@ class Journal:
         """Return the groups whose last change was begun and not ended."""
         return [group for group, memory in self._memories.items() if memory.phase is not Phase.SETTLED]
 
-    def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a record; return it with the time, once it is on the disk.
+    def append(
+        self, record: Mapping[str, Any], *, contents: Mapping[str, bytes] | None = None
+    ) -> dict[str, Any]:
+        """Keep the contents, then write the record; return it with the time, once all is on the disk.
+
+        Args:
+            record: names its ``group`` and its ``kind``.
+            contents: by digest; what the record speaks of and is not kept yet.
 
         Raises:
             OSError: it is not, and nothing is left of it.
         """
+        # One at a time: a content that no record speaks of yet would be tidied away by another group's.
         with self._mutex:
+            for digest, content in (contents or {}).items():
+                self.contents.keep(digest, content)
             written = {**record, "at_s": self._clock_s()}
             self._write(encode_record(written))
             group = str(written["group"])

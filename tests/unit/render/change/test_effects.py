@@ -326,9 +326,9 @@ def test_everything_is_on_disk_before_what_depends_on_it(
         order.append(f"rename {path.name}")
         return rename(path, target)
 
-    def noted_append(record: dict[str, object]) -> dict[str, object]:
+    def noted_append(record: dict[str, object], **contents: dict[str, bytes]) -> dict[str, object]:
         order.append(f"begin {record['kind']}")
-        written = append(record)
+        written = append(record, **contents)
         order.append(f"end {record['kind']}")
         return written
 
@@ -338,9 +338,7 @@ def test_everything_is_on_disk_before_what_depends_on_it(
     put(b"new", reload_cmd="true")
     assert order == [
         "fsync confd",
-        "fsync contents",
-        "fsync contents",
-        *("begin pending", "fsync journal", "end pending"),
+        *("begin pending", "fsync contents", "fsync contents", "fsync journal", "end pending"),
         "rename .web.conf.staged~",
         "fsync confd",
         *("begin done", "fsync journal", "end done"),

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,3 +200,27 @@ def test_a_damaged_content_is_not_put_anywhere(tmp_path: Path) -> None:
         (tmp_path / "contents" / _digest(b"x")).write_bytes(b"y")
         with pytest.raises(OSError, match="is damaged; remove it"):
             journal.contents.read(_digest(b"x"))
+
+
+def test_groups_with_equal_contents_do_not_get_into_each_others_way(tmp_path: Path) -> None:
+    """They share one kept content, and the tidying of one must not take it from the other."""
+    contents = [f"content {number}".encode() for number in range(8)]
+    failures: list[BaseException] = []
+
+    def change_often(group: str) -> None:
+        try:
+            for content in contents:
+                digest = _digest(content)
+                journal.append(pending(digest, group), contents={digest: content})
+                assert journal.contents.read(digest) == content
+                journal.append({"group": group, "kind": "done"})
+        except (OSError, AssertionError) as error:
+            failures.append(error)
+
+    with Journal(tmp_path, compact_bytes=4000) as journal:
+        threads = [threading.Thread(target=change_often, args=(f"g{number}",)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
