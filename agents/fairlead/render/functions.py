@@ -87,6 +87,8 @@ def split(text: str, separator: str) -> list[str]:
 
 def join(values: Iterable[object], separator: str) -> str:
     """Return the values as text with the separator between."""
+    if isinstance(values, str):
+        raise TemplateFault(f"join takes a list, not the text {_shown(values)}")
     return separator.join(str(value) for value in values)
 
 

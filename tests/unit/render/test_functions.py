@@ -83,6 +83,7 @@ def test_it_gives_what_confd_gives(name: str, arguments: tuple[Any, ...], expect
         ("atoi", ("4_2",), "not a whole number"),
         ("atoi", ("٤",), "not a whole number"),
         ("atoi", (42,), "not a whole number"),
+        ("join", ("abc", ","), "join takes a list, not the text 'abc'"),
         ("map", ("a",), "map takes pairs"),
         ("map", (1, 2), "texts as keys"),
         ("json", ("[1]",), "use jsonArray"),

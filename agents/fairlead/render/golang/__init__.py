@@ -8,10 +8,11 @@ from fairlead.render.golang.layout import format_time, time_text
 from fairlead.render.golang.printing import go_print, go_println, value_text
 from fairlead.render.golang.quoting import quoted
 from fairlead.render.golang.regexp import compile_regexp, expand
-from fairlead.render.golang.values import Values
+from fairlead.render.golang.values import Pairs, Values
 from fairlead.render.golang.verbs import go_printf
 
 __all__ = [
+    "Pairs",
     "Values",
     "compile_regexp",
     "expand",

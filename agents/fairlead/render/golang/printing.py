@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 
 from fairlead.render.golang.layout import time_text
-from fairlead.render.golang.values import Values
+from fairlead.render.golang.values import Pairs, Values
 
 _REPR = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?")
 _EXPONENT_MIN = -4
@@ -105,9 +105,12 @@ def type_name(value: object) -> str:
         return "map[string]interface {}"
     if is_struct(value):
         return "memkv.KVPair" if type(value).__name__ == "KVPair" else "net.SRV"
+    if isinstance(value, Pairs):
+        return "[]memkv.KVPair"
     if isinstance(value, list) and value and not isinstance(value, Values):
         kinds = {type_name(item) for item in value}
-        return f"[]{kinds.pop()}" if kinds in ({"string"}, {"int"}, {"memkv.KVPair"}) else "[]interface {}"
+        lists = {"string": "[]string", "int": "[]int", "memkv.KVPair": "memkv.KVPairs"}
+        return lists.get(kinds.pop(), "[]interface {}") if len(kinds) == 1 else "[]interface {}"
     return "[]interface {}"
 
 

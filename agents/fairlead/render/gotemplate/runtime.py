@@ -13,7 +13,7 @@ from typing import Any
 
 from fairlead.render import functions, paths
 from fairlead.render.errors import TemplateFault
-from fairlead.render.golang import Values, format_time, go_print, go_printf, go_println, value_text
+from fairlead.render.golang import Pairs, Values, format_time, go_print, go_printf, go_println, value_text
 from fairlead.render.golang.jsonio import read_json, write_json
 from fairlead.render.golang.printing import is_struct, type_name
 from fairlead.render.golang.timing import TIME_METHODS
@@ -115,7 +115,7 @@ class Go:
         if not 0 <= low[0] <= high <= len(whole):
             raise TemplateFault(f"slice {low[0]}:{high} is out of range of {len(whole)}")
         cut = whole[low[0] : high]
-        return to_text(cut) if isinstance(cut, bytes) else cut
+        return to_text(cut) if isinstance(cut, bytes) else type(whole)(cut)
 
     @staticmethod
     def len(value: object) -> int:
@@ -203,7 +203,11 @@ class Go:
 
     @staticmethod
     def reverse(values: Any) -> object:
-        """Turn texts or pairs around, in place as confd does; anything else is left as it is."""
+        """Turn texts around, in place, as confd does; anything else is left as it is.
+
+        That is so for the pairs of ``gets`` too: their type has a name, which confd's ``Reverse`` does not look for.
+        What ``sortKVByLength`` gives is turned around.
+        """
         if isinstance(values, list) and type_name(values) in {"[]string", "[]memkv.KVPair"}:
             values.reverse()
         return values
@@ -215,10 +219,10 @@ class Go:
         return values
 
     @staticmethod
-    def sortKVByLength(values: list[KVPair]) -> list[KVPair]:  # noqa: N802 - confd's name
+    def sortKVByLength(values: list[KVPair]) -> Pairs:  # noqa: N802 - confd's name
         """Sort in place by the length of keys."""
         values[:] = functions.sort_kv_by_length(values)
-        return values
+        return Pairs(values)
 
     def ls(self, path: str) -> list[str]:
         """List as confd does: below the root only keys that have no second level, and nothing of a relative path."""

@@ -300,7 +300,7 @@ class _Part:
             self._translator.dot = Expression(own, kind)
             self._tag("block", f"for {own} in {each}", node.tag)
             return
-        key_kind = t.WHOLE if over.type in t.ITEM else t.ANY
+        key_kind = t.WHOLE if over.type in t.ITEM else t.TEXT if over.type == t.MAP else t.ANY
         kinds = [key_kind, kind][-len(variables) :]
         owns = [self._new(name) for name in variables]
         boxed = [(name, own) for name, own in zip(variables, owns, strict=True) if name in self._assigned]

@@ -130,8 +130,11 @@ def test_control_flows_as_in_go(template: str, expected: str, go_render: GoRende
          "&lt;a b=&#39;c&#39;&gt;&amp;&#34; a+b%2F%C3%BC~ it\\'s \\u003C"),
         ('{{$x := split "a,b" ","}}{{$y := reverse $x}}{{$x}}{{$y}}', "[b a][b a]"),
         ('{{$x := split "aaa,b" ","}}{{sortByLength $x}}{{$x}}', "[b aaa][b aaa]"),
-        ('{{reverse (gets "/app/up/*")}} {{reverse (jsonArray `[1, 2]`)}}',
-         "[{/app/up/b 10.0.0.2} {/app/up/a 10.0.0.9}] [1 2]"),
+        (
+            '{{reverse (gets "/app/up/*")}} {{reverse (sortKVByLength (gets "/app/up/*"))}}',
+            "[{/app/up/a 10.0.0.9} {/app/up/b 10.0.0.2}] [{/app/up/b 10.0.0.2} {/app/up/a 10.0.0.9}]",
+        ),
+        ("{{reverse (jsonArray `[1, 2]`)}} {{reverse (seq 1 2)}}", "[1 2] [1 2]"),
         ("{{json `null`}} {{jsonArray `null`}}", "map[] []"),
         ('{{toJson (json `{"b": 1.0, "a": "<é>"}`)}}', '{"a":"\\u003cé\\u003e","b":1}'),
         ('{{ls "/"}} {{lsdir "/"}} {{ls "app"}} {{ls "/app/up"}} {{ls "/app/up/"}} {{lsdir "/app"}}',
@@ -232,6 +235,7 @@ upstream app {
 }
 {{if exists "/app/port"}}port {{getv "/app/port"}}{{end}}
 {{range $name := lsdir "/apps"}}{{getv (printf "/apps/%s/host" $name) "none"}}{{end}}
+{{range gets "/b/*"}}{{.Key}}{{range gets "/c/*"}}{{.Key}}{{end}}{{end}}
 """
     assert (
         translate(source).text
@@ -243,6 +247,7 @@ upstream app {
 }
 {% if exists("/app/port") %}port {{ getv("/app/port") }}{% endif +%}
 {% for name in lsdir("/apps") %}{{ getv("/apps/" ~ name ~ "/host", "none") }}{% endfor +%}
+{% for kv in gets("/b/*") %}{{ kv.Key }}{% for kv_2 in gets("/c/*") %}{{ kv_2.Key }}{% endfor %}{% endfor +%}
 """
     )
 
