@@ -23,7 +23,6 @@ from fairlead.member.errors import (
     RemovedError,
     RequestTooLargeError,
     StoppedError,
-    TimedOutError,
 )
 from fairlead.member.histogram import Histogram
 from fairlead.member.joining import founding_by_asking
@@ -145,7 +144,7 @@ class Member:
             result = await answer
             if isinstance(result, bytes):
                 return
-            if isinstance(result, TimedOutError) and not has_complained:
+            if self.replica.raft.leader == NOBODY and not has_complained:
                 has_complained = True
                 _log.warning(
                     "no leader yet: waiting for a majority of the members", members=self.peers.describe()

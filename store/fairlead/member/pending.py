@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.member.errors import MemberError, TooManyRequestsError
+from fairlead.member.errors import MemberError, TimedOutError, TooManyRequestsError
 
 Reply = Callable[[bytes | Exception], None]
 """Takes the encoded response, or the error that the command met.  Called once."""
@@ -94,10 +94,12 @@ class Pending:
         return lost
 
     def lose_sight(self) -> None:
-        """A snapshot has taken the place of entries: whether a command was among them, nobody here knows."""
-        for proposal in self._proposals.values():
-            if proposal.offered_term:
-                proposal.offered_term = FATE_UNKNOWN
+        """A snapshot has taken the place of entries: whether a command was among them, nobody here will know.
+
+        To wait for the deadline would be to wait for nothing; a member that joins again would wait so itself.
+        """
+        for command_id in [key for key, proposal in self._proposals.items() if proposal.offered_term]:
+            self.fail(command_id, TimedOutError())
 
     def expire(self, *, now_s: float, error_for: Callable[[float], MemberError]) -> None:
         """Tell those who have waited too long; their commands may still be applied.

@@ -134,6 +134,7 @@ class Upkeep:
     def _commit_ended(self, task: asyncio.Task[None]) -> None:
         self._committing = None
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._is_stopped = True  # what the disk holds, nobody knows: nothing is tried again
             self._on_error(error if isinstance(error, Exception) else RuntimeError(str(error)))
 
     def _checkpointed(self, checkpoint: Checkpoint, error: Exception | None) -> None:
@@ -213,12 +214,12 @@ class Upkeep:
             self.sync_watchers_soon()
 
     async def stop(self) -> None:
-        """Commit a last time and end the rounds."""
+        """Commit a last time, unless that has failed before, and end the rounds."""
         for timer in (self._timer, self._compacting):
             if timer is not None:
                 timer.cancel()
         if self._committing is not None:
             await asyncio.wait({self._committing})
-        if self._is_behind():
+        if self._is_behind() and not self._is_stopped:
             await self._commit()
         self._is_stopped = True

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead.member import PUT, Member, MemberConfig, NoSpaceError, RequestTooLargeError, StoppedError
 from fairlead.member.machine import Quota
+from fairlead.mvcc import BackendFullError, Commit
 from fairlead.proto import rpc_pb2 as pb
 from fairlead.raft import Heartbeat, LostEntriesError
 from fairlead.wal import DiskFailedError
@@ -70,6 +71,23 @@ async def test_a_failed_fsync_answers_nobody_and_stops_the_member(
         running.member.range(pb.RangeRequest(key=b"a", serializable=True))
     monkeypatch.undo()
     await running.member.stop()
+
+
+async def test_a_database_that_could_not_be_committed_is_not_committed_again_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has it all.  Of the second try, only a traceback would be seen."""
+    running = await start(tmp_path)
+    error = BackendFullError(tmp_path, "no space left on device")
+    monkeypatch.setattr(Commit, "run", failing(error))
+    await running.put(b"a")
+    assert await running.fatal is error
+    await running.member.stop()
+    monkeypatch.undo()
+
+    again = await start(tmp_path)
+    assert again.member.store.revision == 2
+    await again.member.stop()
 
 
 async def test_an_entry_that_cannot_be_applied_stops_the_member(
