@@ -70,7 +70,11 @@ class RenderAgent:
             stack.enter_context(self._render_thread)
             if not self._settings.noop:
                 host = Host(
-                    self._settings, open_journal(self._settings), gate=self._gate, report=self._outcome
+                    self._settings,
+                    open_journal(self._settings),
+                    gate=self._gate,
+                    report=self._outcome,
+                    log=self._context.log,
                 )
                 self._host = await stack.enter_async_context(host)
                 await stack.enter_async_context(ControlServer(self._settings.state_folder, self._obey))

@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from fairlead.agent import ConfigError
 from fairlead.render.change import Machine, Outcome
-from fairlead.render.change.effects import Effects
+from fairlead.render.change.effects import Effects, SignalChild
 from fairlead.render.change.journal import Journal
 from fairlead.render.config import RenderSettings
 from fairlead.render.errors import JournalError, JournalInUseError
 from fairlead.render.lane import Gate, Lane
 from fairlead.render.resource import Resource
 from fairlead.render.steering import Steering
+from fairlead.render.supervisor import Supervisor
 
 
 def open_journal(settings: RenderSettings) -> Journal:
@@ -47,6 +50,7 @@ class Host:
         *,
         gate: Gate,
         report: Callable[[Outcome], None],
+        log: structlog.stdlib.BoundLogger | None = None,
     ) -> None:
         """Make no lane yet.
 
@@ -55,8 +59,11 @@ class Host:
             journal: open, and closed here.
             gate: where the slots of rollouts are.
             report: called in the loop with each outcome.
+            log: for the programs that are supervised; None where none is, because we shall end soon.
         """
         self._settings = settings
+        self._log = log
+        self._supervisors: dict[str, tuple[Supervisor, asyncio.Task[None]]] = {}
         self._journal = journal
         self._gate = gate
         self._report = report
@@ -74,6 +81,10 @@ class Host:
     ) -> None:
         for lane in self._lanes.values():
             lane.stop()
+        for lane in self._lanes.values():
+            await lane.settled()
+        for _, task in self._supervisors.values():
+            task.cancel()
         try:
             await self._tasks.__aexit__(kind, error, trace)
         finally:
@@ -106,12 +117,28 @@ class Host:
             )
             lane = self._lanes[resource.group] = Lane(
                 machine,
-                Effects(self._journal, self._settings),
+                Effects(self._journal, self._settings, signal_child=self._supervise(resource)),
                 gate=self._gate,
                 tasks=self._tasks,
                 executor=self._threads,
-                report=self._report,
+                report=self._tell,
             )
             lane.resume(resource)
         self.steering.add(resource, lane)
         return lane
+
+    def _supervise(self, resource: Resource) -> SignalChild:
+        """Return what signals the group's program; it does not run before its files are there."""
+        if resource.child is None or self._log is None:
+            return lambda _: None
+        supervisor = Supervisor(resource.group, resource.child, log=self._log)
+        task = self._tasks.create_task(supervisor.run(), name=f"program of {resource.group}")
+        self._supervisors[resource.group] = (supervisor, task)
+        return supervisor.take_up
+
+    def _tell(self, outcome: Outcome) -> None:
+        """A program whose files are in place is started, though nothing has changed since it last ran."""
+        supervised = self._supervisors.get(outcome.resource.group)
+        if supervised is not None and outcome.error is None and supervised[0].pid is None:
+            supervised[0].want()
+        self._report(outcome)
