@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from tests.history.calls import Call
 from tests.history.clues import Clues
-from tests.history.model import Change, Past, State, step
-from tests.history.words import kv_text, operation_text, outcome_text
+from tests.history.model import State, step
+from tests.history.words import changes_text, kv_text, operation_text, outcome_text
 
 _KEYS_SHOWN_MAX = 20
-_BEHIND_SHOWN_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +21,6 @@ class Stuck:
     state: State
     open: Sequence[Call]
     """What might be next by its time."""
-    later: Sequence[Call]
-    """What has to wait for one of those."""
-
-
-def two_claims(answered: Sequence[Call]) -> str:
-    """Name two writes that were answered one and the same revision; empty if there are none."""
-    writers: dict[int | None, Call] = {}
-    for call in answered:
-        if call.is_writer and writers.setdefault(call.after, call) is not call:
-            first, second = (operation_text(one.operation) for one in (writers[call.after], call))
-            return f"two writes made revision {call.after}:\n  {first}\n  {second}"
-    return ""
 
 
 def explain(stuck: Stuck, clues: Clues) -> str:
@@ -51,7 +38,6 @@ def explain(stuck: Stuck, clues: Clues) -> str:
             *_state_lines(state, stuck.open),
             "next would be, but cannot:",
             *(blame or ["  nothing"]),
-            *_behind(stuck),
             *_gap(state, clues),
             *(["at the same time, but for a later revision:", *later] if later else []),
         ]
@@ -85,38 +71,8 @@ def _reason(stuck: Stuck, clues: Clues, call: Call) -> str:
     after, answer = step(stuck.state, call.request, at_s=call.invoked_s)
     if not call.agrees(answer):
         return f"but here the answer would be: {outcome_text(answer)}"
-    if after.past is not None and after.revision > revision and not clues.allows(after.past):
-        return _contradiction(clues, after.past)
-    return ""
-
-
-def _contradiction(clues: Clues, made: Past) -> str:
-    timeline = clues.timeline
-    if timeline is None:
-        witness = clues.witness(made)
-        return f"but this says otherwise: {operation_text(witness.operation)}" if witness else ""
-    if made.revision > timeline.last:
-        return f"but the log ends at revision {timeline.last}"
-    return f"but the log holds at revision {made.revision}: {_changes(timeline.changes(made.revision))}"
-
-
-def _changes(changes: Sequence[Change]) -> str:
-    return ", ".join(f"{kv_text(change.before)} becomes {kv_text(change.after)}" for change in changes)
-
-
-def _behind(stuck: Stuck) -> list[str]:
-    """Name what belongs to this revision, yet was asked for only after something later had returned."""
-    revision = stuck.state.revision
-    late = [c for c in stuck.later if c.after is not None and c.after <= revision]
-    if not late:
-        return []
-    first = min(stuck.open, key=lambda call: call.returned_s)
-    return [
-        f"answered as of revision {revision} or before, yet asked only after others had returned:",
-        *(f"  {operation_text(call.operation)}" for call in late[:_BEHIND_SHOWN_MAX]),
-        "  that had returned:",
-        f"  {operation_text(first.operation)}",
-    ]
+    witness = clues.witness(after.past) if after.past is not None and after.revision > revision else None
+    return f"but this says otherwise: {operation_text(witness.operation)}" if witness else ""
 
 
 def _gap(state: State, clues: Clues) -> list[str]:
@@ -125,5 +81,5 @@ def _gap(state: State, clues: Clues) -> list[str]:
         return []
     seen = ", ".join(sorted(map(kv_text, clues.seen_at(following)))) or "nothing"
     if clues.timeline is not None:
-        seen = _changes(clues.timeline.changes(following))
+        seen = changes_text(clues.timeline.changes(following))
     return [f"nobody who could have made revision {following} is known; it holds: {seen}"]

@@ -25,10 +25,11 @@ from dataclasses import dataclass, replace
 
 from tests.history.calls import Call, Calls, Tag, may_write, prepare
 from tests.history.clues import Clues
-from tests.history.explain import Stuck, explain, two_claims
+from tests.history.explain import Stuck, explain
+from tests.history.forced import find_fault
 from tests.history.model import EMPTY, Lease, State, expire, step
 from tests.history.operations import History
-from tests.history.requests import KeepAlive
+from tests.history.requests import KeepAlive, Request
 from tests.history.timeline import Timeline
 from tests.history.verdict import Status, Verdict, broken
 
@@ -39,25 +40,23 @@ def check_linearizable(
     history: History,
     *,
     timeline: Timeline | None = None,
-    start: State = EMPTY,
     ttl_share: float = 1.0,
     steps_max: int = 1_000_000,
 ) -> Verdict:
-    """Judge all but serializable reads, for which see ``check_serializable``.
+    """Judge all but serializable reads, for which see ``check_serializable``.  The store was empty at first.
 
     Args:
         history: the operations of all clients, in any order.
         timeline: the log, if known; then each of its revisions must have been made by some operation (or the end
             of a lease), and every acknowledged write must be in it.
-        start: what the store held before the first operation.
         ttl_share: how much of a TTL must pass at least; below 1 where members' clocks run faster than ours.
         steps_max: bound on the requests that the model does; beyond it the verdict is unknown.
     """
     calls = prepare(history)
-    clash = two_claims(calls.answered)
-    if clash:
-        return broken(clash)
-    return _Search(calls, Clues(calls.answered, timeline), ttl_share, steps_max).run(start)
+    fault = find_fault(calls.answered, timeline)
+    if fault:
+        return broken(fault)
+    return _Search(calls, Clues(calls.answered, timeline), ttl_share, steps_max).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,8 @@ class _Search:
         self._steps_max = steps_max
         self._steps = 0
 
-    def run(self, start: State) -> Verdict:
-        best = _Point(left=self._clues.count_at(start.revision), state=start)
-        best = self._opened(best)
+    def run(self) -> Verdict:
+        best = self._opened(_Point(left=self._clues.count_at(EMPTY.revision), state=EMPTY))
         stack, known = [best], set()
         while stack:
             point = self._settled(stack.pop())
@@ -128,7 +126,6 @@ class _Search:
             last=last[::-1],
             state=point.state,
             open=[self._answered[i] for i in point.open],
-            later=self._answered[point.following :],
         )
         return Verdict(status=status, text=explain(stuck, self._clues), steps=self._steps)
 
@@ -239,9 +236,16 @@ class _Search:
                     yield self._moved(point, state, f"lease {lease_id} expires")
 
     def _lurking(self, point: _Point) -> list[tuple[int, Call]]:
-        """Return the unanswered calls that may be done by now; what was done at all was most likely done soon."""
+        """Return the unanswered calls that may be done by now; what was done at all was most likely done soon.
+
+        Of several that ask the same, the first in time may do whatever a later one may.
+        """
         begun = bisect_right(self._ambiguous, point.limit_s, key=lambda call: call.invoked_s)
-        return [(i, self._ambiguous[i]) for i in reversed(range(begun)) if not point.used >> i & 1]
+        first: dict[Request, tuple[int, Call]] = {}
+        for i in range(begun):
+            if not point.used >> i & 1:
+                first.setdefault(self._ambiguous[i].request, (i, self._ambiguous[i]))
+        return list(first.values())[::-1]
 
     def _is_due(self, lease: Lease, point: _Point) -> bool:
         """Whether the time of a lease may have passed by now."""

@@ -161,8 +161,6 @@ class _Listener:
             raise _FaultError(f"told twice: {_text(event)}")
         if revision < self._last:
             raise _FaultError(f"out of order after revision {self._last}: {_text(event)}")
-        if revision <= self._progress:
-            raise _FaultError(f"after the progress to revision {self._progress}: {_text(event)}")
         self._compare(event)
         self._heard.add((revision, key))
         self._last = revision

@@ -1,7 +1,9 @@
 """Operations, answers and keys in one line each, for a person who has to find the fault."""
 
 import math
+from collections.abc import Iterable
 
+from tests.history.model import Change
 from tests.history.operations import Ambiguous, Failed, Operation, Outcome
 from tests.history.requests import (
     Compact,
@@ -44,6 +46,11 @@ def kv_text(kv: KeyValue | None) -> str:
         return "nothing"
     lease = f" lease {kv.lease}" if kv.lease else ""
     return f"{text(kv.key)}={text(kv.value)} (created {kv.create_revision}, modified {kv.mod_revision}, v{kv.version}{lease})"
+
+
+def changes_text(changes: Iterable[Change]) -> str:
+    """Return what a revision did."""
+    return ", ".join(f"{kv_text(change.before)} becomes {kv_text(change.after)}" for change in changes)
 
 
 def request_text(request: Request) -> str:

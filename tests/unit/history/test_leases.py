@@ -17,7 +17,7 @@ from tests.history import (
     Timeline,
     check_leases,
 )
-from tests.unit.history.stories import UNKNOWN, deleted, done, found, get, listing, op, put, wrote
+from tests.unit.history.stories import UNKNOWN, deleted, done, found, get, kv, listing, op, put, wrote
 
 GRANT = op(1, (0, 1), Grant(lease_id=7, ttl_s=10), GrantResponse(revision=1, lease_id=7, ttl_s=10))
 PUT = op(1, (2, 3), put("a", "1", lease=7), done(2))
@@ -111,6 +111,13 @@ def test_a_lease_granted_again_owes_nothing_to_its_former_life() -> None:
         replace(SEEN_GONE, invoked_s=5.6, returned_s=5.9),
         because="less than 2 s",
     )
+
+
+def test_a_renewal_in_a_later_life_says_nothing_of_an_earlier_end() -> None:
+    slow = op(3, (5, 20), get("a"), found(2, kv("a", "1", 2, 2, 1, lease=7)))
+    again = op(1, (13, 14), Grant(lease_id=7, ttl_s=10), GrantResponse(revision=3, lease_id=7, ttl_s=10))
+    kept = op(1, (14.5, 15), KeepAlive(lease_id=7), KeepAliveResponse(revision=3, ttl_s=10))
+    accepts(GRANT, PUT, slow, again, kept, replace(SEEN_GONE, returned_s=16))
 
 
 def test_where_members_clocks_run_fast_less_of_a_ttl_has_to_pass() -> None:

@@ -52,7 +52,10 @@ def test_a_read_sees_what_was_written() -> None:
 def test_a_stale_read_is_not_linearizable() -> None:
     """etcd#741, and #20418 after a pause: an old leader answered from its own state."""
     rejects(
-        PUT_A1, PUT_A2, op(2, (4, 5), get("a"), found(2, A1)), because="asked only after others had returned"
+        PUT_A1,
+        PUT_A2,
+        op(2, (4, 5), get("a"), found(2, A1)),
+        because="revision 3 had been answered before this was asked for",
     )
 
 
@@ -375,4 +378,15 @@ def test_a_rejection_names_the_operation_the_state_and_its_neighbours() -> None:
 
 
 def test_a_lease_may_end_with_its_keys_after_the_last_revision_that_anybody_saw() -> None:
-    accepts(GRANT, PUT_LEASED, op(1, (9, 11), KeepAlive(lease_id=7), KeepAliveResponse(revision=2, ttl_s=0)))
+    accepts(GRANT, PUT_LEASED, op(1, (9, 11), put("b", "1", lease=7), Refused(error=Error.LEASE_NOT_FOUND)))
+
+
+def test_a_transaction_may_read_a_key_before_it_writes_it() -> None:
+    request = Txn(success=(put("b", "1"), get("a"), put("a", "2")))
+    answer = TxnResponse(revision=3, succeeded=True, responses=(done(3), found(3, A1), done(3)))
+    accepts(PUT_A1, op(1, (2, 3), request, answer))
+
+
+def test_two_answers_may_not_differ_on_what_a_revision_wrote() -> None:
+    other = op(3, (4, 5), get("a"), found(3, kv("a", "9", 2, 3, 2)))
+    rejects(PUT_A1, PUT_A2, op(2, (4, 5), get("a"), found(3, A2)), other, because="two answers differ, a=2")

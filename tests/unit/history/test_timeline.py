@@ -48,7 +48,15 @@ def test_an_acknowledged_write_is_in_the_log() -> None:
     lost = check_linearizable([PUT_A1, PUT_A2], timeline=Timeline([A2]))
     assert "the log ends at revision 2" in lost.text
     other = check_linearizable([PUT_A1, PUT_A2], timeline=Timeline([A2, wrote("a", "9", 2, 3, 2)]))
-    assert "but the log holds at revision 3: a=1" in other.text
+    assert "not what the store did" in other.text
+    assert "by the log: a=1 (created 2, modified 2, v1) becomes a=9" in other.text
+
+
+def test_a_read_is_of_what_the_log_holds() -> None:
+    wrong = op(2, (4, 5), get("a"), found_at(3, kv("a", "9", 2, 3, 2)))
+    verdict = check_linearizable([PUT_A1, PUT_A2, wrong], timeline=Timeline([A2, A3]))
+    assert "not what the store held" in verdict.text
+    assert "by the log the answer would be: revision 3: a=2" in verdict.text
 
 
 def test_somebody_asked_for_all_that_is_in_the_log() -> None:
