@@ -29,6 +29,8 @@ _TOKEN = re.compile(
     |(?P<operator>:=|[=|(),.])""",
     re.VERBOSE,
 )
+_SPACED_COMMENT = re.compile(r"[ \t\r\n]+/\*")
+_TRIMMED_END = re.compile(r"[ \t\r\n]+-\}\}")
 _COMMENT_END = re.compile(r"\*/(?P<trim>[ \t\r\n]+-)?\}\}")
 
 
@@ -79,29 +81,26 @@ def scan(source: str) -> Iterator[Text | Tag]:
     Raises:
         GoTemplateError: an action or a comment that does not end, or a character that no action may hold.
     """
-    at = 0
+    at, line = 0, 1
     while (start := source.find("{{", at)) >= 0:
         if start > at:
             yield Text(text=source[at:start])
-        tag, at = _tag(source, start)
+        line += source.count("\n", at, start)
+        tag, at = _tag(source, start, line=line)
+        line += source.count("\n", start, at)
         yield tag
     if at < len(source):
         yield Text(text=source[at:])
 
 
-def _line(source: str, at: int) -> int:
-    return source.count("\n", 0, at) + 1
-
-
-def _tag(source: str, start: int) -> tuple[Tag, int]:
-    line = _line(source, start)
+def _tag(source: str, start: int, *, line: int) -> tuple[Tag, int]:
     at = start + 2
     trims_left = source[at : at + 1] == "-" and source[at + 1 : at + 2] in tuple(SPACES)
     if trims_left:
         at += 2
         # White space after the marker may come before a comment.
-        if (skipped := len(source) - len(source[at:].lstrip(SPACES))) and source.startswith("/*", skipped):
-            at = skipped
+        if (comment := _SPACED_COMMENT.match(source, at)) is not None:
+            at = comment.end() - len("/*")
     if source.startswith("/*", at):
         return _comment(source, at, line=line, trims_left=trims_left)
     tokens: list[Token] = []
@@ -110,12 +109,12 @@ def _tag(source: str, start: int) -> tuple[Tag, int]:
             return Tag(
                 line=line, tokens=(*tokens, Token(kind="end", text="", line=line)), trims_left=trims_left
             ), at + 2
-        if (marker := re.compile(r"[ \t\r\n]+-\}\}").match(source, at)) is not None:
+        if (marker := _TRIMMED_END.match(source, at)) is not None:
             end = Token(kind="end", text="", line=line)
             return Tag(
                 line=line, tokens=(*tokens, end), trims_left=trims_left, trims_right=True
             ), marker.end()
-        token = _token(source, at)
+        token = _token(source, at, line=line + source.count("\n", start, at))
         tokens.append(token)
         at += len(token.text)
 
@@ -130,9 +129,8 @@ def _comment(source: str, at: int, *, line: int, trims_left: bool) -> tuple[Tag,
     return tag, end.end()
 
 
-def _token(source: str, at: int) -> Token:
+def _token(source: str, at: int, *, line: int) -> Token:
     match = _TOKEN.match(source, at)
-    line = _line(source, at)
     if match is None:
         if at >= len(source):
             raise GoTemplateError(line, "an action does not end: }} is missing")
