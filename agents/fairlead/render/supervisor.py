@@ -1,6 +1,7 @@
 """Runs a group's program: starts it once its files are there, signals it, and starts it again when it dies.
 
-The program shares our process group and our output; when we end, so does it.
+The program has a session of its own, so that what a terminal or a manager sends to our group reaches it from us, in
+order, and it shares our output.  When we end, so does it; only if we are killed it stays behind.
 """
 
 import asyncio
@@ -92,7 +93,7 @@ class Supervisor:
         """Start the program and wait for its end; return how it ended."""
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._child.argv, stdin=asyncio.subprocess.DEVNULL
+                *self._child.argv, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
             )
         except OSError as error:
             self._problem = f"`{' '.join(self._child.argv)}`: cannot be run: {error.strerror or error}"
