@@ -9,7 +9,7 @@ not of taste.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -233,6 +233,8 @@ _DAMAGED = (
     lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError,
 )  # fmt: skip
 _FULL = (lmdb.MapFullError, lmdb.DiskError)
+# More than LMDB writes at a time: 64 pages.
+_ROOM_BYTES = 1 << 20
 
 
 @contextmanager
@@ -247,7 +249,17 @@ def translated(path: Path, op: str) -> Iterator[None]:
     except _DAMAGED as error:
         raise BackendCorruptError(path, str(error)) from error
     except (lmdb.Error, OSError) as error:
+        # Of a write that stops short, as the last one onto a disk does, LMDB says that it was an IO error.
+        if _is_full(path):
+            raise BackendFullError(path, str(error)) from error
         raise BackendFailedError(path, op, str(error)) from error
+
+
+def _is_full(path: Path) -> bool:
+    with suppress(OSError):
+        file_system = os.statvfs(path)
+        return file_system.f_bavail * file_system.f_frsize < _ROOM_BYTES
+    return False
 
 
 def sync(path: Path) -> None:

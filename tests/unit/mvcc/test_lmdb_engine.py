@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import lmdb
 import pytest
@@ -82,3 +84,15 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> 
 def test_a_full_disk_says_so(tmp_path: Path, error: lmdb.Error) -> None:
     with pytest.raises(BackendFullError, match="free space"), translated(tmp_path, "commit"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("free_blocks", "kind"), [(0, BackendFullError), (1 << 20, BackendFailedError)], ids=["full", "broken"]
+)
+def test_a_short_write_tells_a_full_disk_from_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_blocks: int, kind: type[Exception]
+) -> None:
+    """LMDB calls it an IO error, whose reader would look for a broken disk."""
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free_blocks, f_frsize=4096))
+    with pytest.raises(kind), translated(tmp_path, "commit"):
+        raise lmdb.Error("mdb_txn_commit: Input/output error")
