@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
+MINUTES ?= 5
 
-.PHONY: help install up test check bench bench-cluster sim peers proto clean
+.PHONY: help install up test check bench bench-cluster sim chaos peers proto clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +54,9 @@ bench-cluster: $(DEV_STAMP) peers  ## measure three members beside three of etcd
 
 sim: $(DEV_STAMP)  ## simulate whole clusters: SEEDS=n runs n seeds, SEED=k replays one
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+chaos: $(DEV_STAMP)  ## disturb three real members under load for MINUTES=n: kills, pauses, a network that fails
+	@FAIRLEAD_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -s tests/chaos/test_cluster.py tests/chaos/test_partitions.py
 
 proto: $(DEV_STAMP)  ## generate the protobuf modules from the .proto files
 	@$(BIN)/python -m tests.tools.generate_protos

@@ -9,6 +9,9 @@ from tests.bench.cluster import roles
 from tests.support.cluster import StoreCluster
 from tests.support.processes import wait_for
 from tests.support.store import StoreServer
+from tests.support.wire import Wire
+
+from fairlead.proto import rpc_pb2 as pb
 
 Disturbance = Callable[[StoreCluster, random.Random], None]
 _HEALED_S = 30.0
@@ -70,6 +73,12 @@ def healed(cluster: StoreCluster) -> None:
     """Wait until every member serves."""
     for member in cluster.members.values():
         wait_for(member.is_healthy, f"{member.name} is healthy", within_s=_HEALED_S)
+
+
+def leader_id(member: StoreServer) -> int:
+    """Return who leads, as far as a member knows; 0 is nobody."""
+    with Wire(member.address) as wire:
+        return int(wire.get("Status", pb.StatusRequest()).leader)
 
 
 def _kill_and_restart(member: StoreServer, rng: random.Random) -> None:

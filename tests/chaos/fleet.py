@@ -1,6 +1,7 @@
 """A cluster of real processes under load, and the judgement of what its clients saw."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,13 +10,18 @@ import grpc
 from tests import history as told
 from tests.chaos.clients import Client, Notes, Watcher
 from tests.sim import translate
+from tests.sim.clients import Operation
+from tests.sim.workload import Mode, Request
 from tests.support.processes import wait_for
 from tests.support.store import StoreServer
 from tests.support.wire import Wire
 
+from fairlead.member.machine import PUT
 from fairlead.proto import rpc_pb2 as pb
 
 _CLIENTS = 6
+_KEY = b"k0"
+"""One of the clients' keys."""
 _WATCHERS = 3
 _JOIN_S = 30.0
 _SETTLED_S = 60.0
@@ -66,6 +72,19 @@ class Fleet:
         """Wait until so many more requests have been answered: the cluster serves."""
         wanted = self.notes.answered + count
         wait_for(lambda: self.notes.answered >= wanted, f"{count} more answers", within_s=within_s)
+
+    def put(self, member: StoreServer, count: int) -> None:
+        """Put so often, one after the other, at one member, which has to answer them all."""
+        name = self.notes.new_name()
+        with Wire(member.address) as wire:
+            for number in range(count):
+                message = pb.PutRequest(key=_KEY, value=b"%d of %d" % (number, name))
+                operation = Operation(
+                    name, (name, 0), Request("put", Mode.WRITE, PUT, message), time.monotonic()
+                )
+                self.notes.operations.append(operation)
+                operation.response = wire.get("Put", message)
+                operation.returned_s = time.monotonic()
 
     def judge(self) -> Judged:
         """Judge everything, once all members are up and nobody asks any more."""

@@ -107,7 +107,9 @@ def _plugged_in(cable: str, host: str) -> Iterator[Sequence[str]]:
 
 def towards(sources: Iterable[StoreServer], targets: Iterable[StoreServer]) -> set[Way]:
     """From each of the one to each of the others."""
-    return {(source.host, target.host) for source, target in product(sources, targets) if source is not target}
+    return {
+        (source.host, target.host) for source, target in product(sources, targets) if source is not target
+    }
 
 
 def between(some: Sequence[StoreServer], others: Sequence[StoreServer]) -> set[Way]:

@@ -37,7 +37,9 @@ class Space:
         if os.geteuid() != 0:
             raise SpaceError("only root can make namespaces")
         if missing:
-            raise SpaceError(f"not installed: {', '.join(missing)} (apt-get install iproute2 util-linux mount)")
+            raise SpaceError(
+                f"not installed: {', '.join(missing)} (apt-get install iproute2 util-linux mount)"
+            )
         try:
             self._holder.start(self._is_apart)
         except AssertionError as error:

@@ -3,21 +3,15 @@
 ``make chaos MINUTES=n`` makes the random part longer; in CI it is short.
 """
 
-import os
-import random
-import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.chaos import disturb
+from tests.chaos import disturb, rounds
 from tests.chaos.fleet import Fleet
 from tests.support.cluster import StoreCluster
 from tests.support.store import FairleadStore, StoreServer
 
-MINUTES = float(os.environ.get("FAIRLEAD_CHAOS_MINUTES", "0.75"))
-SEED = int(os.environ.get("FAIRLEAD_CHAOS_SEED", "1"))
 # Elections within half a second, and a log so short that who was away needs a snapshot.
 FLAGS = (
     *("--heartbeat-interval", "50", "--election-timeout", "500"),
@@ -39,23 +33,9 @@ def test_what_clients_of_three_members_see_is_one_history_whatever_happens_to_th
     three: StoreCluster,
 ) -> None:
     """Every disturbance once, then more of them at random."""
-    rng = random.Random(SEED)
-    ends_s = time.monotonic() + MINUTES * 60
     with Fleet(lambda: members_of(three)) as fleet:
-        fleet.wait_for_answers(50)
-        names = list(disturb.ALL)
-        for turn in count():
-            name = names[turn] if turn < len(names) else rng.choice(names)
-            if turn >= len(names) and time.monotonic() > ends_s:
-                break
-            print(f"==> {name}")
-            disturb.ALL[name](three, rng)
-            disturb.healed(three)
-            fleet.wait_for_answers(30)
-    judged = fleet.judge()
-    print(f"==> {judged}")
-    assert judged.answered > 500
-    assert judged.watches > 3
+        rounds.play(three, fleet, disturb.ALL)
+        assert rounds.judged(fleet) > 500
 
 
 def test_five_members_go_on_while_two_are_dead(tmp_path: Path) -> None:
