@@ -92,11 +92,17 @@ class Client:
     def _think(self) -> None:
         temper = self.world.temper
         mean_s = temper.compact_every_s if self.is_compactor else temper.think_s
+        if self.is_compactor and temper.is_lull(self.world.scheduler.now_s):
+            mean_s = temper.think_s
         self.world.scheduler.after(self.rng.expovariate(1 / mean_s), self._ask)
 
     def _ask(self) -> None:
         world = self.world
         if world.is_closing:
+            return
+        is_lull = world.temper.is_lull(world.scheduler.now_s)
+        if is_lull and not self.is_compactor:
+            self._think()
             return
         running = [machine for machine in world.machines if machine.is_up]
         if self._machine not in running or self.rng.random() < 0.1:
@@ -104,7 +110,7 @@ class Client:
         if self._machine is None:
             self._think()
             return
-        request = self.workload.compaction() if self.is_compactor else self.workload.next()
+        request = self._draw(is_lull=is_lull)
         operation = Operation(world.new_client_name(), self._machine.session, request, world.scheduler.now_s)
         self.current = operation
         world.operations.append(operation)
@@ -112,6 +118,13 @@ class Client:
         world.request(self._machine, request, lambda result: self._answered(operation, result))
         patience_s = FINAL_PATIENCE_S if world.is_healed else PATIENCE_S
         world.scheduler.after(patience_s, lambda: self._give_up(operation))
+
+    def _draw(self, *, is_lull: bool) -> Request:
+        if not self.is_compactor:
+            return self.workload.next()
+        if is_lull and self.rng.random() < 0.6:
+            return self.workload.delete_range()
+        return self.workload.compaction(lag_max=1 if is_lull else 8)
 
     def _give_up(self, operation: Operation) -> None:
         if self.current is operation:
@@ -134,6 +147,8 @@ class Client:
             self.world.log(f"c{self.number}", f"{name}: at {operation.response.header.revision}")
             self.workload.learn(operation.request, operation.response)
             self.successes += 1
+            if name == "compact":
+                self.world.compacted_to = max(self.world.compacted_to, operation.request.message.revision)
         elif isinstance(result, REFUSED):
             operation.returned_s = self.world.scheduler.now_s
             operation.refusal = result

@@ -42,6 +42,11 @@ class Faults:
         self.cause(self.rng.choices(self._kinds, self._weights)[0], self._victim())
         self.begin()
 
+    def restart_somebody(self) -> None:
+        """End a member and start it again."""
+        if not self.is_over:
+            self.cause("crash", self._victim())
+
     def _victim(self) -> Machine:
         """Draw a machine; most of what can go wrong goes wrong about a leader."""
         leader = self.world.admin.leader()

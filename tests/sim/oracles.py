@@ -5,6 +5,7 @@
     Leader Completeness    who is elected has everything that was committed
     State Machine Safety   nobody commits anything else at an index
     Majorities             who is elected was voted for by a majority of the members, of both sets if there are two
+    Configuration          a member counts by the last one that is committed, or by a later one in its log
     Durability             what is committed is on the disks of a quorum
     Memory                 a member keeps its term, its vote and its log over a crash
     Reads                  a read sees what was committed when it began
@@ -17,7 +18,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairlead.raft import AppendReply, Configuration, Entry, Raft, RequestVote, Role, VoteReply
+from fairlead.raft import (
+    AppendReply,
+    Configuration,
+    Entry,
+    EntryKind,
+    Raft,
+    RequestVote,
+    Role,
+    VoteReply,
+    decode_configuration,
+)
 
 
 class ViolationError(AssertionError):
@@ -68,6 +79,7 @@ class Oracle:
         self._configuration_of: dict[int, Configuration] = {}
         self._votes: dict[tuple[int, int], int] = {}
         self._terms: dict[int, int] = {}
+        self._configurations: list[tuple[int, Configuration]] = []
         self._hashes: dict[int, tuple[int, int]] = {}
         self.disks: dict[int, Durable] = {}
         self.on_elected: Callable[[int, int], None] = lambda _member, _term: None
@@ -113,6 +125,7 @@ class Oracle:
         self.disks[member] = Durable(snapshot_index, terms, log.last_index)
         self._commit_of[member] = min(self._commit_of.get(member, 0), log.commit)
         self._configuration_of[member] = raft.configuration
+        self._check_configuration(raft)
 
     def forget(self, member: int) -> None:
         """Take note that a member's data is gone for good, and the member with it."""
@@ -174,6 +187,8 @@ class Oracle:
             agreed = self.committed.get(entry.index)
             if agreed is None:
                 self.committed[entry.index] = entry
+                if entry.kind == EntryKind.CONFIGURATION:
+                    self._configurations.append((entry.index, decode_configuration(entry.data)[0]))
             else:
                 check(
                     agreed[:3] == entry[:3],
@@ -183,12 +198,20 @@ class Oracle:
                     agreed.term,
                     entry.term,
                 )
+        self._check_configuration(raft)
         if log.commit > self.commit:
             if raft.role is Role.LEADER:
                 # Raft, section 5.4.2: "only log entries from the leader's current term are committed by counting".
                 check(log.term_at(log.commit) == raft.term, "commit of an earlier term by counting", raft)
             self._check_durable(member, raft)
             self.commit = log.commit
+
+    def _check_configuration(self, raft: Raft) -> None:
+        """Check that a member counts by the configuration that is committed, wherever it has it from."""
+        log = raft.log
+        agreed = [each for since, each in self._configurations if since <= log.commit]
+        own = [each for since, each in log._configurations if since <= log.commit]
+        check(not agreed or own[-1] == agreed[-1], "configuration", raft, *own[-1:], "not", *agreed[-1:])
 
     def _check_durable(self, member: int, raft: Raft) -> None:
         index, term = raft.log.commit, raft.log.term_at(raft.log.commit)

@@ -12,6 +12,8 @@ TEMPERS = (
 )  # fmt: skip
 
 
+LULL_S = 1.5
+"""What was written last stays the last for so long: the time for bugs about the newest revision."""
 CLOCK_SKEW = 0.05
 """How far a clock may be off where nothing else is said."""
 
@@ -27,6 +29,7 @@ class Temper:
         triggers: chances that a member that takes up a role meets a fault just then.
         depth: writes of one member that may be on their way to its disk.
         heal_s: when all faults end.
+        lull_s: when clients fall silent for a while, but for one that deletes and compacts; never below 0.
         leader_bias: chance that a fault which comes by lot comes to the leader.
         is_encoded: messages travel as bytes, as over the wire.
         append_bytes_max, inflight_max: see ``fairlead.raft.Config``.
@@ -38,6 +41,7 @@ class Temper:
     watchers: int = 3
     keys: int = 6
     heal_s: float = 14.0
+    lull_s: float = -1.0
     think_s: float = 0.15
     leader_bias: float = 0.0
     append_bytes_max: int = 1 << 20
@@ -61,6 +65,10 @@ class Temper:
     skew: float = 0.0
     compact_every_s: float = 3.0
     weights: dict[str, float] = field(default_factory=dict)
+
+    def is_lull(self, now_s: float) -> bool:
+        """Whether most clients are silent now."""
+        return 0 < self.lull_s <= now_s < self.lull_s + LULL_S
 
     @property
     def clock_rate_max(self) -> float:
@@ -95,6 +103,7 @@ def draw_temper(rng: random.Random) -> Temper:
     drawn.delay_s = rng.choice((0.0005, 0.002, 0.01, 0.03))
     drawn.jitter_s = drawn.delay_s * rng.choice((0.2, 1, 3))
     drawn.sync_s = rng.choice((0.0005, 0.002, 0.01))
+    drawn.lull_s = rng.uniform(3.0, 9.0) if rng.random() < 0.4 else -1.0
     drawn.is_encoded = rng.random() < 0.1
     drawn.is_in_order = rng.random() < 0.3
     drawn.snapshot_count = rng.choice((20, 60, 200, 1000))
@@ -119,6 +128,9 @@ def draw_temper(rng: random.Random) -> Temper:
         drawn.straggle = rng.choice((0.0, 0.01, 0.05))
     if temper == "skewed":
         drawn.skew = rng.choice((0.05, 0.3))
+    if temper == "churn":
+        drawn.snapshot_count = rng.choice((10, 60))
+        drawn.catch_up_entries = rng.choice((0, 5))
     if temper == "snapshots":
         drawn.snapshot_count = rng.choice((5, 10, 20))
         drawn.catch_up_entries = rng.choice((0, 2, 5))

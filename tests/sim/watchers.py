@@ -94,6 +94,8 @@ class WatchClient:
         self.rng = world.chance(f"watcher {number}")
         self.key, self.range_end = (b"k", b"l") if number == 0 or self.rng.random() < 0.4 else (b"k0", b"")
         self.prev_kv = self.rng.random() < 0.5
+        self.is_historian = number == 2
+        """It does not go on where it was, but begins somewhere in the past, or in the future."""
         self.next_revision = 0
         self.watched: list[Watched] = []
         self._connection: Connection | None = None
@@ -115,6 +117,8 @@ class WatchClient:
         delay_s = 0.3 if is_slow else 0.002 + 0.01 * self.rng.random()
         if is_slow:
             world.coverage.event("watcher slow")
+        if self.is_historian:
+            self.next_revision = self._somewhere()
         connection = Connection(world, delay_s=delay_s, receive=lambda data: self._received(connection, data))
         self._connection, self._machine = connection, machine
         process = machine.process
@@ -126,6 +130,15 @@ class WatchClient:
         process.run(lambda: self._open(process.shell, connection))
         if not world.is_healed:
             world.scheduler.after(self.rng.expovariate(1 / _KEEP_S), lambda: self._broken(connection))
+
+    def _somewhere(self) -> int:
+        stores = [shell.replica.machine.store for shell in self.world.shells()]
+        if self.world.is_healed:
+            return max((1, *(store.compact_revision for store in stores)))
+        if self.rng.random() < 0.4:
+            return self.world.compacted_to
+        newest = max((store.revision for store in stores), default=1)
+        return max(1, newest + self.rng.randrange(-12, 4))
 
     def _open(self, shell: "Shell", connection: Connection) -> None:
         if self._connection is not connection:
@@ -188,7 +201,8 @@ class WatchClient:
     def has_all(self, shells: "list[Shell]") -> bool:
         """Whether it has been told everything, as far as its progress messages say."""
         revision = max((shell.replica.machine.store.revision for shell in shells), default=1)
-        return self._connection is not None and self.next_revision > revision
+        is_waiting = bool(self.watched) and self.watched[-1].start_revision > revision
+        return self._connection is not None and (is_waiting or self.next_revision > revision)
 
 
 def _described(response: Any) -> str:

@@ -179,9 +179,9 @@ class Workload:
         self.memory.leases.remove(lease_id)
         return Request("revoke", Mode.WRITE, LEASE_REVOKE, pb.LeaseRevokeRequest(ID=lease_id))
 
-    def compaction(self) -> Request:
-        """Give up old history."""
-        revision = max(1, self.memory.revision - self._rng.randrange(0, 8))
+    def compaction(self, *, lag_max: int) -> Request:
+        """Give up history but for the last few revisions that this client knows."""
+        revision = max(1, self.memory.revision - self._rng.randrange(lag_max))
         return Request("compact", Mode.WRITE, COMPACTION, pb.CompactionRequest(revision=revision))
 
     def learn(self, request: Request, response: Any) -> None:

@@ -22,7 +22,7 @@ from tests.sim.network import Network
 from tests.sim.oracles import Oracle, check
 from tests.sim.scheduler import Clock, Scheduler
 from tests.sim.shell import Reply, Shell
-from tests.sim.temper import draw_temper
+from tests.sim.temper import LULL_S, draw_temper
 from tests.sim.trace import Trace
 from tests.sim.watchers import WatchClient
 from tests.sim.workload import Request
@@ -69,6 +69,8 @@ class World:
         self.bulk_cuts = 0
         self.is_healed = False
         self.is_closing = False
+        self.compacted_to = 1
+        """The newest compaction that a client knows of."""
         self.operations: list[Operation] = []
         self.machines: list[Machine] = []
         self._names = 0
@@ -112,6 +114,10 @@ class World:
         for watcher in self.watchers:
             watcher.begin()
         self.faults.begin()
+        if self.temper.lull_s > 0:
+            self.scheduler.after(
+                self.temper.lull_s + LULL_S * self.rng.random(), self.faults.restart_somebody
+            )
         self._until(self.temper.heal_s)
         self.log("", "all faults end")
         self.is_healed = True
