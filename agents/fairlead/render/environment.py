@@ -25,7 +25,7 @@ from fairlead.render.lookup import REFRESH_S, WORLD
 from fairlead.render.quoting import QUOTING
 from fairlead.render.rendered import Rendered, RenderedFile
 from fairlead.render.resource import Delimiters, FileSpec, Resource
-from fairlead.render.secrets import Vault, redact
+from fairlead.render.secrets import SEALED, Vault, redact
 from fairlead.render.view import Snapshot, View, to_bytes
 
 _VIEW_FUNCTIONS = ("exists", "get", "getv", "gets", "getvs", "ls", "lsdir")
@@ -213,6 +213,8 @@ class _Run:
     def _file(self, spec: FileSpec, dest: str, variables: Mapping[str, Any]) -> RenderedFile:
         reads = self._secret_reads
         content = self._content(spec.src, variables)
+        if SEALED.encode() in content:
+            raise TemplateFault("a sealed value would go into the file as it is; read it with secret()")
         if spec.format or spec.schema:
             check_output(content, form=spec.format, schema=self._source(spec.schema) if spec.schema else None)
         return RenderedFile(spec=spec, dest=dest, content=content, is_secret=self._secret_reads > reads)

@@ -20,7 +20,8 @@ from typing import Any
 from fairlead.render.errors import TemplateFault
 from fairlead.render.view import to_bytes, to_text
 
-PREFIX = "fairlead-sealed:1:"
+SEALED = "fairlead-sealed:1:"
+"""What every sealed value begins with."""
 HIDDEN = "(secret)"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -70,7 +71,7 @@ def _cipher(key: bytes) -> Any:
 
 def is_sealed(value: str) -> bool:
     """Whether ``value`` is one that ``seal`` made."""
-    return value.startswith(PREFIX)
+    return value.startswith(SEALED)
 
 
 def seal(value: bytes, *, name: str, key: bytes, nonce: bytes | None = None) -> str:
@@ -84,7 +85,7 @@ def seal(value: bytes, *, name: str, key: bytes, nonce: bytes | None = None) -> 
     """
     nonce = os.urandom(_NONCE_BYTES) if nonce is None else nonce
     sealed: bytes = _cipher(key).encrypt(nonce, value, to_bytes(name))
-    return PREFIX + base64.b64encode(nonce + sealed).decode()
+    return SEALED + base64.b64encode(nonce + sealed).decode()
 
 
 def unseal(value: str, *, name: str, key: bytes) -> bytes:
@@ -94,7 +95,7 @@ def unseal(value: str, *, name: str, key: bytes) -> bytes:
         SealError: it was sealed for another name or with another key, or is damaged.
     """
     try:
-        raw = base64.b64decode(value.removeprefix(PREFIX), validate=True)
+        raw = base64.b64decode(value.removeprefix(SEALED), validate=True)
     except (binascii.Error, ValueError):
         raw = b""
     cipher = _cipher(key)

@@ -107,6 +107,14 @@ def test_a_sealed_value_without_a_key_is_an_error_that_says_so() -> None:
     assert Vault().open("in the clear", name="/a") == "in the clear"
 
 
+def test_a_sealed_value_never_goes_into_a_file_as_it_is(
+    confdir: ConfDir, make_resource: MakeResource
+) -> None:
+    """Whoever forgets ``secret`` hears of it, and not the program that reads the file."""
+    rendered = render(confdir, make_resource, "{{ getv('/db/password') }}", value="fairlead-sealed:1:AAAA")
+    assert "read it with secret()" in str(rendered.error)
+
+
 @needs_cryptography
 def test_what_is_sealed_is_opened_under_its_name_alone(key_file: Path) -> None:
     key = read_key(key_file)

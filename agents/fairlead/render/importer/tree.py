@@ -5,6 +5,7 @@ from pathlib import Path
 from fairlead.render.importer.confd import import_confd
 from fairlead.render.importer.findings import ImportedTree, ImportRefusedError
 from fairlead.render.importer.remco import import_remco, is_remco
+from fairlead.render.importer.settings import SETTINGS_FILE
 
 README = """# Imported configuration
 
@@ -39,11 +40,13 @@ def import_tree(source: Path, destination: Path) -> ImportedTree:
         raise ImportRefusedError(
             f"{source} holds neither confd's conf.d nor remco's config; name the folder above them"
         )
-    config = " --config settings.yaml" if "settings.yaml" in tree.files else ""
+    config = f" --config {SETTINGS_FILE}" if SETTINGS_FILE in tree.files else ""
     tree.files["README.md"] = README.format(kind=kind, config=config).encode()
     for name, content in tree.files.items():
         path = destination / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # confd.toml may hold a password.
+        path.touch(mode=0o600 if name == SETTINGS_FILE else 0o644)
         path.write_bytes(content)
     (destination / "conf.d").mkdir(exist_ok=True)
     (destination / "templates").mkdir(exist_ok=True)

@@ -114,6 +114,8 @@ def test_the_settings_become_ours(imported: Path) -> None:
         "user": "confd:not-a-real-one",
         "log-level": "warning",
     }
+    # There is a password in it.
+    assert (imported / "settings.yaml").stat().st_mode & 0o077 == 0
 
 
 def test_what_is_not_translated_is_listed_with_file_and_line(tmp_path: Path) -> None:
