@@ -7,13 +7,19 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from tests.bench.cluster import roles
-from tests.chaos.disturb import Disturbance, leader_id
+from tests.chaos.disturb import Disturbance, leader_id, paused
 from tests.chaos.network import Network, Way, between, to_and_from_clients, towards
 from tests.support.cluster import StoreCluster
 from tests.support.processes import wait_for
 from tests.support.store import StoreServer
+from tests.support.wire import Wire
+
+from fairlead.proto import rpc_pb2 as pb
+
+_ASK_S = 1.0
 
 
 def cut_off_leader(network: Network, cluster: StoreCluster, rng: random.Random) -> None:
@@ -32,6 +38,28 @@ def deafen_leader(network: Network, cluster: StoreCluster, rng: random.Random) -
     """They hear its heartbeats, so that nobody else stands; it hears no answer, and has to go by itself."""
     leader, others = _led(cluster)
     _until_replaced(network, cluster, towards(others, [leader]), rng)
+
+
+def wake_up_deposed(network: Network, cluster: StoreCluster, rng: random.Random) -> None:
+    """A leader sleeps while it is replaced, and wakes up alone, so that it still believes that it leads.
+
+    Whom it asks for confirmation, does not answer: nor may it answer who asks what is newest.
+    """
+    del rng
+    leader, others = _led(cluster)
+    old_id = leader_id(leader)
+    with Wire(leader.address) as asleep, Wire(others[0].address) as awake:
+        asleep.revision()  # connected before it sleeps
+        with network.without(between([leader], others)):
+            with paused(leader):
+                _until_others_lead(others, old_id)
+                before = awake.revision()
+                wait_for(lambda: awake.revision() > before, "a write since then")
+                newest = awake.revision()
+            answer: Any = asleep.call("Range", pb.RangeRequest(key=b"k0"), timeout_s=_ASK_S).message
+            assert answer is None or answer.header.revision >= newest, (
+                f"it has told what was so before {newest}"
+            )
 
 
 def cut_off_follower(network: Network, cluster: StoreCluster, rng: random.Random) -> None:
@@ -69,6 +97,7 @@ def all_of(network: Network) -> Mapping[str, Disturbance]:
     """Every way, as disturbances of a cluster in this network."""
     ways = {
         "the leader is cut off from the others": cut_off_leader,
+        "the leader is replaced in its sleep and wakes up alone": wake_up_deposed,
         "a follower is cut off": cut_off_follower,
         "the leader is heard by nobody": mute_leader,
         "the leader hears nobody": deafen_leader,
@@ -88,11 +117,15 @@ def _until_replaced(network: Network, cluster: StoreCluster, ways: Iterable[Way]
     old, others = _led(cluster)
     old_id = leader_id(old)
     with network.without(ways):
-        wait_for(
-            lambda: all(leader_id(member) not in {0, old_id} for member in others),
-            f"the others have another leader than {old.name}",
-        )
+        _until_others_lead(others, old_id)
         _a_while(rng)
+
+
+def _until_others_lead(others: list[StoreServer], old_id: int) -> None:
+    wait_for(
+        lambda: all(leader_id(member) not in {0, old_id} for member in others),
+        "the others have another leader",
+    )
 
 
 def _a_while(rng: random.Random) -> None:

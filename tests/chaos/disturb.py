@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from tests.bench.cluster import roles
@@ -87,9 +88,16 @@ def _kill_and_restart(member: StoreServer, rng: random.Random) -> None:
     member.program.start()
 
 
-def _pause(member: StoreServer, for_s: float) -> None:
+@contextmanager
+def paused(member: StoreServer) -> Iterator[None]:
+    """SIGSTOP, and SIGCONT at the end of the block."""
     member.program.signal(SIGSTOP)
     try:
-        time.sleep(for_s)
+        yield
     finally:
         member.program.signal(SIGCONT)
+
+
+def _pause(member: StoreServer, for_s: float) -> None:
+    with paused(member):
+        time.sleep(for_s)
