@@ -165,6 +165,47 @@ def test_a_fix_goes_through_after_a_failed_rollback_and_goes_back_to_the_last_go
     assert is_settled(host)
 
 
+def test_after_a_failed_rollback_even_equal_files_are_reloaded(host: Host, process: Process) -> None:
+    """The program may have taken the new files, or half of them; only a reload puts that right."""
+    process.offer(b"1", b"2")
+    host.program.accepts = lambda _: False
+    process.offer(b"3", b"3")
+    host.program.accepts = good
+    host.fails = lambda action: "/b: Input/output error" if isinstance(action, Swap) else ""
+    process.offer(b"4", b"4")
+    assert process.machine.memory.phase is Phase.SETTLED
+    host.fails = lambda _: ""
+    reloads = host.program.reloads
+    assert process.offer(b"1", b"2").step is Step.RELOAD
+    assert host.program.reloads == reloads + 1
+
+
+def test_a_reload_that_is_overtaken_is_not_forgotten_when_its_successor_comes_to_nothing(host: Host) -> None:
+    process = Process(host, group(on_failure="retry"))
+    process.offer(b"1", b"2")
+    host.program.accepts = lambda _: False
+    process.offer(b"3", b"3")
+    host.program.accepts = good
+    host.fails = lambda action: "/b: Input/output error" if isinstance(action, Swap) else ""
+    process.offer(b"4", b"4")
+    host.fails, host.files = lambda _: "", {"/a": b"1", "/b": b"2"}
+    assert process.offer(b"1", b"2").step is Step.RELOAD
+
+
+def test_what_could_not_be_undone_at_once_is_undone_to_the_last_good_files(
+    host: Host, process: Process
+) -> None:
+    """Not to what lies there: that is the change that has failed."""
+    process.offer(b"1", b"2")
+    host.fails = lambda action: "journal: no" if isinstance(action, Append) else ""
+    process.offer(b"bad", b"3")
+    assert host.files == {"/a": b"bad", "/b": b"3"}
+    host.fails = lambda _: ""
+    assert isinstance(process.offer(b"bad", b"4").error, RolledBackError)
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+
+
 def test_a_first_change_that_fails_stays_and_is_tried_again_unless_told_otherwise(host: Host) -> None:
     process = Process(host, group())
     outcome = process.offer(b"bad", b"2")
@@ -363,6 +404,14 @@ def test_a_slot_is_held_from_before_the_swap_until_after_the_soak(host: Host) ->
     expected = ["Acquire", *FULL[3:7], "Pause", "RunVerify", "Append", "Release"]
     assert host.log == [*FULL[:3], *expected]
     assert (host.now_s, host.holds_slot) == (105.0, False)
+
+
+def test_a_slot_that_was_held_when_we_were_killed_is_given_back_at_the_next_start(host: Host) -> None:
+    process = Process(host, group(rollout=Rollout(group="web")))
+    process.offer(b"1", b"2")
+    host.holds_slot = True
+    Process(host, process.resource).start()
+    assert not host.holds_slot
 
 
 def test_a_host_that_comes_to_harm_halts_the_rollout(host: Host) -> None:
