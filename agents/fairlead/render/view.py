@@ -208,7 +208,11 @@ class View:
     def gets(self, pattern: str) -> list[KVPair]:
         """Return the pairs whose key matches the glob, by key; none is an empty list."""
         matches = compile_glob(pattern).fullmatch
-        return [KVPair(key, value) for key, value in self._pairs(literal_prefix(pattern)) if matches(key)]
+        start = literal_prefix(pattern)
+        if start and not start.startswith("/"):
+            # Every key starts with a slash: no need to look at one.
+            return []
+        return [KVPair(key, value) for key, value in self._pairs(start) if matches(key)]
 
     def getvs(self, pattern: str) -> list[str]:
         """Return the values whose key matches the glob, sorted by value as confd sorts them."""

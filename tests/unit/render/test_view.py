@@ -57,6 +57,9 @@ def test_no_match_is_an_empty_list_and_a_malformed_pattern_an_error() -> None:
     assert view().gets("/nope/*") == []
     assert view().getvs("/nope/*") == []
     assert view().gets("*") == []
+    window = view()
+    assert window.gets("app/*") == []
+    assert window.dependencies == Dependencies()
     with pytest.raises(TemplateFault):
         view().gets("/app/[")
 
