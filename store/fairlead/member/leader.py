@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairlead.lease import LeaseNotFoundError
 from fairlead.member.cluster import MembershipChange
 from fairlead.member.errors import (
+    BadTransfereeError,
     LeadershipElsewhereError,
     MemberError,
     MembershipError,
@@ -239,7 +240,11 @@ class Leader:
         if not replica.leads:
             raise LeadershipElsewhereError
         check_transferee(replica.cluster, target)
-        replica.raft.transfer_leadership(target)
+        try:
+            replica.raft.transfer_leadership(target)
+        except ChangeRefusedError:
+            # The log knows of a change that the registry does not know yet.
+            raise BadTransfereeError from None
         if target == replica.member_id:
             answer(b"")
             return

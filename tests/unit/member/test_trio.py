@@ -7,6 +7,7 @@ from tests.unit.member.trio import Trio, make_replica
 
 from fairlead.member import (
     LEASE_GRANT,
+    BadTransfereeError,
     LeaderLostError,
     LeadershipElsewhereError,
     LearnerNotReadyError,
@@ -368,6 +369,19 @@ def test_leadership_is_handed_over_and_the_caller_told() -> None:
     trio.tick()
     assert trio[3].leads
     assert answers == [b""]
+
+
+def test_leadership_is_not_handed_to_a_member_whose_removal_is_on_its_way() -> None:
+    """Found by the simulator: the registry still knew it as a voter, the log did not."""
+    trio = Trio()
+    leader = trio.elect(1)
+    trio.drops = lambda message: isinstance(message, AppendEntries)
+    removal = MembershipChange(kind=MembershipChangeKind.REMOVE, member_id=3)
+    leader.change_membership(removal, lambda _: None, deadline_s=trio.now_s + 7)
+    trio.settle()
+    assert 3 in leader.cluster.voters
+    with pytest.raises(BadTransfereeError):
+        leader.leader.transfer(3, lambda _: None, deadline_s=trio.now_s + 7)
 
 
 def test_a_follower_hands_nothing_over() -> None:
