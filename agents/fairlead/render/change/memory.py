@@ -144,9 +144,7 @@ def _done(memory: Memory, record: Mapping[str, Any]) -> Memory:
 
 
 def _rolling_back(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    return replace(
-        memory, phase=Phase.ROLLING_BACK, is_unsure=True, reason=record["error"], marks=record["marks"]
-    )
+    return replace(memory, phase=Phase.ROLLING_BACK, reason=record["error"], marks=record["marks"])
 
 
 def _rolled_back(memory: Memory, record: Mapping[str, Any]) -> Memory:
