@@ -4,6 +4,7 @@ The staged file lies in the destination's directory, so that a rename can replac
 a name that no include pattern of an application takes up: it starts with a dot and ends in a tilde.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -56,18 +57,19 @@ class Destination:
     def stage(self, content: bytes, version: FileVersion) -> Path:
         """Write the new file beside the old one, with its mode and owner, and see it to the disk."""
         path = self.staged_path
-        # What a crash left behind, or somebody else put there, is not written through.
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
+            # What a crash left behind, or somebody else put there, is not written through.
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 _set_attributes(file.fileno(), version)
                 os.fsync(file.fileno())
         except OSError as error:
-            path.unlink(missing_ok=True)
-            # A write and a change of owner know a number only.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            # The operator knows the destination; a write knows nothing but a number.
             error.filename = str(self.path)
             raise
         return path

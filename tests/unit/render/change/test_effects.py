@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+import resource as resource_limits
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -450,3 +451,25 @@ def test_a_secret_is_in_the_file_and_nowhere_else(
         path for path in (tmp_path / "state").rglob("*") if path.is_file() and b"hunter" in path.read_bytes()
     ]
     assert kept == []
+
+
+def test_a_disk_that_takes_only_half_leaves_the_old_file_whole(put: Apply, dest: Path) -> None:
+    """The kernel itself refuses here: no file of ours may grow beyond a limit."""
+    put(b"old")
+    before = resource_limits.getrlimit(resource_limits.RLIMIT_FSIZE)
+    resource_limits.setrlimit(resource_limits.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        outcome = put(b"x" * 5000)
+    finally:
+        resource_limits.setrlimit(resource_limits.RLIMIT_FSIZE, before)
+    assert str(outcome.error) == f"conf.d/web.toml: {dest}: File too large"
+    assert outcome.is_retry_due
+    assert dest.read_bytes() == b"old"
+    assert left_beside(dest) == []
+    assert put(b"x" * 5000).error is None
+
+
+def test_a_place_where_nothing_can_be_written_is_named(put: Apply) -> None:
+    outcome = put(b"new", dest="/sys/fairlead.conf")
+    assert isinstance(outcome.error, DestinationError)
+    assert "conf.d/web.toml: /sys/fairlead.conf: " in str(outcome.error)
