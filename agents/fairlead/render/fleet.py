@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.client import Client, ClientError, Lease
+from fairlead.client import Client, ClientError, Lease, op_put
 from fairlead.render.change import Memory, Outcome, Phase
 from fairlead.render.errors import (
     CheckFailedError,
@@ -25,6 +25,8 @@ from fairlead.render.errors import (
 STATUS_PREFIX = "/fairlead/render/status/"
 _LEASE_TTL_S = 15
 _PAUSE_S = 1.0
+_ROWS_PER_TXN = 100
+"""etcd takes 128 operations in one transaction."""
 _ERROR_CHARS_MAX = 500
 _STATES: dict[type[Exception], str] = {
     CheckFailedError: "check failed",
@@ -108,10 +110,17 @@ class FleetKeys:
         try:
             while not lost.done():
                 self._news.clear()
-                for group in sorted(self._unwritten):
-                    key = f"{STATUS_PREFIX}{self._host}/{group}"
-                    await self._client.put(key, json.dumps(self._rows[group]), lease=lease.lease_id)
-                    self._unwritten.discard(group)
+                while batch := sorted(self._unwritten)[:_ROWS_PER_TXN]:
+                    self._unwritten.difference_update(batch)
+                    puts = [
+                        op_put(
+                            f"{STATUS_PREFIX}{self._host}/{group}",
+                            json.dumps(self._rows[group]),
+                            lease=lease.lease_id,
+                        )
+                        for group in batch
+                    ]
+                    await self._client.txn([], success=puts)
                 news = asyncio.create_task(self._news.wait(), name="fleet news")
                 await asyncio.wait({lost, news}, return_when=asyncio.FIRST_COMPLETED)
                 news.cancel()
