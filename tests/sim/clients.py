@@ -72,15 +72,19 @@ class Client:
 
     Args:
         number: of the client.
-        only: a request it makes again and again, instead of drawing; for the one that compacts.
+        is_compactor: it gives up history, and does little else.
+        is_reader: it only reads, and stays with its member: who writes, waits with it for one that is cut off.
     """
 
-    def __init__(self, world: "World", number: int, *, is_compactor: bool = False) -> None:
+    def __init__(
+        self, world: "World", number: int, *, is_compactor: bool = False, is_reader: bool = False
+    ) -> None:
         self.world = world
         self.number = number
         self.rng = world.chance(f"client {number}")
         self.workload = Workload(number, rng=self.rng, keys=world.temper.keys)
         self.is_compactor = is_compactor
+        self.is_reader = is_reader
         self.current: Operation | None = None
         self.successes = 0
         self._machine: Machine | None = None
@@ -105,7 +109,8 @@ class Client:
             self._think()
             return
         running = [machine for machine in world.machines if machine.is_up]
-        if self._machine not in running or self.rng.random() < 0.1:
+        is_moving = not self.is_reader and self.rng.random() < 0.1
+        if self._machine not in running or is_moving:
             self._machine = self.rng.choice(running) if running else None
         if self._machine is None:
             self._think()
@@ -120,6 +125,8 @@ class Client:
         world.scheduler.after(patience_s, lambda: self._give_up(operation))
 
     def _draw(self, *, is_lull: bool) -> Request:
+        if self.is_reader:
+            return self.workload.next_read()
         if not self.is_compactor:
             return self.workload.next()
         if is_lull and self.rng.random() < 0.6:
@@ -134,7 +141,8 @@ class Client:
 
     def _forget(self) -> None:
         self.current = None
-        self._machine = None
+        if not self.is_reader:
+            self._machine = None
         self._think()
 
     def _answered(self, operation: Operation, result: bytes | Exception) -> None:

@@ -85,6 +85,10 @@ class Workload:
             name = "grant"
         return _MAKERS[name](self)
 
+    def next_read(self) -> Request:
+        """Draw a linearizable read."""
+        return self.get() if self._rng.random() < 0.7 else self.range()
+
     def value(self) -> bytes:
         """Return a value that nobody has written."""
         self._count += 1

@@ -86,6 +86,7 @@ class World:
         self.judges = Judges(self)
         self.clients = [Client(self, number) for number in range(1, self.temper.clients + 1)]
         self.clients.append(Client(self, 0, is_compactor=True))
+        self.clients.append(Client(self, self.temper.clients + 1, is_reader=True))
         self.watchers = [WatchClient(self, number) for number in range(self.temper.watchers)]
 
     def __repr__(self) -> str:
