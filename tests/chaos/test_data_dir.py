@@ -69,8 +69,12 @@ def test_a_torn_end_of_the_log_is_cut_with_a_warning(crashed: FairleadStore) -> 
         crashed.kill()
 
     def tear(written: bytearray) -> None:
-        start, end = _records(bytes(written))[-1]
+        records = _records(bytes(written))
+        place = bytes(written).rindex(b"torn")
+        (start,) = (start for start, end in records if start < place < end)
         from_sector = (start // _SECTOR_BYTES + 2) * _SECTOR_BYTES
+        # Behind it stands the hard state of the same write, which went with it.
+        end = records[-1][1]
         assert from_sector < end
         written[from_sector:end] = bytes(end - from_sector)
 
