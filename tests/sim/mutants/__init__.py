@@ -1,0 +1,66 @@
+"""Bugs that the simulator has to find: mistakes that were made before, and those that Raft's proofs warn of.
+
+A simulator that stays green while the program is broken is blind.  Each mutant leaves out one thought of the
+program; `seed` is the first that shows it.  The table in ``README.md`` is made from here.
+"""
+
+from tests.sim.mutants import consensus, serving, storage
+from tests.sim.mutants.patches import Mutant, mutated
+
+_SEEDS: dict[str, int] = {
+    "commit_an_old_term_by_counting": 15,
+    "count_the_leader_before_its_disk": 15,
+    "acknowledge_before_the_sync": 4,
+    "vote_before_the_sync": 7,
+    "vote_for_everybody": 1,
+    "elect_without_a_look_at_the_log": 1,
+    "truncate_on_every_append": 11,
+    "commit_before_the_logs_have_met": 15,
+    "commit_by_heartbeat_what_may_differ": 8,
+    "read_without_confirmation": 17,
+    "confirm_reads_by_older_heartbeats": 17,
+    "read_before_the_term_has_begun": 9,
+    "read_what_the_leader_has_committed_only": 1,
+    "count_a_joint_quorum_by_union": 23,
+    "count_the_new_configuration_alone": 57,
+    "keep_a_configuration_that_was_truncated": 57,
+    "forget_the_vote": 1,
+    "forget_the_term": 1,
+    "do_not_sync": 1,
+    "go_on_after_a_failed_sync": 11,
+    "trust_the_page_cache_at_the_start": 11,
+    "mark_as_applied_too_early": 3,
+    "mark_as_applied_too_late": 3,
+    "forget_the_configuration_in_snapshots": 4,
+    "let_the_revision_go_back": 2,
+    "lose_the_deletion_at_a_compaction": 16,
+    "propose_again_whatever_became_of_it": 1,
+    "propose_again_after_a_snapshot": 53,
+    "let_any_answer_confirm_a_read": 8,
+    "expire_by_the_time_of_the_grant": 4,
+    "expire_too_early": 10,
+    "lose_events_of_slow_watchers": 2,
+    "report_progress_ahead_of_events": 1,
+    "split_a_revision": 1,
+    "tell_what_was_told": 1,
+    "watch_back_in_time": 67,
+    "renew_without_asking_who_leads": 215,
+    "append_without_a_look_at_what_is_before": 71,
+    "take_replies_of_an_old_term": 188,
+    "count_doubled_votes": 101,
+}
+
+
+def _all() -> list[Mutant]:
+    found = []
+    for module in (consensus, storage, serving):
+        for name, apply in vars(module).items():
+            if getattr(apply, "__module__", "") == module.__name__ and not name.startswith("_"):
+                breaks = (apply.__doc__ or "").split("\n")[0]
+                found.append(Mutant(name, breaks, apply, _SEEDS[name]))
+    return found
+
+
+MUTANTS = _all()
+
+__all__ = ["MUTANTS", "Mutant", "mutated"]
