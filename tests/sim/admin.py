@@ -35,6 +35,9 @@ class Admin:
     def ask(self, kind: str, machine: Machine) -> None:
         """Ask for a change about a machine, if it is wise now."""
         leader = self.leader()
+        shells = self.world.shells()
+        if leader is None and kind in {"add", "remove", "replace"} and shells:
+            leader = self.rng.choice(shells)  # whoever is asked finds the leader, once there is one
         if leader is not None:
             {
                 "transfer": self._transfer,

@@ -13,6 +13,8 @@ from fairlead.proto import kv_pb2
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+STEPS_MAX = 200_000
+"""Of the search for an order of all operations; a whole program needs a few thousand."""
 Changes = tuple[tuple[bytes, bytes, bool], ...]
 
 
@@ -52,7 +54,10 @@ class Judges:
         history = [translate.operation(operation) for operation in self.world.operations]
         # Seen from outside, a lease may end earlier by as much as members' clocks run faster.
         share = 1 / self.world.temper.clock_rate_max
-        self._ruled("linearizable", told.check_linearizable(history, timeline=timeline, ttl_share=share))
+        self._ruled(
+            "linearizable",
+            told.check_linearizable(history, timeline=timeline, ttl_share=share, steps_max=STEPS_MAX),
+        )
         self._ruled("serializable", told.check_serializable(history, timeline))
         self._ruled(
             "leases", told.check_leases(history, timeline, sightings=self._sightings, ttl_share=share)

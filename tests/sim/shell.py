@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.machines import Job, Machine, Process, Thread
+from tests.sim.oracles import check
 from tests.sim.snapshots import Snapshots
 from tests.sim.workload import Mode, Request
 
@@ -29,6 +30,7 @@ Reply = Callable[[bytes | Exception], None]
 _SYNC_WATCHERS_S = 0.05
 _PROGRESS_S = 0.4
 _FAREWELL_S = 1.0
+_TAKES_MAX = 1000
 _COMPACT_SLICE = 20
 
 
@@ -104,7 +106,10 @@ class Shell:
     def turn(self) -> None:
         """Do what there is to do: send, write, apply, answer."""
         raft = self.replica.raft
+        takes = 0
         while self._log.waiting < self.world.temper.depth:
+            takes += 1
+            check(takes <= _TAKES_MAX, "progress: a turn without an end", self.machine)
             work = self.replica.take(now_s=self.machine.clock.now_s)
             self._look()
             if work is None:
