@@ -74,6 +74,7 @@ class Oracle:
         self.leaders: dict[int, int] = {}
         self.committed: dict[int, Entry] = {}
         self.commit = 0
+        self._committed_in: dict[int, int] = {}
         self._predecessors: dict[tuple[int, int], tuple[int | None, bytes]] = {}
         self._commit_of: dict[int, int] = {}
         self._configuration_of: dict[int, Configuration] = {}
@@ -177,7 +178,8 @@ class Oracle:
         log = raft.log
         for index in range(log.first_index, self.commit + 1):
             entry = self.committed.get(index)
-            if entry is not None:
+            # One that is elected late, in a term that others have left, may lack what they committed since.
+            if entry is not None and self._committed_in[index] < raft.term:
                 check(log.term_at(index) == entry.term, "leader completeness", raft, index, entry.term)
         self.on_elected(member, raft.term)
 
@@ -187,6 +189,7 @@ class Oracle:
             agreed = self.committed.get(entry.index)
             if agreed is None:
                 self.committed[entry.index] = entry
+                self._committed_in[entry.index] = raft.term
                 if entry.kind == EntryKind.CONFIGURATION:
                     self._configurations.append((entry.index, decode_configuration(entry.data)[0]))
             else:

@@ -7,12 +7,13 @@ import pytest
 from tests.sim.disk import SimulatedDisk
 from tests.sim.machines import Job, Machine, Process, Thread
 from tests.sim.network import Network
-from tests.sim.oracles import Durable, ViolationError, _is_quorum, check
+from tests.sim.oracles import Durable, Oracle, ViolationError, _is_quorum, check
 from tests.sim.scheduler import Clock, Scheduler
 from tests.sim.temper import Temper
 from tests.sim.trace import Trace
 
 from fairlead.raft import Configuration, Entry, Forward, Heartbeat
+from fairlead.raft.testing import Cluster
 
 
 def test_events_come_in_the_order_of_their_time_and_then_of_their_asking() -> None:
@@ -140,3 +141,19 @@ def test_the_hash_of_a_trace_is_the_same_whether_or_not_somebody_reads_it() -> N
         trace.message(1.6, 2, message, lambda member: member)
     assert traces[0].digest == traces[1].digest
     assert shown[1] == "  1.600000  m2 Heartbeat from m1 term=1"
+
+
+def test_who_is_elected_late_in_an_old_term_may_lack_what_a_later_one_committed() -> None:
+    """Leader Completeness is about the leaders of higher terms; found by seed 1381."""
+    cluster, later = Cluster(3), Oracle()
+    cluster.elect(1)
+    leader = cluster[1]
+    later.committed[7] = Entry(leader.term, 7, b"")
+    later.commit = 7
+    later._committed_in[7] = leader.term + 1
+    later._votes = {(member, leader.term): 1 for member in (1, 2)}
+    later.saw(1, leader)
+    later.leaders.clear()
+    later._committed_in[7] = leader.term - 1
+    with pytest.raises(ViolationError, match="leader completeness"):
+        later.saw(1, leader)
