@@ -1,89 +1,49 @@
-"""``fairlead dns``."""
+"""``fairlead dns``: its sub-commands.  Without one it runs, with SkyDNS's flags."""
 
-import functools
-from pathlib import Path
+import importlib
 
 import click
 
-from fairlead.agent import Address, AgentOptions, ConfigError, common_options, run_agent
-from fairlead.dns import names
-from fairlead.dns.agent import serve
-from fairlead.dns.config import DnsConfig
-from fairlead.dns.dialect import DIALECTS
-from fairlead.dns.errors import BadNameError
-from fairlead.dns.names import Name
+# One line a command: where it lives, and what `fairlead dns --help` says of it.
+SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("fairlead.dns.commands.run:run", "Answer DNS from keys (the default)."),
+}
 
 
-@click.command()
-@common_options("dns")
-@click.option(
-    "--listen",
-    default="127.0.0.1:5353",
-    show_default=True,
-    metavar="HOST:PORT[,...]",
-    help="Answer here, over UDP and TCP.",
-)
-@click.option(
-    "--domain",
-    default="skydns.local.",
-    show_default=True,
-    metavar="ZONE[,ZONE]",
-    help="What to have authority over; names outside are refused.",
-)
-@click.option(
-    "--path-prefix", default="skydns", show_default=True, help="Where the records are in the store."
-)
-@click.option(
-    "--dialect",
-    type=click.Choice(sorted(DIALECTS)),
-    default="skydns",
-    show_default=True,
-    help="Whose reading of the keys to follow where the two differ.",
-)
-@click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
-@click.option("--nameservers", metavar="HOST:PORT[,...]", help="Not built yet: names outside are refused.")
-@click.option("--no-rec", is_flag=True, help="Never forward; what this server does in any case.")
-def dns(
-    *,
-    options: AgentOptions,
-    listen: str,
-    domain: str,
-    path_prefix: str,
-    dialect: str,
-    data_dir: str | None,
-    workers: int,
-    nameservers: str | None,
-    no_rec: bool,
-) -> int:
-    """Answer DNS from SkyDNS's keys, over UDP and TCP."""
-    del no_rec  # accepted, since scripts that start SkyDNS give it
-    if workers != 1:
-        raise ConfigError(f"--workers {workers} is not possible yet", "leave it out, or give 1")
-    if nameservers:
-        raise ConfigError(
-            "--nameservers: forwarding is not built yet",
-            "leave it out; names outside --domain are answered REFUSED",
-        )
-    config = DnsConfig(
-        listen=tuple(Address.parse(text, flag="--listen") for text in _parts(listen, flag="--listen")),
-        zones=tuple(dict.fromkeys(_zone(text) for text in _parts(domain, flag="--domain"))),
-        path_prefix=path_prefix,
-        dialect=DIALECTS[dialect],
-        data_dir=Path(data_dir) if data_dir else None,
-    )
-    return run_agent("dns", options, functools.partial(serve, config=config))
+class _Dns(click.Group):
+    """A group that imports a sub-command only when it is called, and that runs when none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` before flags."""
+        is_help = args[:1] in (["--help"], ["-h"])
+        if not is_help and (not args or args[0].startswith("-")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the sub-command."""
+        del ctx
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, attribute = SUBCOMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in SUBCOMMANDS.items()])
 
 
-def _parts(text: str, *, flag: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
-        raise ConfigError(f"{flag} is empty", "give at least one, or leave the flag out")
-    return parts
+@click.command(cls=_Dns)
+def dns() -> None:
+    """Answer DNS from SkyDNS's keys.
 
-
-def _zone(text: str) -> Name:
-    try:
-        return names.from_text(text)
-    except BadNameError as error:
-        raise ConfigError(f"--domain: {text!r} is no name: {error}", "write it as skydns.local.") from error
+    Without a command: run, with the flags that "fairlead dns run --help" lists.
+    """

@@ -23,7 +23,7 @@ def one_line(text: str) -> str:
         (["kv", "nonsense"], "fairlead kv: no such command 'nonsense'; see fairlead kv --help"),
         (["kv", "get"], "fairlead kv get: missing argument 'KEY'; see fairlead kv get --help"),
         (["up", "--nonsense"], "fairlead up: no such option '--nonsense'; see fairlead up --help"),
-        (["dns", "--nonsense"], "fairlead dns: no such option '--nonsense'; see fairlead dns --help"),
+        (["dns", "--nonsense"], "fairlead dns run: no such option '--nonsense'; see fairlead dns run --help"),
         (["proxy", "--nonsense"], "fairlead proxy: no such option '--nonsense'; see fairlead proxy --help"),
         (
             ["render", "--nonsense"],

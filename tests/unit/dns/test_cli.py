@@ -8,6 +8,7 @@ from fairlead.cli import main
 
 MISTAKES = {
     "unknown flag": (["--frobnicate"], 2, "no such option"),
+    "unknown command": (["frobnicate"], 2, "no such command"),
     "no port": (["--listen", "127.0.0.1"], 1, "--listen"),
     "empty listen": (["--listen", ","], 1, "--listen is empty"),
     "bad zone": (["--domain", "a..b"], 1, "'a..b' is no name"),
