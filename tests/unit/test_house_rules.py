@@ -30,7 +30,8 @@ CORES = {
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
     "wal": "record replay",
     "dns": "answer message names records semantics table tree wire zone",
-    "proxy": "catalog expression headers keys match model pattern router",
+    "proxy": "catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
+    "model/middleware model/read model/server model/tls pattern router",
     "render": "diff glob paths plan view",
 }
 SANS_IO = [

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.keys import Kind, ObjectId, object_of
-from fairlead.proxy.model import Backend, Frontend, Object, Server, read_object
+from fairlead.proxy.model import (
+    Backend,
+    Frontend,
+    Host,
+    Listener,
+    Middleware,
+    Object,
+    Server,
+    read_object,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,9 @@ class Objects:
     frontends: tuple[Frontend, ...]
     backends: tuple[Backend, ...]
     servers: tuple[Server, ...]
+    middlewares: tuple[Middleware, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    listeners: tuple[Listener, ...] = ()
 
 
 class Catalog:
@@ -70,6 +82,9 @@ class Catalog:
             tuple(each for _, each in chosen.values() if isinstance(each, Frontend)),
             tuple(each for _, each in chosen.values() if isinstance(each, Backend)),
             tuple(each for _, each in chosen.values() if isinstance(each, Server)),
+            tuple(each for _, each in chosen.values() if isinstance(each, Middleware)),
+            tuple(each for _, each in chosen.values() if isinstance(each, Host)),
+            tuple(each for _, each in chosen.values() if isinstance(each, Listener)),
         )
         for key, text in _problems_between(objects, chosen):
             problems.setdefault(key, text)

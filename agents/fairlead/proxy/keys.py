@@ -1,7 +1,6 @@
 """Which object a key of the store stands for: vulcand's layout.
 
-Source: vulcand, engine/etcdng/v3/etcd.go.  The id in the key wins over any id in the value.  Hosts, listeners
-and middlewares are vulcand's too, and other issues give them a meaning; until then they are passed over.
+Source: vulcand, engine/etcdng/v3/etcd.go.  The id in the key wins over any id in the value.
 """
 
 import re
@@ -15,6 +14,9 @@ class Kind(Enum):
     FRONTEND = "frontend"
     BACKEND = "backend"
     SERVER = "server"
+    MIDDLEWARE = "middleware"
+    HOST = "host"
+    LISTENER = "listener"
 
 
 class ObjectId(NamedTuple):
@@ -25,7 +27,8 @@ class ObjectId(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        of = f" of backend {self.owner}" if self.owner else ""
+        owner = "frontend" if self.kind is Kind.MIDDLEWARE else "backend"
+        of = f" of {owner} {self.owner}" if self.owner else ""
         return f"{self.kind.value} {self.name}{of}"
 
 
@@ -33,6 +36,9 @@ _PATTERNS = (
     (Kind.FRONTEND, re.compile(r"frontends/()([^/]+)(?:/frontend)?")),
     (Kind.BACKEND, re.compile(r"backends/()([^/]+)(?:/backend)?")),
     (Kind.SERVER, re.compile(r"backends/([^/]+)/servers/([^/]+)")),
+    (Kind.MIDDLEWARE, re.compile(r"frontends/([^/]+)/middlewares/([^/]+)")),
+    (Kind.HOST, re.compile(r"hosts/()([^/]+)(?:/host)?")),
+    (Kind.LISTENER, re.compile(r"listeners/()([^/]+)(?:/.*)?")),
 )
 
 

@@ -58,8 +58,12 @@ def server(number: int) -> dict[str, object]:
         ("/vulcand/frontends/f1", ObjectId(Kind.FRONTEND, "", "f1")),
         ("/vulcand/backends/b-1/backend", ObjectId(Kind.BACKEND, "", "b-1")),
         ("/vulcand/backends/b/servers/s.1", ObjectId(Kind.SERVER, "b", "s.1")),
-        ("/vulcand/frontends/f1/middlewares/m", None),
-        ("/vulcand/hosts/h/host", None),
+        ("/vulcand/frontends/f1/middlewares/m", ObjectId(Kind.MIDDLEWARE, "f1", "m")),
+        ("/vulcand/frontends/f1/middlewares/m/x", None),
+        ("/vulcand/hosts/a.example/host", ObjectId(Kind.HOST, "", "a.example")),
+        ("/vulcand/hosts/a.example", ObjectId(Kind.HOST, "", "a.example")),
+        ("vulcand/listeners/l1", ObjectId(Kind.LISTENER, "", "l1")),
+        ("vulcand/listeners/l1/listener", ObjectId(Kind.LISTENER, "", "l1")),
         ("/vulcand/backends/b/servers/", None),
         ("/vulcandx/frontends/f1", None),
         ("/other/frontends/f1", None),
@@ -240,7 +244,9 @@ def test_settings_are_read_as_vulcand_writes_them() -> None:
         },
     }
     read = read_object(ObjectId(Kind.BACKEND, "", "b"), json.dumps(fields).encode())
-    assert read == Backend(id="b", dial_s=0.25, read_s=90.0, idle_max=3)
+    assert read == Backend(
+        id="b", dial_s=0.25, read_s=90.0, tls_handshake_s=10.0, keep_alive_s=30.0, idle_max=3
+    )
     url = json.dumps({"URL": "http://[::1]:81/ignored"}).encode()
     read = read_object(ObjectId(Kind.SERVER, "b", "s"), url)
     assert read == Server(id="s", backend_id="b", host="::1", port=81)

@@ -1,0 +1,209 @@
+"""Frontends: routes, and what becomes of the requests that match.
+
+Source: vulcand, engine/model.go, for Settings; the fields beside Settings are ours.
+"""
+
+from dataclasses import dataclass
+
+from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.expression import Expression, parse_expression
+from fairlead.proxy.keys import ObjectId
+from fairlead.proxy.match import compile_expression
+from fairlead.proxy.model.fields import Fields
+
+_STATUS_MAX = 599
+_ATTEMPTS_MAX = 10
+_BUDGET_RATIO = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A part of the requests that goes to another backend.
+
+    A request that carries the header or cookie goes there; of the others, ``ratio``, chosen by chance.
+
+    Attributes:
+        header, cookie: ``name`` or ``name=value``; empty: none.
+        ratio: from 0 to 1.
+    """
+
+    backend_id: str
+    ratio: float = 0.0
+    header: str = ""
+    cookie: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """A backend that gets copies of requests; its answers are dropped."""
+
+    backend_id: str
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How far repeating may go.
+
+    Attributes:
+        budget_ratio: repeats, as a part of all requests, beside the few a second that are always allowed.
+        try_s: for the first byte of the answer to one attempt; None: the backend's own patience.
+        attempts_max: with the first.
+    """
+
+    budget_ratio: float = _BUDGET_RATIO
+    try_s: float | None = None
+    attempts_max: int = _ATTEMPTS_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Patience for one frontend.  None: the backend's own; ``total_s`` None: no limit over all."""
+
+    dial_s: float | None = None
+    read_s: float | None = None
+    total_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage:
+    """What is shown in place of an answer with a status from ``low`` to ``high``.
+
+    Attributes:
+        body: as it is sent.
+        is_own_only: servers' answers are let through, only the proxy's own are replaced.
+    """
+
+    low: int
+    high: int
+    body: str
+    content_type: str = "text/html; charset=utf-8"
+    is_own_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontend:
+    """A route, and what to do with what matches it.
+
+    Attributes:
+        priority: higher is tried first; without one, 0.  Among equals vulcand's order rules.
+        body_bytes_max: larger request bodies are answered 413; 0 means no limit.
+        memory_bytes_max: of a body that is held back, what may be in memory; 0: the proxy's default.
+        hostname: put into X-Forwarded-Server when not empty.
+        failover: the predicate that says when a request is repeated; empty: the default one.
+        stream: bodies are passed on as they come; vulcand's default holds them back first.
+        flush_s: how often a stream is flushed; 0: at once.
+        entrypoints: ids of the listeners that it is served on; empty: all.
+        canaries: tried in order.
+        fallback: id of the backend that is asked when no server of its own can be; empty: none.
+    """
+
+    id: str
+    backend_id: str
+    route: str
+    expression: Expression
+    priority: int = 0
+    pass_host_header: bool = False
+    trust_forward_header: bool = False
+    hostname: str = ""
+    body_bytes_max: int = 0
+    memory_bytes_max: int = 0
+    failover: str = ""
+    stream: bool = False
+    flush_s: float = 0.0
+    entrypoints: tuple[str, ...] = ()
+    canaries: tuple[Canary, ...] = ()
+    mirror: Mirror | None = None
+    fallback: str = ""
+    retry: Retry | None = None
+    timeouts: Timeouts | None = None
+    error_pages: tuple[ErrorPage, ...] = ()
+
+
+def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
+    """Return the frontend that ``fields`` describe.
+
+    Raises:
+        KeyProblem: a field is missing or not what it should be.
+        ExpressionError: the route cannot be read; says where.
+    """
+    fields.choice("Type", ("http",), "http")
+    settings = fields.inside("Settings")
+    limits = settings.inside("Limits")
+    route = fields.required_text("Route")
+    expression = parse_expression(route)
+    # What is wrong with a pattern in it must be known here; the result is cached.
+    compile_expression(expression)
+    return Frontend(
+        id=identity.name,
+        backend_id=fields.required_text("BackendId"),
+        route=route,
+        expression=expression,
+        priority=fields.number("Priority", low=-(2**31)),
+        pass_host_header=settings.flag("PassHostHeader"),
+        trust_forward_header=settings.flag("TrustForwardHeader"),
+        hostname=settings.header_text("Hostname"),
+        body_bytes_max=max(0, limits.number("MaxBodyBytes")),
+        memory_bytes_max=max(0, limits.number("MaxMemBodyBytes")),
+        failover=settings.text("FailoverPredicate"),
+        stream=settings.flag("Stream"),
+        flush_s=max(0, settings.number("StreamFlushIntervalNanoSecs")) / 1e9,
+        entrypoints=fields.texts("Entrypoints"),
+        canaries=tuple(_read_canary(each) for each in fields.each_inside("Canary")),
+        mirror=_read_mirror(fields.inside("Mirror")) if "Mirror" in fields else None,
+        fallback=fields.text("Fallback"),
+        retry=_read_retry(fields.inside("Retry")) if "Retry" in fields else None,
+        timeouts=_read_timeouts(fields.inside("Timeouts")) if "Timeouts" in fields else None,
+        error_pages=_read_error_pages(fields.inside("ErrorPages")),
+    )
+
+
+def _read_canary(fields: Fields) -> Canary:
+    canary = Canary(
+        backend_id=fields.required_text("BackendId"),
+        ratio=fields.ratio("Percent", 0.0, high=100) / 100,
+        header=fields.header_text("Header"),
+        cookie=fields.header_text("Cookie"),
+    )
+    if not (canary.ratio or canary.header or canary.cookie):
+        raise KeyProblem(f"{fields.path('Percent')} is missing; or give a Header or a Cookie")
+    return canary
+
+
+def _read_mirror(fields: Fields) -> Mirror:
+    return Mirror(
+        backend_id=fields.required_text("BackendId"), ratio=fields.ratio("Percent", 100.0, high=100) / 100
+    )
+
+
+def _read_retry(fields: Fields) -> Retry:
+    return Retry(
+        budget_ratio=fields.ratio("Budget", _BUDGET_RATIO),
+        try_s=fields.duration_s("PerTryTimeout"),
+        attempts_max=fields.number("Attempts", _ATTEMPTS_MAX, low=1, high=_ATTEMPTS_MAX),
+    )
+
+
+def _read_timeouts(fields: Fields) -> Timeouts:
+    return Timeouts(
+        dial_s=fields.duration_s("Dial"), read_s=fields.duration_s("Read"), total_s=fields.duration_s("Total")
+    )
+
+
+def _read_error_pages(fields: Fields) -> tuple[ErrorPage, ...]:
+    """Read ``{"404":{"Body":...},"500-599":{"Body":...,"ContentType":...}}``; the narrowest range comes first."""
+    pages = []
+    for name in fields.values:
+        inside = fields.inside(name)
+        first, _, last = name.partition("-")
+        if not (first + last).isdecimal() or not 100 <= int(first) <= int(last or first) <= _STATUS_MAX:
+            raise KeyProblem(f'{fields.path(name)}: name a status such as "404" or a range such as "500-599"')
+        page = ErrorPage(
+            low=int(first),
+            high=int(last or first),
+            body=inside.required_text("Body"),
+            content_type=inside.header_text("ContentType") or "text/html; charset=utf-8",
+            is_own_only=inside.flag("OwnOnly"),
+        )
+        pages.append(page)
+    return tuple(sorted(pages, key=lambda page: (page.high - page.low, page.low)))
