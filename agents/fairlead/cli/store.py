@@ -1,4 +1,4 @@
-"""``fairlead store``: one member of a store."""
+"""``fairlead store``: one member of a store, and what is done with snapshots of it."""
 
 import asyncio
 import os
@@ -8,7 +8,31 @@ import structlog
 import uvloop
 
 from fairlead.api import help_text, load_config, serve, version_text
+from fairlead.cli.lazy import LazyGroup
 from fairlead.logs import configure_logs
+
+# One line a command: where it lives, and what `fairlead store --help` says of it.
+SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("fairlead.cli.store:run", ""),
+    "save": ("fairlead.cli.store_save:save", "Save a snapshot of a running store to a file."),
+    "restore": ("fairlead.cli.store_restore:restore", "Make a member's data directory of a snapshot file."),
+    "status": ("fairlead.cli.store_restore:status", "Show what is in a snapshot file."),
+}
+
+
+class _Store(LazyGroup):
+    """A group that runs a member when no command is named: etcd's flags take no words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` before flags."""
+        if args[:1] == [] or args[0] not in self.table:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Store, table=SUBCOMMANDS, add_help_option=False)
+def store() -> None:
+    """Run one member of a store; takes etcd's flags."""
 
 
 @click.command(
@@ -16,10 +40,11 @@ from fairlead.logs import configure_logs
     add_help_option=False,
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def store(arguments: tuple[str, ...]) -> int:
+def run(arguments: tuple[str, ...]) -> int:
     """Run one member of a store; takes etcd's flags."""
     if {"-h", "--help", "-help"} & set(arguments):
-        click.echo(help_text())
+        commands = [f"  {name:<9} {text}" for name, (_, text) in SUBCOMMANDS.items() if text]
+        click.echo("\n".join([help_text(), "", "Commands instead of FLAGS:", *commands]))
         return 0
     if {"--version", "-version"} & set(arguments):
         click.echo(version_text())

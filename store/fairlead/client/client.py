@@ -8,12 +8,12 @@ Keys and values go in as bytes or text and come out as bytes.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from fairlead.client import methods, values
-from fairlead.client.calls import Caller, Metadata, open_stream
+from fairlead.client.calls import Caller, Metadata, open_stream, raise_for
 from fairlead.client.channels import Channels
 from fairlead.client.config import Credentials, Endpoint, Patience, Tls
 from fairlead.client.errors import CompactedError, EndpointError, LeaseLostError, RequestError
@@ -298,6 +298,35 @@ class Client:
             Alarm(member_id=alarm.memberID, kind=rpc_pb2.AlarmType.Name(alarm.alarm))
             for alarm in answer.alarms
         )
+
+    async def snapshot(self) -> AsyncIterator[bytes]:
+        """Yield the whole database as one member has it, piece by piece; the last 32 bytes are its SHA-256.
+
+        Raises:
+            ClientError: no member begins, or the one that did stops before the end.
+        """
+
+        async def begin(channel: grpc.aio.Channel, metadata: Metadata, timeout_s: float) -> tuple[Any, bytes]:
+            del timeout_s  # a large database is copied before its first piece comes
+            call = open_stream(channel, methods.SNAPSHOT, metadata=metadata)
+            await call.write(rpc_pb2.SnapshotRequest())
+            await call.done_writing()
+            return call, _piece(await call.read())
+
+        call, piece = await self.caller.run(begin, is_read=True)
+        try:
+            while piece:
+                yield piece
+                piece = _piece(await call.read())
+        except grpc.aio.AioRpcError as error:
+            raise_for(self.endpoints, error, is_read=True)
+        finally:
+            call.cancel()
+
+
+def _piece(answer: Any) -> bytes:
+    """Return the bytes of one message of a snapshot; none at its end."""
+    return answer.blob if isinstance(answer, rpc_pb2.SnapshotResponse) else b""
 
 
 async def _keep_alive(

@@ -62,6 +62,9 @@ MEMBER_LIST = Method(
 STATUS = Method(
     "/etcdserverpb.Maintenance/Status", rpc_pb2.StatusRequest, rpc_pb2.StatusResponse, is_read=True
 )
+SNAPSHOT = Method(
+    "/etcdserverpb.Maintenance/Snapshot", rpc_pb2.SnapshotRequest, rpc_pb2.SnapshotResponse, is_read=True
+)
 ALARM = Method("/etcdserverpb.Maintenance/Alarm", rpc_pb2.AlarmRequest, rpc_pb2.AlarmResponse)
 AUTHENTICATE = Method(
     "/etcdserverpb.Auth/Authenticate",

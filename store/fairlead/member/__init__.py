@@ -7,6 +7,7 @@ those of etcd 3.6 (``server/etcdserver``).  It knows nothing of gRPC or HTTP: th
 """
 
 from fairlead.member.backup import BackupReader
+from fairlead.member.backup_status import BackupStatus, inspect_backup
 from fairlead.member.checks import check_delete_range, check_put, check_range, check_txn
 from fairlead.member.cluster import Cluster, ClusterMember, MembershipChange, MembershipChangeKind
 from fairlead.member.config import QUOTA_BYTES_DEFAULT, MemberConfig
@@ -75,6 +76,7 @@ __all__ = [
     "URLS",
     "BackupError",
     "BackupReader",
+    "BackupStatus",
     "BadTransfereeError",
     "Cluster",
     "ClusterMember",
@@ -133,6 +135,7 @@ __all__ = [
     "delimited",
     "hash_database",
     "hash_kv",
+    "inspect_backup",
     "is_peer_url",
     "is_read_only",
     "is_serializable",

@@ -6,7 +6,7 @@ Blocks of 512 bytes and a checksum, since etcd's clients take nothing else for a
     database    a dump of the database at one commit, and zeros up to a whole block
     checksum    SHA-256 of all before it, 32 bytes
 
-The content is the store's own: ``etcdutl`` cannot read it, ``fairlead store restore`` can.
+The content is the store's own: ``etcdutl`` cannot read it, ``fairlead store restore`` and ``status`` can.
 """
 
 import hashlib
@@ -105,8 +105,12 @@ class BackupReader:
         self._dump.close()
 
 
-def check_backup(path: Path) -> BackupHeader:
+def check_backup(path: Path, *, skip_hash: bool = False) -> BackupHeader:
     """Read a backup file from end to end; return what it says of itself once it is proved whole.
+
+    Args:
+        path: the file.
+        skip_hash: believe the content, as of a file whose checksum was lost; all of it must be there still.
 
     Raises:
         BackupError: it cannot be read, is no backup of ours, or has changed since it was made.
@@ -114,16 +118,19 @@ def check_backup(path: Path) -> BackupHeader:
     try:
         with path.open("rb") as file:
             size_bytes = path.stat().st_size
-            if size_bytes % BLOCK_BYTES != CHECKSUM_BYTES:
-                raise BackupError(path, f"{size_bytes} bytes are no whole snapshot", hint="save it again")
             block = file.read(BLOCK_BYTES)
             header = _header_of(path, block)
+            whole = {header.content_bytes + CHECKSUM_BYTES} | ({header.content_bytes} if skip_hash else set())
+            if size_bytes not in whole:
+                raise BackupError(path, f"{size_bytes} bytes are no whole snapshot", hint="save it again")
+            if skip_hash:
+                return header
             sha256 = hashlib.sha256(block)
             left = size_bytes - BLOCK_BYTES - CHECKSUM_BYTES
             while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
                 sha256.update(chunk)
                 left -= len(chunk)
-            if file.read() != sha256.digest() or size_bytes - CHECKSUM_BYTES != header.content_bytes:
+            if file.read() != sha256.digest():
                 raise BackupError(path, "its checksum does not match its content", hint="save it again")
             return header
     except OSError as error:

@@ -9,8 +9,8 @@ from fairlead.mvcc import BackendHashRun, BucketName, KeyValueHash
 SLICE = 500
 """Revisions or pairs hashed in one turn: about a millisecond."""
 
-# How far each member has come is its own business.
-_IGNORED = {(BucketName.META, APPLIED)}
+IGNORED = {(BucketName.META, APPLIED)}
+"""How far each member has come is its own business."""
 
 
 async def hash_kv(machine: Machine, revision: int = 0) -> KeyValueHash:
@@ -32,10 +32,10 @@ async def hash_kv(machine: Machine, revision: int = 0) -> KeyValueHash:
 async def hash_database(machine: Machine) -> int:
     """Hash all tables; see ``BackendHashRun``."""
     backend = machine.backend
-    run = BackendHashRun(backend, ignored=_IGNORED)
+    run = BackendHashRun(backend, ignored=IGNORED)
     while (found := run.step(SLICE)) is None:
         await asyncio.sleep(0)
         if machine.backend is not backend:
             backend = machine.backend
-            run = BackendHashRun(backend, ignored=_IGNORED)
+            run = BackendHashRun(backend, ignored=IGNORED)
     return found

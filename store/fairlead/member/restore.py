@@ -17,19 +17,24 @@ from fairlead.member.config import MemberConfig
 from fairlead.member.configurations import save_configuration
 from fairlead.member.errors import DataDirError
 from fairlead.member.opening import Founding, db_dir, founding_of, load_applied, save_applied, wal_dir
-from fairlead.mvcc import Backend, BucketName
+from fairlead.mvcc import Backend, BucketName, Store
 from fairlead.raft import Configuration
 from fairlead.wal import Checkpoint, HardState, OsDisk, Wal
 
 _OF_THE_OLD_CLUSTER = (BucketName.CLUSTER, BucketName.MEMBERS, BucketName.MEMBERS_REMOVED)
 
 
-def restore_member(snapshot: Path, config: MemberConfig) -> BackupHeader:
-    """Make ``config.data_dir`` of a snapshot file; return what the file says of itself.
+def restore_member(
+    snapshot: Path, config: MemberConfig, *, skip_hash_check: bool = False, bump_revision: int = 0
+) -> int:
+    """Make ``config.data_dir`` of a snapshot file; return the revision that its store is at.
 
     Args:
         snapshot: as ``etcdctl snapshot save`` wrote it.
         config: name, data directory, peer URLs, initial cluster and token of the member to be.
+        skip_hash_check: believe the file, whatever its checksum says.
+        bump_revision: go on this many revisions later, with no history before: nobody who has seen revisions that
+            were written after the snapshot takes new ones for them.
 
     Raises:
         BackupError: the file is not a whole snapshot of this store.
@@ -37,7 +42,7 @@ def restore_member(snapshot: Path, config: MemberConfig) -> BackupHeader:
         BackendError: the disk refused the database.
         WalError: the disk refused the log.
     """
-    header = check_backup(snapshot)
+    header = check_backup(snapshot, skip_hash=skip_hash_check)
     final = config.data_dir
     unfinished = final.with_name(final.name + ".restoring")
     try:
@@ -46,7 +51,8 @@ def restore_member(snapshot: Path, config: MemberConfig) -> BackupHeader:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
         try:
-            _restore(snapshot, header, replace(config, data_dir=unfinished))
+            unnamed = replace(config, data_dir=unfinished)
+            revision = _restore(snapshot, header, unnamed, bump_revision=bump_revision)
             unfinished.replace(final)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -54,14 +60,17 @@ def restore_member(snapshot: Path, config: MemberConfig) -> BackupHeader:
         OsDisk().sync_directory(final.parent)
     except OSError as error:
         raise DataDirError(final, error.strerror or str(error)) from error
-    return header
+    return revision
 
 
-def _restore(snapshot: Path, header: BackupHeader, config: MemberConfig) -> None:
+def _restore(snapshot: Path, header: BackupHeader, config: MemberConfig, *, bump_revision: int) -> int:
     founding = founding_of(config)
     Backend.load(db_dir(config), read_database(snapshot, header))
     backend = Backend.open(db_dir(config))
     try:
+        store = Store.open(backend)
+        if bump_revision:
+            store.bump(bump_revision)
         begins = _begin_again(backend, founding)
     finally:
         backend.close()
@@ -71,6 +80,7 @@ def _restore(snapshot: Path, header: BackupHeader, config: MemberConfig) -> None
     wal.checkpoint(begins)
     wal.append([], HardState(begins.term, 0, begins.index))
     wal.close()
+    return store.revision
 
 
 def _begin_again(backend: Backend, founding: Founding) -> Checkpoint:

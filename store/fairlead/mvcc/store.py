@@ -201,6 +201,15 @@ class Store:
             raise FutureRevisionError(revision, self.revision)
         self._compaction.schedule(revision)
 
+    def bump(self, count: int) -> None:
+        """Count on as if ``count`` more revisions had been written, and give up all history before.
+
+        For a store that went back to a backup: whoever has seen revisions that are lost does not take new ones for
+        them, and hears that what he asks for is compacted (etcd's ``--bump-revision``).
+        """
+        self.revision += count
+        self.compact(self.revision)
+
     @property
     def has_compaction_left(self) -> bool:
         """Whether ``compact_step`` has something to do."""

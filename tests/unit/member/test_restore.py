@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.member import BackupError, BackupReader, DataDirError, Member, MemberConfig
+from fairlead.member import BackupError, BackupReader, DataDirError, Member, MemberConfig, inspect_backup
 from fairlead.member.opening import open_member
 from fairlead.member.restore import restore_member
-from fairlead.mvcc import Backend, Store
+from fairlead.mvcc import Backend, CompactedError, Store
+from fairlead.mvcc.codec import key_of
+from fairlead.proto import command_pb2
 from fairlead.proto import rpc_pb2 as pb
 
 CLUSTER: dict[str, tuple[str, ...]] = {f"m{number}": (f"http://127.0.0.1:{number}",) for number in (1, 2, 3)}
@@ -28,7 +30,8 @@ def snapshot(tmp_path: Path) -> Path:
         txn.put(key, b"value")
         txn.end()
     backend.put("meta", b"applied", bytes(7) + b"\x09" + bytes(7) + b"\x03" + b"\0\0\0\x05")
-    backend.put("members", (77).to_bytes(8), pb.Member(ID=77, name="old").SerializeToString())
+    old = command_pb2.MemberRecord(member=pb.Member(ID=77, name="old"))
+    backend.put("members", (77).to_bytes(8), old.SerializeToString())
     backend.put("members_removed", (78).to_bytes(8), b"")
     backend.put("cluster", bytes(8), b"what was")
     backend.commit_now()
@@ -57,7 +60,7 @@ def test_all_members_begin_with_the_same_state_behind_the_same_entry(snapshot: P
     found = []
     for name in CLUSTER:
         config = config_of(name, tmp_path)
-        assert restore_member(snapshot, config).revision == 4
+        assert restore_member(snapshot, config) == 4
         opened = open_member(config, rng=random.Random(1))
         replica, machine = opened.replica, opened.machine
         log = replica.raft.log
@@ -112,6 +115,40 @@ def test_a_broken_snapshot_leaves_nothing(snapshot: Path, tmp_path: Path) -> Non
     with pytest.raises(BackupError):
         restore_member(snapshot, config_of("m1", tmp_path))
     assert not (tmp_path / "m1").exists()
+
+
+def test_a_file_without_its_checksum_is_believed_if_that_is_asked(snapshot: Path, tmp_path: Path) -> None:
+    snapshot.write_bytes(snapshot.read_bytes()[:-32])
+    with pytest.raises(BackupError, match="no whole snapshot"):
+        restore_member(snapshot, config_of("m1", tmp_path))
+    assert restore_member(snapshot, config_of("m1", tmp_path), skip_hash_check=True) == 4
+
+
+def test_one_that_was_cut_is_refused_even_so(snapshot: Path, tmp_path: Path) -> None:
+    snapshot.write_bytes(snapshot.read_bytes()[:-33])
+    with pytest.raises(BackupError, match="no whole snapshot"):
+        restore_member(snapshot, config_of("m1", tmp_path), skip_hash_check=True)
+
+
+def test_bumped_revisions_leave_a_gap_that_is_compacted(snapshot: Path, tmp_path: Path) -> None:
+    config = config_of("m1", tmp_path)
+    assert restore_member(snapshot, config, bump_revision=100) == 104
+    opened = open_member(config, rng=random.Random(1))
+    store = opened.machine.store
+    assert (store.revision, store.compact_revision) == (104, 104)
+    assert [key_of(kv) for kv in store.range(b"\0", b"\0").kvs] == [b"a", b"b", b"c"]
+    with pytest.raises(CompactedError):
+        store.range(b"a", revision=103)
+    opened.close()
+    opened.wal.close()
+
+
+def test_a_snapshot_file_is_counted(snapshot: Path, tmp_path: Path) -> None:
+    found = inspect_backup(snapshot, scratch=tmp_path)
+    assert (found.revision, found.keys, found.leases, found.members) == (4, 3, 0, ("old",))
+    assert found.compact_revision == -1
+    assert found.pairs == 3 + 4  # the applied index, two members, the cluster
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "old"]
 
 
 def test_what_dies_in_the_middle_leaves_no_directory_and_can_be_done_again(

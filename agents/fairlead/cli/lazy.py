@@ -1,0 +1,43 @@
+"""A group of commands as a table: a command is imported only when it is called, so that the first word is quick."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+Table = Mapping[str, tuple[str, str]]
+"""By name: where the command lives, as ``module:attribute``, and what the group's help says of it; nothing hides it."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a sub-command only when it is called.
+
+    Args:
+        table: its commands.
+        rest: for ``click.Group``.
+    """
+
+    def __init__(self, *, table: Table, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the sub-command."""
+        del ctx
+        if cmd_name not in self.table:
+            return None
+        module, _, attribute = self.table[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items() if text])
