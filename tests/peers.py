@@ -19,8 +19,11 @@ PACKAGES = {
     "etcdctl": "etcd-client",
     "h2load": "nghttp2-client",
     "haproxy": "haproxy",
+    "kdig": "knot-dnsutils",
     "nginx": "nginx-light",
+    "nsd": "nsd",
     "openssl": "openssl",
+    "unbound": "unbound",
     "wrk": "wrk",
 }
 """Program to Debian package."""

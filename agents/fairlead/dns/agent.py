@@ -30,10 +30,10 @@ class DnsServer:
         )
         self._listen = config.listen
         self.udp = [
-            UdpServer(self.responder.respond, datagrams_per_wake_max=limits.datagrams_per_wake_max)
+            UdpServer(self.responder, datagrams_per_wake_max=limits.datagrams_per_wake_max)
             for _ in self._listen
         ]
-        self.tcp = [TcpServer(self.responder.respond_stream, limits) for _ in self._listen]
+        self.tcp = [TcpServer(self.responder, limits) for _ in self._listen]
 
     async def bind(self) -> list[Address]:
         """Take the ports, so that a port in use is known at once; nothing is answered yet.

@@ -4,9 +4,12 @@ An answer is made of whole RRsets, and says which names it was made from, so tha
 changes.  Nothing here knows of packets.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fairlead.dns.client import Origin
+from fairlead.dns.edns import Ede
 from fairlead.dns.message import Rcode
 from fairlead.dns.names import Name
 from fairlead.dns.zone import Zone
@@ -42,11 +45,17 @@ class Answer:
     """What to say to a question.
 
     Attributes:
-        rcode: NOERROR, NXDOMAIN or SERVFAIL.
+        rcode: NOERROR, NXDOMAIN, REFUSED (the name is not ours) or SERVFAIL.
         zone: the zone that the question lies in; None when it lies in none of ours.
         answer: the answer section, CNAMEs before what they lead to.
+        authority: NS of a delegation, proofs of a denial; what does not fit costs TC.
+        glue: additional records that cost TC when they do not fit (RFC 9471).
         additional: may be left out where it does not fit.
-        soa: where the zone's SOA record goes.
+        soa: where the zone's SOA record goes; with ``answer`` or ``authority`` of its own, NOWHERE.
+        is_referral: AA is off: the answer is below a zone cut.
+        edes: extended errors, for clients with EDNS.
+        choose: when set, the answer depends on who asks: gives the number of one of ``variants``.
+        variants: complete answers to choose from; their own ``depends_on`` does not count.
         depends_on: a change of one of these names, or below one, makes this answer stale.  NXDOMAIN names none:
             it is not to be kept.
     """
@@ -54,8 +63,14 @@ class Answer:
     rcode: Rcode = Rcode.NOERROR
     zone: Zone | None
     answer: tuple[RRset, ...] = ()
+    authority: tuple[RRset, ...] = ()
+    glue: tuple[RRset, ...] = ()
     additional: tuple[RRset, ...] = ()
     soa: Soa = Soa.NOWHERE
+    is_referral: bool = False
+    edes: tuple[Ede, ...] = ()
+    choose: Callable[[Origin], int] | None = None
+    variants: tuple["Answer", ...] = ()
     depends_on: frozenset[Name] = frozenset()
 
 

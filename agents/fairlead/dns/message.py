@@ -4,7 +4,8 @@ Whatever bytes come in, the outcome is a `Query`, a `MessageError` that names th
 """
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -14,22 +15,25 @@ from fairlead.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, Name
 HEADER_BYTES: Final = 12
 UDP_BYTES_MIN: Final = 512
 TCP_BYTES_MAX: Final = 65535
+TTL_S_MAX: Final = 2**31 - 1  # RFC 2181, section 8
 
 QR: Final = 0x8000
 AA: Final = 0x0400
 TC: Final = 0x0200
 RD: Final = 0x0100
 CD: Final = 0x0010
+RA: Final = 0x0080
 OPCODE: Final = 0x7800
 DO: Final = 0x8000  # in the flags of OPT
 
 _HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")  # type, class, TTL, length of data: what follows a record's owner
+_OPTION = struct.Struct("!HH")  # code, length of data
 _POINTER = 0xC0
 
 
 class Rcode(IntEnum):
-    """Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9)."""
+    """Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9, RFC 7873 section 8)."""
 
     NOERROR = 0
     FORMERR = 1
@@ -38,6 +42,7 @@ class Rcode(IntEnum):
     NOTIMP = 4
     REFUSED = 5
     BADVERS = 16
+    BADCOOKIE = 23
 
 
 class Type(IntEnum):
@@ -63,6 +68,14 @@ class Type(IntEnum):
     ANY = 255
 
 
+class Opcode(IntEnum):
+    """Kinds of query (RFC 1035 section 4.1.1, RFC 1996, RFC 2136)."""
+
+    QUERY = 0
+    NOTIFY = 4
+    UPDATE = 5
+
+
 class Class(IntEnum):
     """Classes that this server knows by name."""
 
@@ -78,11 +91,13 @@ class Edns:
         udp_bytes_max: the client's limit, not yet clamped.
         version: 0 is the only one there is.
         dnssec_ok: the DO bit, to be copied.
+        options: code to data; of an option that comes twice, the last.
     """
 
     udp_bytes_max: int
     version: int
     dnssec_ok: bool
+    options: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,7 @@ class Query:
     """A well-formed query with one question.
 
     Attributes:
+        packet: the query as it came.
         flags: the second word of the header.
         question: the question as sent: name, type and class, to be echoed byte for byte.
         name: the question's name in lower case.
@@ -98,12 +114,23 @@ class Query:
         edns: None when the query has no OPT record.
     """
 
+    packet: bytes
     flags: int
     question: bytes
     name: Name
     qtype: int
     qclass: int
     edns: Edns | None
+
+    @property
+    def dnssec_ok(self) -> bool:
+        """Whether the client wants signatures (RFC 3225)."""
+        return self.edns is not None and self.edns.dnssec_ok
+
+    @property
+    def recursion_desired(self) -> bool:
+        """The RD bit."""
+        return bool(self.flags & RD)
 
 
 def is_answerable(packet: bytes) -> bool:
@@ -112,16 +139,14 @@ def is_answerable(packet: bytes) -> bool:
 
 
 def parse_query(packet: bytes) -> Query:
-    """Return the query in ``packet``, of which `is_answerable` holds.
+    """Return the query in ``packet``, of which `is_answerable` holds, whatever its opcode.
 
     Records of other kinds than OPT and bytes after the last record are tolerated.
 
     Raises:
-        MessageError: FORMERR, or NOTIMP for another opcode than QUERY.
+        MessageError: FORMERR.
     """
     _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(packet)
-    if flags & OPCODE:
-        raise MessageError(Rcode.NOTIMP, "another opcode than QUERY")
     if questions != 1:
         # RFC 9619, section 4: "QDCOUNT [...] MUST NOT be greater than 1"; 0 asks nothing.
         raise MessageError(Rcode.FORMERR, "not one question")
@@ -132,6 +157,7 @@ def parse_query(packet: bytes) -> Query:
     if answers or authorities or additionals:
         edns = _find_edns(packet, end + 4, skipped=answers + authorities, additionals=additionals)
     return Query(
+        packet=packet,
         flags=flags,
         question=packet[HEADER_BYTES : end + 4],
         name=packet[HEADER_BYTES:end].lower(),
@@ -139,11 +165,6 @@ def parse_query(packet: bytes) -> Query:
         qclass=packet[end + 2] << 8 | packet[end + 3],
         edns=edns,
     )
-
-
-def opt_record(*, udp_bytes_max: int, dnssec_ok: bool = False, rcode: int = 0) -> bytes:
-    """Return our OPT record; ``rcode`` gives its upper 8 bits (RFC 6891, section 6.1.3)."""
-    return b"\0" + _FIXED.pack(Type.OPT, udp_bytes_max, (rcode >> 4) << 24 | (DO if dnssec_ok else 0), 0)
 
 
 def error_response(packet: bytes, rcode: int) -> bytes:
@@ -204,5 +225,20 @@ def _find_edns(packet: bytes, at: int, *, skipped: int, additionals: int) -> Edn
         # (RCODE=1) MUST be returned"; 6.1.2: the owner "MUST be 0 (root domain)".
         if edns is not None or packet[owner]:
             raise MessageError(Rcode.FORMERR, "a second OPT record, or one with an owner")
-        edns = Edns(udp_bytes_max=rclass, version=ttl >> 16 & 0xFF, dnssec_ok=bool(ttl & DO))
+        options = _options(packet[at - length : at]) if length else {}
+        edns = Edns(udp_bytes_max=rclass, version=ttl >> 16 & 0xFF, dnssec_ok=bool(ttl & DO), options=options)
     return edns
+
+
+def _options(data: bytes) -> dict[int, bytes]:
+    options: dict[int, bytes] = {}
+    at = 0
+    while at < len(data):
+        if at + _OPTION.size > len(data):
+            raise MessageError(Rcode.FORMERR, "an option is cut short")
+        code, length = _OPTION.unpack_from(data, at)
+        at += _OPTION.size + length
+        if at > len(data):
+            raise MessageError(Rcode.FORMERR, "an option's data is cut short")
+        options[code] = data[at - length : at]
+    return options

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from fairlead.dns import names
 from fairlead.dns.errors import BadNameError, BadRecordError
+from fairlead.dns.message import TTL_S_MAX
 from fairlead.dns.names import Name
 
 PRIORITY_DEFAULT = 10
 WEIGHT_DEFAULT = 100
 PORT_HIDDEN = -1
-TTL_S_MAX = 2**31 - 1  # RFC 2181, section 8
 U16_MAX = 2**16 - 1
 TEXT_BYTES_MAX = 64000  # with a length byte per 255 bytes, what still fits into one message
 

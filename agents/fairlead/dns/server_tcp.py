@@ -6,15 +6,14 @@ queue of unsent responses, and a clock that only whole queries wind up again.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import cast
 
+from fairlead.dns.client import LATER, Answerer, Transport
 from fairlead.dns.limits import Limits
 
 _LENGTH_BYTES = 2
 _SWEEPS_PER_IDLE = 4
-
-Respond = Callable[[bytes], bytes | None]
 
 
 class Framer:
@@ -44,12 +43,12 @@ class TcpServer:
     """One listening TCP socket and its connections.
 
     Args:
-        respond: gives the response to a message, or None for one that deserves none.
+        answerer: gives the response to a message, now or later.
         limits: the bounds that are named ``tcp_...``.
     """
 
-    def __init__(self, respond: Respond, limits: Limits) -> None:
-        self.respond = respond
+    def __init__(self, answerer: Answerer, limits: Limits) -> None:
+        self.answerer = answerer
         self.limits = limits
         self.refused = 0
         """Connections beyond the limits."""
@@ -116,12 +115,20 @@ class TcpServer:
 class _Connection(asyncio.Protocol):
     """One client."""
 
+    transport = Transport.TCP
+
     def __init__(self, server: TcpServer) -> None:
         self._server = server
         self._framer = Framer()
-        self._is_paused = False
+        self._in_flight = 0
+        self._stream: Iterator[bytes] | None = None
+        self._is_full = False
+        self._is_reading = True
         self._transport: asyncio.Transport
+        self.ip = ""
         self.last_query_s = asyncio.get_running_loop().time()
+
+    # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's by shape, not by class.
@@ -129,7 +136,8 @@ class _Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._server.limits.tcp_unsent_bytes_max)
         peer = transport.get_extra_info("peername")
         # A client that is gone already has no name; all of them share one.
-        if not self._server.admit(self, peer[0] if peer else ""):
+        self.ip = peer[0] if peer else ""
+        if not self._server.admit(self, self.ip):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -137,18 +145,17 @@ class _Connection(asyncio.Protocol):
         self._serve()
 
     def pause_writing(self) -> None:
-        self._is_paused = True
-        self._transport.pause_reading()
+        self._is_full = True
 
     def resume_writing(self) -> None:
-        self._is_paused = False
+        self._is_full = False
         self._serve()
-        if not self._is_paused and not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._server.forget(self)
+
+    # What the server calls.
 
     def close(self) -> None:
         """End once everything is written."""
@@ -158,15 +165,64 @@ class _Connection(asyncio.Protocol):
         """End at once."""
         self._transport.abort()
 
+    # What the answerer calls: this is its `Client`.
+
+    def send(self, response: bytes) -> None:
+        """Send a response that was not at hand when its query came."""
+        self._in_flight -= 1
+        self._write(response)
+        self._serve()
+
+    def abandon(self) -> None:
+        """Go on without a response to one query."""
+        self._in_flight -= 1
+        self._serve()
+
+    def stream(self, messages: Iterator[bytes]) -> None:
+        """Send ``messages``, each when the client has taken most of those before; other queries wait meanwhile."""
+        self._stream = messages
+        self._in_flight -= 1  # LATER stands for them all
+
     def _serve(self) -> None:
         """Answer the whole messages at hand, until the client must take some answers first."""
-        while not self._is_paused and not self._transport.is_closing():
-            packet = self._framer.next()
-            if packet is None:
-                return
-            response = self._server.respond(packet)
-            if response is None:  # RFC 7766, section 8: what is no query ends the connection
-                self._transport.close()
-                return
+        while self._may_go_on() and (self._stream is not None or self._answer_next()):
+            if self._stream is not None:
+                self._write_next()
+        self._read(self._may_go_on())
+
+    def _may_go_on(self) -> bool:
+        in_flight_max = self._server.limits.tcp_in_flight_max
+        return not self._is_full and self._in_flight < in_flight_max and not self._transport.is_closing()
+
+    def _answer_next(self) -> bool:
+        packet = self._framer.next()
+        if packet is None:
+            return False
+        response = self._server.answerer.respond(packet, self)
+        if response is None:  # RFC 7766, section 8: what is no query ends the connection
+            self._transport.close()
+            return False
+        self.last_query_s = asyncio.get_running_loop().time()
+        if response is LATER:
+            self._in_flight += 1
+        else:
+            self._write(response)
+        return True
+
+    def _write_next(self) -> None:
+        assert self._stream is not None
+        message = next(self._stream, None)
+        if message is None:
+            self._stream = None
+        else:
             self.last_query_s = asyncio.get_running_loop().time()
-            self._transport.write(len(response).to_bytes(_LENGTH_BYTES, "big") + response)
+            self._write(message)
+
+    def _write(self, message: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+
+    def _read(self, is_wanted: bool) -> None:  # noqa: FBT001 - what is wanted is the one thing to say
+        if is_wanted is not self._is_reading and not self._transport.is_closing():
+            self._is_reading = is_wanted
+            (self._transport.resume_reading if is_wanted else self._transport.pause_reading)()

@@ -6,7 +6,13 @@ asyncio's datagram transport costs several times as much for each packet as the 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+from fairlead.dns.client import Answerer, Transport
+
+Peer = tuple[Any, ...]
+"""An address as the system gives and takes it: host, port, and for IPv6 two more."""
 
 _QUERY_BYTES_MAX = 4096
 _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -19,12 +25,12 @@ class UdpServer:
     address instead.
 
     Args:
-        respond: gives the response to a packet, or None.
+        answerer: gives the response to a packet, now or later.
         datagrams_per_wake_max: queries answered before other sockets get their turn.
     """
 
-    def __init__(self, respond: Callable[[bytes], bytes | None], *, datagrams_per_wake_max: int) -> None:
-        self._respond = respond
+    def __init__(self, answerer: Answerer, *, datagrams_per_wake_max: int) -> None:
+        self._answerer = answerer
         self._per_wake = range(datagrams_per_wake_max)
         self._socket: socket.socket | None = None
         self.unsent = 0
@@ -60,17 +66,53 @@ class UdpServer:
             self._socket.close()
             self._socket = None
 
+    def send(self, response: bytes, peer: Peer) -> None:
+        """Send one response; UDP may lose it."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto(response, peer)
+        except OSError:  # a full buffer, a forged address
+            self.unsent += 1
+
     def _drain(self) -> None:
         assert self._socket is not None
-        receive, send, respond = self._socket.recvfrom, self._socket.sendto, self._respond
+        receive, send = self._socket.recvfrom, self._socket.sendto
+        from_table, respond = self._answerer.from_table, self._answerer.respond
         for _ in self._per_wake:
             try:
                 packet, peer = receive(_QUERY_BYTES_MAX)
             except OSError:  # nothing more, or the echo of an earlier failure to send
                 return
-            response = respond(packet)
-            if response is not None:
+            response = from_table(packet)
+            if response is None:
+                response = respond(packet, UdpClient(self, peer))
+            if response:
                 try:
                     send(response, peer)
-                except OSError:  # a full buffer, a forged address: UDP may lose it
+                except OSError:
                     self.unsent += 1
+
+
+class UdpClient:
+    """Who sent one datagram."""
+
+    __slots__ = ("_peer", "_server", "ip")
+
+    transport = Transport.UDP
+
+    def __init__(self, server: UdpServer, peer: Peer) -> None:
+        self._server = server
+        self._peer = peer
+        self.ip: str = peer[0]
+
+    def send(self, response: bytes) -> None:
+        """Send the response; to UDP nothing else is owed."""
+        self._server.send(response, self._peer)
+
+    def abandon(self) -> None:
+        """Send nothing."""
+
+    def stream(self, messages: Iterator[bytes]) -> None:
+        """Never asked: the responder refuses transfers over UDP."""
+        raise AssertionError(messages)

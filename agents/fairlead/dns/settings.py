@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from fairlead.dns import names
 from fairlead.dns.errors import BadNameError, BadRecordError
+from fairlead.dns.message import TTL_S_MAX
 from fairlead.dns.names import Name
-from fairlead.dns.records import TTL_S_MAX
 from fairlead.dns.zone import Settings
 
 

@@ -7,22 +7,50 @@ that a name does not exist are never put into it: whoever asks for random names 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, Soa
-from fairlead.dns.message import AA, CD, HEADER_BYTES, QR, RD, TC, TCP_BYTES_MAX, Rcode
+from fairlead.dns.client import Origin
+from fairlead.dns.edns import OPT_BYTES, Ede
+from fairlead.dns.message import AA, CD, HEADER_BYTES, QR, RA, RD, TC, TCP_BYTES_MAX, TTL_S_MAX, Query, Rcode
 from fairlead.dns.names import Name
 from fairlead.dns.wire import Sections
 
 if TYPE_CHECKING:
     from fairlead.dns.zone import Zone
 
-_OPT_BYTES: Final = 11
 _ROOMS_MAX: Final = 4
 """Sizes for which one entry is kept cut to fit; other sizes are cut anew."""
+
+DO_SUFFIX: Final = b"\1"
+"""Ends the key of an entry with signatures."""
+
+_NEVER_FITS: Final = 1 << 30
+"""The size of an entry that the short path must not send: it depends on who asks, or says more in OPT than others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for all answers at present.
+
+    Attributes:
+        ttl_s_max: no answer may be remembered for longer; cut while the store is away.
+        edes: extended errors in all answers to clients with EDNS (RFC 8914).
+        recursion_available: RA, for a server that forwards.
+    """
+
+    ttl_s_max: int = TTL_S_MAX
+    edes: tuple[Ede, ...] = ()
+    recursion_available: bool = False
+
+
+def key_of(query: Query) -> bytes:
+    """Return the key of the entry that answers ``query``: name in lower case, type and class, and the DO bit."""
+    return query.name + query.question[-4:] + (DO_SUFFIX if query.dnssec_ok else b"")
 
 
 def variant(flags: int, *, has_opt: bool) -> int:
@@ -54,55 +82,76 @@ class Entry:
     Attributes:
         heads: the header after the id, by `variant`.
         next_body: gives what follows the question; each call gives the next order.
-        size: bytes of the largest response, without OPT.
-        is_truncated: something of the answer section is missing.
+        size: bytes of the largest response, without OPT; more than any when not all clients may be sent the same.
+        is_truncated: something that was required is missing.
+        edes: extended errors of this answer.
     """
 
     __slots__ = (
-        "_cuts",
-        "_flags",
-        "_question_size",
-        "_sections",
-        "heads",
-        "is_truncated",
-        "next_body",
-        "size",
-    )
+        "_choose", "_cuts", "_flags", "_question_size", "_sections", "_variants", "edes", "heads", "is_truncated",
+        "next_body", "size",
+    )  # fmt: skip
 
     def __init__(self, *, flags: int, question_size: int, sections: Sections | None) -> None:
         self._flags = flags
         self._question_size = question_size
         self._sections = sections
         self._cuts: dict[int, Entry] = {}
+        self._choose: Callable[[Origin], int] | None = None
+        self._variants: tuple[Entry, ...] = ()
         self.is_truncated = False
+        self.edes: tuple[Ede, ...] = ()
 
     def __repr__(self) -> str:
         return f"Entry({self.size} bytes, truncated={self.is_truncated})"
 
     @classmethod
-    def of_answer(cls, question_name: Name, answer: Answer) -> "Entry":
+    def of_answer(cls, question_name: Name, answer: Answer, terms: Terms) -> "Entry":
         """Return the entry of a question for ``question_name``, as large as TCP allows."""
         question_size = len(question_name) + 4
-        flags = answer.rcode | (AA if answer.zone is not None and answer.rcode != Rcode.SERVFAIL else 0)
+        is_ours = answer.zone is not None and answer.rcode != Rcode.SERVFAIL and not answer.is_referral
+        flags = answer.rcode | (AA if is_ours else 0) | (RA if terms.recursion_available else 0)
         if answer.soa is not Soa.NOWHERE:
-            return cls._of_soa(question_name, answer, flags)
-        sections = Sections(question_name, answer.answer, answer.additional)
-        entry = cls(flags=flags, question_size=question_size, sections=sections)
-        entry._lay_out(TCP_BYTES_MAX - _OPT_BYTES)
+            entry = cls._of_soa(question_name, answer, flags, terms)
+        else:
+            sections = Sections(question_name, answer, ttl_s_max=terms.ttl_s_max)
+            entry = cls(flags=flags, question_size=question_size, sections=sections)
+            entry._lay_out(TCP_BYTES_MAX - OPT_BYTES)
+        entry.edes = answer.edes
+        if answer.choose is not None:
+            entry._choose = answer.choose
+            entry._variants = tuple(cls.of_answer(question_name, one, terms) for one in answer.variants)
+        if answer.edes or answer.choose is not None:
+            entry.size = _NEVER_FITS
         return entry
 
     @classmethod
-    def _of_soa(cls, question_name: Name, answer: Answer, flags: int) -> "Entry":
+    def _of_soa(cls, question_name: Name, answer: Answer, flags: int, terms: Terms) -> "Entry":
         """The SOA record is asked for at each use: the zone knows its serial."""
         zone = answer.zone
         assert zone is not None
         entry = cls(flags=flags, question_size=len(question_name) + 4, sections=None)
         is_answer = answer.soa is Soa.ANSWER
         owner_offset = HEADER_BYTES + len(question_name) - len(zone.name)
-        entry.next_body = zone.soa_answer if is_answer else partial(zone.soa_denial, owner_offset)
+        entry.next_body = (
+            partial(zone.soa_answer, terms.ttl_s_max)
+            if is_answer
+            else partial(zone.soa_denial, terms.ttl_s_max, owner_offset)
+        )
         entry.heads = heads_of(flags, int(is_answer), int(not is_answer), 0)
         entry.size = HEADER_BYTES + entry._question_size + len(entry.next_body())
         return entry
+
+    @property
+    def depends_on_origin(self) -> bool:
+        """Whether `chosen` must be asked which answer it is."""
+        return self._choose is not None
+
+    def chosen(self, origin: Origin) -> "Entry":
+        """Return the entry for who asks from ``origin``."""
+        if self._choose is None:
+            return self
+        return self._variants[self._choose(origin)]
 
     def fitted(self, room: int) -> "Entry":
         """Return this entry, or as much of it as ``room`` bytes hold, OPT not counted."""
@@ -122,7 +171,7 @@ class Entry:
         layout = self._sections.lay_out(room - fixed)
         self.is_truncated = layout.is_truncated
         flags = self._flags | (TC if layout.is_truncated else 0)
-        self.heads = heads_of(flags, layout.answers, 0, layout.additionals)
+        self.heads = heads_of(flags, layout.answers, layout.authorities, layout.additionals)
         self.size = fixed + max(map(len, layout.bodies))
         self.next_body: Callable[[], bytes] = cycle(layout.bodies).__next__
 
@@ -132,7 +181,8 @@ class Table:
 
     def __init__(self, *, entries_max: int) -> None:
         self.entries: OrderedDict[bytes, Entry] = OrderedDict()
-        """By question: the name in lower case, the type and the class.  Read on the hot path."""
+        """By `key_of` a question.  Read on the hot path."""
+        self.terms = Terms()
         self._entries_max = entries_max
         self._denials: dict[tuple[Zone, int], Entry] = {}
         self._sources: dict[bytes, frozenset[Name]] = {}
@@ -140,6 +190,16 @@ class Table:
 
     def __repr__(self) -> str:
         return f"Table({len(self.entries)} of {self._entries_max} entries)"
+
+    def set_terms(self, terms: Terms) -> None:
+        """Let ``terms`` hold for all answers from now on."""
+        if terms != self.terms:
+            self.terms = terms
+            self.clear()
+
+    def compile(self, question_name: Name, answer: Answer) -> Entry:
+        """Return the entry for ``answer``, without keeping it."""
+        return Entry.of_answer(question_name, answer, self.terms)
 
     def add(self, question: bytes, entry: Entry, depends_on: frozenset[Name]) -> None:
         """Keep ``entry`` until one of ``depends_on``, or a name below one, changes."""
@@ -156,10 +216,12 @@ class Table:
         """Return the entry for a name that does not exist: one serves all names of one length in a zone."""
         assert answer.rcode == Rcode.NXDOMAIN
         assert answer.zone is not None
+        if answer.soa is Soa.NOWHERE:  # it proves what it says, of this one name
+            return self.compile(question_name, answer)
         key = (answer.zone, len(question_name))
         entry = self._denials.get(key)
         if entry is None:
-            entry = self._denials[key] = Entry.of_answer(question_name, answer)
+            entry = self._denials[key] = self.compile(question_name, answer)
         return entry
 
     def touch(self, changed: Iterable[Name]) -> None:

@@ -6,13 +6,13 @@ never compressed: RFC 3597 forbids it for SRV, and elsewhere the gain is small.
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fairlead.dns import names
-from fairlead.dns.answer import RRset
-from fairlead.dns.message import HEADER_BYTES, Class, Type
+from fairlead.dns.answer import Answer, RRset
+from fairlead.dns.message import HEADER_BYTES, TTL_S_MAX, Class, Type
 from fairlead.dns.names import Name
 
 ROTATIONS_MAX: Final = 8
@@ -32,33 +32,45 @@ class Layout:
     Attributes:
         bodies: at least one.
         answers: records in the answer section.
+        authorities: records in the authority section.
         additionals: records in the additional section, OPT not counted.
-        is_truncated: an RRset of the answer section did not fit.
+        is_truncated: an RRset that was required did not fit.
     """
 
     bodies: tuple[bytes, ...]
     answers: int
+    authorities: int
     additionals: int
     is_truncated: bool
 
 
 class Sections:
-    """The records of one answer in wire form, ready to be laid out for any size."""
+    """The records of one answer in wire form, ready to be laid out for any size.
 
-    def __init__(self, question_name: Name, answer: Sequence[RRset], additional: Sequence[RRset]) -> None:
+    Args:
+        question_name: in lower case.
+        answer: what to encode.
+        ttl_s_max: no record may be remembered for longer.
+    """
+
+    def __init__(self, question_name: Name, answer: Answer, *, ttl_s_max: int = TTL_S_MAX) -> None:
         pointers = _pointers_into(question_name)
-        self._answer = [_encode(rrset, pointers) for rrset in answer]
+        encode = partial(_encode, pointers=pointers, ttl_s_max=ttl_s_max)
+        self._answer = [encode(rrset) for rrset in answer.answer]
         # A name has one CNAME, whatever the keys say (RFC 2181, section 10.1); in the answer it is chosen by turns.
-        self._answer_takes_one = [rrset.rtype == Type.CNAME for rrset in answer]
+        self._answer_takes_one = [rrset.rtype == Type.CNAME for rrset in answer.answer]
+        self._authority = [encode(rrset) for rrset in answer.authority]
+        self._glue = [encode(rrset) for rrset in answer.glue]
         self._additional = [
-            _encode(rrset, pointers)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in additional
+            encode(rrset)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in answer.additional
         ]
 
     def lay_out(self, room: int) -> Layout:
         """Return what fits into ``room`` bytes after the question.
 
-        What does not fit goes in this order: additional RRsets, without a word; then RRsets of the answer, from the
-        last, with TC (RFC 2181, section 9: "the entire RRset [...] left out, and the reply sent as is, with the TC bit").
+        What does not fit goes in this order: additional RRsets, without a word; then glue, authority, and RRsets of the
+        answer from the last, with TC (RFC 2181, section 9: "the entire RRset [...] left out, and the reply sent as is,
+        with the TC bit"; RFC 9471 for glue).
         """
         kept: list[list[bytes]] = []
         takes_one: list[bool] = []
@@ -70,20 +82,35 @@ class Sections:
             kept.append(records)
             takes_one.append(takes)
         is_truncated = len(kept) < len(self._answer)
-        extra: list[bytes] = []
+        authority, room, is_truncated = _fill(self._authority, room, is_full=is_truncated)
+        glue, room, is_truncated = _fill(self._glue, room, is_full=is_truncated)
         for records in self._additional if not is_truncated else ():
             size = sum(map(len, records))
             if size <= room:
                 room -= size
-                extra += records
+                glue += records
         orders = _orders(kept, takes_one)
-        tail = b"".join(extra)
+        tail = b"".join(authority) + b"".join(glue)
         return Layout(
             bodies=tuple(b"".join(order) + tail for order in orders),
             answers=len(orders[0]),
-            additionals=len(extra),
+            authorities=len(authority),
+            additionals=len(glue),
             is_truncated=is_truncated,
         )
+
+
+def _fill(rrsets: list[list[bytes]], room: int, *, is_full: bool) -> tuple[list[bytes], int, bool]:
+    """Return the records of the RRsets that fit, the room that is left, and whether something was left out."""
+    records: list[bytes] = []
+    for rrset in rrsets:
+        size = sum(map(len, rrset))
+        is_full = is_full or size > room
+        if is_full:
+            break
+        room -= size
+        records += rrset
+    return records, room, is_full
 
 
 def split_text(text: bytes) -> bytes:
@@ -116,9 +143,9 @@ def _turned(records: list[bytes], by: int) -> list[bytes]:
     return records[at:] + records[:at]
 
 
-def _encode(rrset: RRset, pointers: dict[Name, bytes]) -> list[bytes]:
+def _encode(rrset: RRset, pointers: dict[Name, bytes], ttl_s_max: int) -> list[bytes]:
     owner = _compress(rrset.owner, pointers)
-    rtype, ttl_s = rrset.rtype, rrset.ttl_s
+    rtype, ttl_s = rrset.rtype, min(rrset.ttl_s, ttl_s_max)
     return [owner + _FIXED.pack(rtype, Class.IN, ttl_s, len(rdata)) + rdata for rdata in rrset.rdatas]
 
 

@@ -52,19 +52,21 @@ class Zone:
         self._serial = serial
         self._records.clear()
 
-    def soa_answer(self) -> bytes:
+    def soa_answer(self, ttl_s_max: int) -> bytes:
         """Return the SOA record as an answer to a question for the zone's own name."""
-        return self._soa(HEADER_BYTES, self.settings.dialect.soa_ttl_s)
+        return self._soa(HEADER_BYTES, min(self.settings.dialect.soa_ttl_s, ttl_s_max))
 
-    def soa_denial(self, owner_offset: int) -> bytes:
+    def soa_denial(self, ttl_s_max: int, owner_offset: int) -> bytes:
         """Return the SOA record for a negative answer.
 
         RFC 2308, section 3: its TTL is "the minimum of the MINIMUM field of the SOA record and the TTL of the SOA".
 
         Args:
+            ttl_s_max: and at most this.
             owner_offset: where in the message the zone's name begins: in the question.
         """
-        return self._soa(owner_offset, min(self.settings.negative_ttl_s, self.settings.dialect.soa_ttl_s))
+        ttl_s = min(self.settings.negative_ttl_s, self.settings.dialect.soa_ttl_s, ttl_s_max)
+        return self._soa(owner_offset, ttl_s)
 
     def _soa(self, owner_offset: int, ttl_s: int) -> bytes:
         record = self._records.get((owner_offset, ttl_s))

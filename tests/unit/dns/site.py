@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dns.flags
 import dns.message
@@ -13,6 +13,7 @@ import dns.rrset
 from fairlead.agent import Address
 from fairlead.dns import SKYDNS, Dialect, DnsConfig, Limits, Model, Responder, names
 from fairlead.dns.chaos import Chaos
+from fairlead.dns.client import LATER, Transport
 
 ZONE = "skydns.test."
 
@@ -39,6 +40,25 @@ def key_of(name: str) -> bytes:
 
 def value_of(fields: object) -> bytes:
     return json.dumps(fields).encode()
+
+
+class Asker:
+    """A client that remembers what it is sent."""
+
+    def __init__(self, transport: Transport = Transport.UDP, *, ip: str = "127.0.0.1") -> None:
+        self.transport = transport
+        self.ip = ip
+        self.sent: list[bytes] = []
+        self.abandoned = 0
+
+    def send(self, response: bytes) -> None:
+        self.sent.append(response)
+
+    def abandon(self) -> None:
+        self.abandoned += 1
+
+    def stream(self, messages: Iterator[bytes]) -> None:
+        self.sent.extend(messages)
 
 
 class Site:
@@ -83,7 +103,12 @@ class Site:
         self.model.apply(self.revision, puts, list(deletes))  # type: ignore[call-overload]
 
     def send(self, packet: bytes, *, tcp: bool = False) -> bytes | None:
-        return (self.responder.respond_stream if tcp else self.responder.respond)(packet)
+        """Send ``packet`` as the servers do; the response, or None."""
+        asker = Asker(Transport.TCP if tcp else Transport.UDP)
+        response = None if tcp else self.responder.from_table(packet)
+        if response is None:
+            response = self.responder.respond(packet, asker)
+        return asker.sent.pop() if response == LATER else response
 
     def ask(
         self, name: str, rtype: str = "A", *, tcp: bool = False, **options: object

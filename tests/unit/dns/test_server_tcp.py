@@ -22,7 +22,7 @@ BIG = {"big.skydns.test": {"text": "t" * 60_000}}
 
 @asynccontextmanager
 async def serving(site: Site, limits: Limits | None = None) -> AsyncIterator[tuple[TcpServer, int]]:
-    server = TcpServer(site.responder.respond_stream, limits or Limits())
+    server = TcpServer(site.responder, limits or Limits())
     _, port = await server.bind("127.0.0.1", 0)
     await server.start()
     try:
@@ -167,7 +167,7 @@ async def _ask_much_and_read_late(*, queries: int) -> None:
                 loop.sock_sendall(client, query("big.skydns.test", "TXT") * queries)
             )
             unsent = 0
-            await until(lambda: any(each._is_paused for each in server._connections))
+            await until(lambda: any(each._is_full for each in server._connections))
             for _ in range(20):
                 await asyncio.sleep(0.01)
                 unsent = max(each._transport.get_write_buffer_size() for each in server._connections)

@@ -7,16 +7,27 @@ import dns.message
 import pytest
 from tests.unit.dns.site import Site, rdatas, until
 
+from fairlead.dns.client import Client
 from fairlead.dns.server_udp import UdpServer
 
 WITHIN_S = 10.0
 RECORDS = {"web.skydns.test": {"host": "10.0.0.1"}}
 
 
+class Repeats:
+    """Answers with more than a datagram holds."""
+
+    def from_table(self, packet: bytes, /) -> bytes:
+        return packet * 20_000
+
+    def respond(self, packet: bytes, client: Client, /) -> None:
+        del packet, client
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> None:
     """What waits in the socket from before the start is answered too."""
-    server = UdpServer(Site(RECORDS).responder.respond, datagrams_per_wake_max=8)
+    server = UdpServer(Site(RECORDS).responder, datagrams_per_wake_max=8)
     try:
         address = server.bind(host, 0)
     except OSError:
@@ -40,7 +51,7 @@ async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> N
 
 
 async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
-    server = UdpServer(lambda packet: packet * 20_000, datagrams_per_wake_max=8)
+    server = UdpServer(Repeats(), datagrams_per_wake_max=8)
     address = server.bind("127.0.0.1", 0)
     server.start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -50,9 +61,9 @@ async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
 
 
 async def test_a_port_in_use_is_an_error_at_once() -> None:
-    server = UdpServer(lambda _: None, datagrams_per_wake_max=8)
+    server = UdpServer(Repeats(), datagrams_per_wake_max=8)
     address = server.bind("127.0.0.1", 0)
     with pytest.raises(OSError, match="in use"):
-        UdpServer(lambda _: None, datagrams_per_wake_max=8).bind(*address)
+        UdpServer(Repeats(), datagrams_per_wake_max=8).bind(*address)
     server.close()
     server.close()

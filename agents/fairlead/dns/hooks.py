@@ -1,0 +1,62 @@
+"""Where other parts of the name server hook into the responder.
+
+Each hook is None until somebody sets it; without it the responder answers as a plain authoritative server does.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from fairlead.dns.client import Client
+from fairlead.dns.edns import Ede
+from fairlead.dns.message import Query
+from fairlead.dns.names import Name
+
+
+class Reply:
+    """How a hook that answers later hands over its answer.
+
+    Call it once, from the event loop, at once or later.  More calls are ignored.
+    """
+
+    def __init__(self, finish: Callable[[bytes | None, tuple[Ede, ...]], None]) -> None:
+        self._finish: Callable[[bytes | None, tuple[Ede, ...]], None] | None = finish
+
+    def __call__(self, response: bytes | None, *edes: Ede) -> None:
+        """Send ``response``: a whole message without OPT, of any id, with the question of the query in any spelling.
+
+        The responder puts in the id, the spelling and the OPT record with ``edes``, and cuts it to what the client takes.
+        None is SERVFAIL.
+        """
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish(response, edes)
+
+
+Forward = Callable[[Query, Client, Reply], None]
+"""Answers a question of class IN that lies outside our zones."""
+
+Transfer = Callable[[Query, Client], Iterator[bytes]]
+"""Gives the messages that answer AXFR or IXFR over TCP, with id, without the length.  Raises MessageError to refuse."""
+
+Handler = Callable[[bytes, Client], bytes | None]
+"""Answers a packet of another opcode than QUERY; None for no answer.  Raises MessageError to refuse."""
+
+Seen = Callable[[Name, int, int], None]
+"""Hears of a question that was not answered from the table: its name, type and response code."""
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What is hooked in.
+
+    Attributes:
+        forward: asked instead of refusing what is not ours; setting it does not set RA, `Terms` does.
+        transfer: asked for AXFR and IXFR over TCP and TLS.
+        opcodes: by opcode.
+        seen: told of each question that the table did not answer.
+    """
+
+    forward: Forward | None = None
+    transfer: Transfer | None = None
+    opcodes: dict[int, Handler] = field(default_factory=dict)
+    seen: Seen | None = None
