@@ -37,6 +37,7 @@ from fairlead.wal.testing import PowerCutError
 
 HEARTBEAT_S, ELECTION_TIMEOUT_S = 0.1, 1.0
 ELECTIONS_UNTIL_LEADER = 10
+DIAL_S = 1.0
 CALM_S = 3.0
 """Clients go on for so long after a leader was found."""
 SETTLE_S = 20.0
@@ -123,6 +124,7 @@ class World:
         self.log("", "all faults end")
         self.is_healed = True
         self.faults.end()
+        self._dial()
         self._wait(self._has_leader, ELECTIONS_UNTIL_LEADER * ELECTION_TIMEOUT_S, "progress: no leader")
         self._until(self.scheduler.now_s + CALM_S)
         self.is_closing = True
@@ -301,6 +303,18 @@ class World:
         process = None if machine is None else machine.process
         if process is not None:
             self.scheduler.after(self.temper.delay_s, lambda: process.run(process.shell.end_removed))
+
+    def _dial(self) -> None:
+        """Let everybody reach the members he knows, as transports do who dial until they are answered.
+
+        A learner says nothing by itself: one that was removed behind its back hears of it in no other way.
+        """
+        for shell in self.shells():
+            known = shell.replica.cluster.members
+            others = [other for other in self.shells() if other.member_id in known]
+            if any(shell.member_id in other.replica.cluster.removed for other in others):
+                self._tell_removed(shell.member_id)
+        self.scheduler.after(DIAL_S, self._dial)
 
     def removed(self, machine: Machine) -> None:
         """Take the news that a member has ended because it was removed; it does not come back."""

@@ -214,6 +214,8 @@ def read_records(segment: bytes, *, offset: int, crc: int) -> Iterator[Record]:
         if segment.startswith(_ZEROS, offset) and segment[offset:] == bytes(len(segment) - offset):
             return
         if len(segment) - offset < _HEADER_BYTES:
+            if not any(segment[offset:]):
+                return  # the file ends within the zeros
             raise RecordError(offset, "the record is incomplete")
         length, guard, stored_crc = _FRAME.unpack_from(segment, offset)
         if length ^ guard != _MASK:

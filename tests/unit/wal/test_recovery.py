@@ -96,6 +96,24 @@ def test_a_file_that_ends_within_its_last_record_is_a_torn_tail() -> None:
     assert "the record is incomplete" in recovered.warnings[0]
 
 
+@pytest.mark.parametrize("zeros", range(16))
+def test_a_file_that_ends_a_few_zeros_behind_its_last_record_is_whole(zeros: int) -> None:
+    """The last record may end in zeros too, its padding: none of them may be counted as the tail's."""
+    disk = MemoryDisk()
+    create(disk).append([entry(1, size=17)])
+    (path,) = segments(disk)
+    content = written_bytes(disk, path)
+    end = -(-len(content) // 8) * 8
+    cut = MemoryDisk()
+    cut.make_directory(HOME)
+    cut.create(path).write(content.ljust(end + zeros, b"\0"), 0)
+    wal, recovered = reopen(cut)
+    assert (recovered.entries, recovered.warnings) == ([entry(1, size=17)], [])
+    wal.append([entry(2)])
+    wal.close()
+    assert reopen(cut)[1].entries == [entry(1, size=17), entry(2)]
+
+
 def test_such_a_file_is_not_made_longer_before_its_torn_tail_is_gone_for_good() -> None:
     """Zeros behind it that are no sector's would make it look damaged."""
     for seed in range(60):
