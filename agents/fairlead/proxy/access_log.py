@@ -8,10 +8,9 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.record import Record
 
 _LINES_MAX = 512
-_Line = tuple[float, str, "Plan", int, int]
 
 
 class AccessLog:
@@ -19,11 +18,11 @@ class AccessLog:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines: list[_Line] = []
+        self._lines: list[tuple[float, Record]] = []
 
-    def note(self, plan: "Plan", status: int, duration_us: int, *, peer: bytes) -> None:
-        """Take one request; status 0: the client left before the answer."""
-        self._lines.append((time.time(), peer.decode(), plan, status, duration_us))
+    def note(self, record: "Record") -> None:
+        """Take one request."""
+        self._lines.append((time.time(), record))
         if len(self._lines) >= _LINES_MAX:
             self.flush()
 
@@ -31,21 +30,28 @@ class AccessLog:
         """Write what has collected."""
         if self._lines:
             lines, self._lines = self._lines, []
-            self._stream.write("".join([f"{json.dumps(_fields(line))}\n" for line in lines]))
+            self._stream.write("".join([f"{json.dumps(_fields(*line))}\n" for line in lines]))
             self._stream.flush()
 
 
-def _fields(line: _Line) -> dict[str, object]:
-    at_s, peer, plan, status, duration_us = line
-    request = plan.request
-    return {
-        "time": round(at_s, 3),
-        "client": peer,
-        "method": request.method.decode("latin-1"),
-        "host": request.host.decode("latin-1"),
-        "target": request.target.decode("latin-1"),
-        "status": status or 499,
-        "duration_us": duration_us,
-        "frontend": plan.frontend_id,
-        "revision": plan.snapshot.revision,
+def _fields(at_s: float, record: "Record") -> dict[str, object]:
+    fields: dict[str, object] = {"time": round(at_s, 3), "client": record.peer.decode()}
+    plan = record.plan
+    if plan is not None:
+        fields |= {
+            "method": plan.request.method.decode("latin-1"),
+            "host": plan.request.host.decode("latin-1"),
+            "target": plan.request.target.decode("latin-1"),
+            "frontend": plan.frontend_id,
+            "revision": plan.snapshot.revision,
+        }
+    return fields | {
+        "status": record.status,
+        "flag": record.flag,
+        "server": record.server_id,
+        "attempts": record.attempts,
+        "duration_us": record.duration_us,
+        "head_us": record.head_us,
+        "received_bytes": record.received_bytes,
+        "sent_bytes": record.sent_bytes,
     }

@@ -32,7 +32,10 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)
     with _access_log(config.access_log) as log:
-        service = Service(limits=config.limits, access_log=log)
+        service = Service(limits=config.limits)
+        if log is not None:
+            service.observers += (log.note,)
+            service.on_tick += (lambda _: log.flush(),)
         try:
             host, port = await service.bind(config.listen.host, config.listen.port)
         except OSError as error:
@@ -51,6 +54,8 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await service.drain()
+            if log is not None:
+                log.flush()
             stopping.cancel()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -9,8 +9,10 @@ import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
+from fairlead.proxy.answers import error_response
 from fairlead.proxy.errors import BadRequest
-from fairlead.proxy.exchange import Exchange, error_response
+from fairlead.proxy.exchange import Exchange
+from fairlead.proxy.record import Refused
 from fairlead.proxy.timers import Timed
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class ClientConnection(asyncio.Protocol, Timed):
             # The patience for a head counts from its first byte; the next ones do not renew it.
             if is_first and self._buffer and self.exchange is None and self._linger_bytes < 0:
                 self._service.wheel.set(self, self._service.limits.head_s)
-        elif exchange.upload is not None:
+        elif exchange.upload is not None and not exchange.is_passing:
             self._service.wheel.set(self, self._service.limits.body_idle_s)
             end = exchange.receive(data)
             if end >= 0:
@@ -103,7 +105,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         if exchange is not None:
             exchange.on_client_gone()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._service.wheel.clear(self)
         self._service.forget(self)
@@ -179,7 +181,8 @@ class ClientConnection(asyncio.Protocol, Timed):
         exchange = self.exchange
         hold = len(self._buffer) > self._service.limits.pipeline_bytes_max
         if exchange is not None and exchange.upload is not None:
-            hold = exchange.connection is None or exchange.connection.is_blocked
+            connection = exchange.connection
+            hold = not exchange.is_gathering and (connection is None or connection.is_blocked)
         if hold is not self._is_paused and not self.transport.is_closing():
             self._is_paused = hold
             (self.transport.pause_reading if hold else self.transport.resume_reading)()
@@ -254,17 +257,23 @@ class ClientConnection(asyncio.Protocol, Timed):
             if limit and plan.request.length > limit:
                 exchange.fail_request(413, "request body too large")
                 return
-            if rest and plan.refusal is None:
-                self._buffer = b""
-                end = exchange.receive(rest)
+            if plan.refusal is None and plan.target.chain is None:
+                self.take_body()
                 if self.exchange is not exchange:
                     return
-                self._buffer = rest[end:] if end >= 0 else b""
-                if end >= 0:
-                    self._service.wheel.clear(self)
         exchange.begin()
         if exchange.upload is not None and self.exchange is exchange:
             self.update_reading()
+
+    def take_body(self) -> None:
+        """Hand over what came of the request's body along with its head."""
+        exchange, rest = self.exchange, self._buffer
+        if rest and exchange is not None and exchange.upload is not None:
+            self._buffer = b""
+            end = exchange.receive(rest)
+            if end >= 0 and self.exchange is exchange:
+                self._buffer = rest[end:]
+                self._service.wheel.clear(self)
 
     def _wait_for_next(self) -> None:
         limits = self._service.limits
@@ -276,7 +285,10 @@ class ClientConnection(asyncio.Protocol, Timed):
         """Answer what could not be planned, and end: after a malformed request nothing can be trusted."""
         self._service.stats.refused += 1
         self._service.stats.answered(error.status, 0)
-        self.transport.write(error_response(error.status, error.reason, keep_alive=False))
+        record = Refused(error.status, peer=self.peer)
+        for observer in self._service.observers:
+            observer(record)
+        self.transport.write(error_response(error.status, error.reason))
         self._linger()
 
     def _linger(self) -> None:

@@ -82,6 +82,14 @@ class Request:
     via: list[bytes]
     all_fields: Fields
 
+    def copy(self) -> "Request":
+        """Return one that may be changed; this one may be shared by many requests."""
+        other = Request()
+        for name in Request.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.fields = list(self.fields)
+        return other
+
     def header(self, name: bytes) -> bytes:
         """Return the first value of the field ``name`` (lower-case), or ``b""``."""
         for each, value in self.all_fields:

@@ -25,48 +25,77 @@ _LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff
 
 
 class Response:
-    """What a response head says.
+    """What a response head says, and how it goes on to clients.
 
     Attributes:
-        head: status line and fields for the client, each with its CR LF; framing, Connection and the empty
-            line are still to come.
+        reason: the phrase of the status line.
+        fields: what is passed on; framing and Connection are not among them.
         length: of the body, with Framing.LENGTH.
+        keep_alive: whether the server's connection takes another request.
         upgrade: with 101, the protocol, lower-case; else ``b""``.
         announced_length: a Content-Length that is passed on although no body follows (HEAD, 304), or None.
     """
 
     __slots__ = (
-        "announced_length",
-        "framing",
-        "head",
-        "keep_alive",
-        "length",
-        "status",
+        "_usual_head", "announced_length", "fields", "framing", "keep_alive", "length", "reason", "status",
         "upgrade",
-        "usual_head",
-    )
+    )  # fmt: skip
 
-    def __init__(self, *, status: int, head: bytes, framing: Framing) -> None:
+    def __init__(self, *, status: int, reason: bytes, fields: Fields, framing: Framing = NO_BODY) -> None:
         self.status = status
-        self.head = head
+        self.reason = reason
+        self.fields = fields
         self.framing = framing
         self.length = 0
         self.announced_length: int | None = None
         self.keep_alive = True
         self.upgrade = b""
-        self.usual_head = b""
+        self._usual_head = b""
 
     @property
     def is_of_unknown_length(self) -> bool:
         """Whether the client has to be told by other means than a length where the body ends."""
         return self.framing is CHUNKED or self.framing is UNTIL_CLOSE
 
-    def head_for(self, *, minor: int, keep_alive: bool) -> bytes:
-        """Return the whole head for a client that speaks HTTP/1.``minor``."""
-        is_usual = minor == 1 and keep_alive
-        if is_usual and self.usual_head:
-            return self.usual_head
-        parts = [self.head]
+    def copy(self) -> "Response":
+        """Return one that may be changed; this one may be shared by many requests."""
+        other = Response(
+            status=self.status, reason=self.reason, fields=list(self.fields), framing=self.framing
+        )
+        other.length = self.length
+        other.announced_length = self.announced_length
+        other.keep_alive = self.keep_alive
+        other.upgrade = self.upgrade
+        return other
+
+    def forget_length(self) -> None:
+        """The body will be another one, of a length that nobody knows yet."""
+        self.announced_length = None
+        if self.framing is BY_LENGTH:
+            self.framing = CHUNKED
+
+    def without_body(self) -> None:
+        """Keep the length and send no body (RFC 9110, section 9.3.2)."""
+        self.announced_length = None if self.status == 204 else self.length
+        self.framing, self.length = NO_BODY, 0
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of the field ``name`` (lower-case), or ``b""``."""
+        for each, value in self.fields:
+            if each.lower() == name:
+                return value
+        return b""
+
+    def start(self) -> bytes:
+        """Return the status line and the fields that are passed on, without the empty line."""
+        return b"HTTP/1.1 %d %b\r\n%b" % (self.status, self.reason, encode_fields(self.fields))
+
+    def head_for(self, *, minor: int, keep_alive: bool, added: bytes = b"") -> bytes:
+        """Return the whole head for a client that speaks HTTP/1.``minor``; ``added`` are lines."""
+        is_usual = minor == 1 and keep_alive and not added
+        if is_usual and self._usual_head:
+            return self._usual_head
+        parts = [self.start(), added]
         if self.framing is BY_LENGTH or self.announced_length is not None:
             length = self.length if self.announced_length is None else self.announced_length
             parts.append(b"Content-Length: %d\r\n" % length)
@@ -79,7 +108,7 @@ class Response:
         parts.append(b"\r\n")
         head = b"".join(parts)
         if is_usual:
-            self.usual_head = head
+            self._usual_head = head
         return head
 
     def decoder(self) -> Decoder | None:
@@ -134,12 +163,7 @@ def _read(line: re.Match[bytes], received: Fields, *, is_head: bool) -> Response
             fields.append(field)
     connection = list_items(special[b"connection"]) if b"connection" in special else []
     minor, status = int(line[1]), int(line[2])
-    start = b"HTTP/1.1 %d %b\r\n" % (status, line[3] or b"")
-    response = Response(
-        status=status,
-        head=start + encode_fields(drop_named(fields, connection)),
-        framing=NO_BODY,
-    )
+    response = Response(status=status, reason=line[3] or b"", fields=drop_named(fields, connection))
     _read_framing(response, special, minor=minor, is_head=is_head)
     response.keep_alive = (
         b"close" not in connection

@@ -8,6 +8,7 @@ import asyncio
 import select
 from typing import TYPE_CHECKING, cast
 
+from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT, Failure
 from fairlead.proxy.body import BodyError, Decoder
 from fairlead.proxy.errors import BadResponse
 from fairlead.proxy.request import BY_LENGTH
@@ -67,9 +68,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         """Send the beginning of a request and expect its response."""
         self._exchange = exchange
         self._response = None
-        group = exchange.plan.group
-        assert group is not None
-        self._read_s = group.read_s
+        self._read_s = exchange.group.read_s
         self._service.wheel.set(self, self._read_s)
         self.transport.write(data)
 
@@ -147,7 +146,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         elif self._response is None and not self._buffer and not self._interims:
             exchange.on_server_lost(was_reused=self._was_used)
         else:
-            exchange.on_server_failure(502, "the server closed the connection in the middle of its answer")
+            exchange.on_server_failure(LOST, "the server closed the connection in the middle of its answer")
 
     def pause_writing(self) -> None:
         """Hold the client back."""
@@ -170,7 +169,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         elif self._is_paused or (exchange.upload is not None and not self.is_blocked):
             self._service.wheel.set(self, self._read_s)  # It is the client that is slow, and its timer runs.
         else:
-            self._fail(504, "the server did not answer in time")
+            self._fail(TIMEOUT, "the server did not answer in time")
 
     # The response
 
@@ -180,13 +179,13 @@ class ServerConnection(asyncio.Protocol, Timed):
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
                 if len(data) > self._service.limits.head_bytes_max:
-                    self._fail(502, "the head of the answer is too long")
+                    self._fail(MALFORMED, "the head of the answer is too long")
                 self._buffer = data
                 return
             try:
                 response = self._parse(exchange, data if end == len(data) else data[:end])
             except BadResponse:
-                self._fail(502, "the server's answer is malformed")
+                self._fail(MALFORMED, "the server's answer is malformed")
                 return
             if response.status >= 200:
                 self._buffer = b""
@@ -214,13 +213,13 @@ class ServerConnection(asyncio.Protocol, Timed):
         self._buffer = b""
         if response.status == 101:
             if not response.upgrade or response.upgrade != exchange.plan.request.upgrade:
-                self._fail(502, "the server switched to a protocol that nobody asked for")
+                self._fail(MALFORMED, "the server switched to a protocol that nobody asked for")
             else:
                 self._service.wheel.clear(self)
                 exchange.on_upgrade(response, rest)
             return False
         if self._interims > _INTERIM_MAX:
-            self._fail(502, "the server sends interim answers without end")
+            self._fail(MALFORMED, "the server sends interim answers without end")
             return False
         exchange.on_interim(response)
         return bool(rest)
@@ -242,7 +241,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         try:
             stop = decoder.feed(body, pieces)
         except BodyError:
-            self._fail(502, "the body of the answer is malformed")
+            self._fail(MALFORMED, "the body of the answer is malformed")
             return
         if stop >= 0:
             self._end_response(exchange, response, is_clean=stop == len(body))
@@ -257,7 +256,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         try:
             stop = self._decoder.feed(data, pieces)
         except BodyError:
-            self._fail(502, "the body of the answer is malformed")
+            self._fail(MALFORMED, "the body of the answer is malformed")
             return
         if stop >= 0:
             self._end_response(exchange, self._response, is_clean=stop == len(data))
@@ -271,9 +270,9 @@ class ServerConnection(asyncio.Protocol, Timed):
         is_done = exchange.upload is None and not self.is_blocked
         self.release(is_reusable=is_clean and is_done and response.keep_alive)
 
-    def _fail(self, status: int, reason: str) -> None:
+    def _fail(self, failure: Failure, reason: str) -> None:
         exchange, self._exchange = self._exchange, None
         self.is_open = False
         self.transport.abort()
         if exchange is not None:
-            exchange.on_server_failure(status, reason)
+            exchange.on_server_failure(failure, reason)

@@ -7,8 +7,11 @@ counters, and the only tasks of the data path: those that connect to servers.
 import asyncio
 import logging
 import random
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
 
+from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
 from fairlead.proxy.plan import Plan, make_plan
@@ -21,18 +24,11 @@ from fairlead.proxy.stats import Stats
 from fairlead.proxy.timers import Wheel
 from fairlead.proxy.tunnel import Tunnel
 
+if TYPE_CHECKING:
+    from fairlead.proxy.record import Observer
+
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 4096
-
-
-class RequestLog(Protocol):
-    """Where answered requests are noted."""
-
-    def note(self, plan: Plan, status: int, duration_us: int, *, peer: bytes) -> None:
-        """Take one request."""
-
-    def flush(self) -> None:
-        """Write what has been collected."""
 
 
 class Connecting(Protocol):
@@ -41,7 +37,7 @@ class Connecting(Protocol):
     def attach(self, connection: ServerConnection) -> None:
         """Here it is."""
 
-    def on_server_failure(self, status: int, reason: str) -> None:
+    def on_server_failure(self, failure: Failure, reason: str) -> None:
         """There will be none."""
 
 
@@ -50,6 +46,8 @@ class Service:
 
     Attributes:
         snapshot: the configuration in force; assigning another one is the whole switch.
+        observers: told of every request that is over (access log, metrics, traces).
+        on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
         is_draining: answers carry ``Connection: close``, and nothing new is accepted.
     """
 
@@ -57,12 +55,12 @@ class Service:
         self,
         *,
         limits: Limits | None = None,
-        access_log: RequestLog | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self.access_log = access_log
-        self.snapshot = Snapshot(0, Router(()), {})
+        self.observers: tuple[Observer, ...] = ()
+        self.on_tick: tuple[Callable[[float], None], ...] = ()
+        self.snapshot = Snapshot(0, Router(()), {}, {})
         self.stats = Stats()
         self.wheel = Wheel()
         self.response_parser = ResponseParser(self.limits)
@@ -126,13 +124,12 @@ class Service:
                 server.pool.retire()
         if self._ticker is not None:
             self._ticker.cancel()
-        if self.access_log is not None:
-            self.access_log.flush()
 
     def _tick(self) -> None:
         self.wheel.advance()
-        if self.access_log is not None:
-            self.access_log.flush()
+        now_s = perf_counter()
+        for each in self.on_tick:
+            each(now_s)
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     # Clients
@@ -175,9 +172,14 @@ class Service:
 
     def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
         """Open a connection for ``waiting``."""
-        task = asyncio.get_running_loop().create_task(self._connect(waiting, server, dial_s))
+        self.spawn(self._connect(waiting, server, dial_s))
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run ``work`` beside; it ends with the service at the latest."""
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _connect(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
         self.stats.connects += 1
@@ -190,20 +192,24 @@ class Service:
                 )
         except TimeoutError:
             self.stats.connects_failed += 1
-            waiting.on_server_failure(504, "the server cannot be reached in time")
+            waiting.on_server_failure(DIAL_TIMEOUT, "the server cannot be reached in time")
         except OSError:
             self.stats.connects_failed += 1
-            waiting.on_server_failure(502, "the server cannot be reached")
+            waiting.on_server_failure(REFUSED, "the server cannot be reached")
         else:
             waiting.attach(connection)
 
     def tunnel(
-        self, client: ClientConnection, connection: ServerConnection, server: ServerState, early: bytes
+        self,
+        client: ClientConnection,
+        connection: ServerConnection,
+        leave_server: Callable[[int], None],
+        early: bytes,
     ) -> None:
         """Join two sides that agreed on another protocol; ``early`` came from the server already."""
 
         def on_end(tunnel: Tunnel) -> None:
-            server.in_flight -= 1
+            leave_server(101)
             self._tunnels.discard(tunnel)
             self.stats.tunnels = len(self._tunnels)
 

@@ -4,15 +4,18 @@ A change makes new immutable objects (``Group``, ``Snapshot``); what has been le
 on the objects here, which are found again by id.  vulcand rebuilt all of this on each change, and lost it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy, RoundRobin, Turn
 from fairlead.proxy.config import Limits
+from fairlead.proxy.middleware import Chain
 from fairlead.proxy.model import Backend, Frontend, Server
 from fairlead.proxy.router import Router
 
 if TYPE_CHECKING:
+    from fairlead.proxy.plan import Plan
     from fairlead.proxy.server_side import ServerConnection
 
 
@@ -70,42 +73,51 @@ class ServerState:
         return f"ServerState({name}, in_flight={self.in_flight}, idle={len(self.pool)})"
 
 
-class Turn:
-    """Where the round robin of one backend stands."""
-
-    __slots__ = ("position",)
-
-    def __init__(self) -> None:
-        self.position = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A backend and its servers as of one revision."""
+    """A backend and its servers as of one revision.
+
+    Attributes:
+        dial_s: how long connecting may take.
+        read_s: how long the first byte of an answer, and then each next piece, may take.
+    """
 
     backend: Backend
     servers: tuple[ServerState, ...]
-    turn: Turn
+    balancer: Balancer
     dial_s: float
     read_s: float
 
-    def next_server(self) -> ServerState | None:
-        """Return whose turn it is, or None without servers."""
-        servers = self.servers
-        if not servers:
-            return None
-        turn = self.turn
-        turn.position = position = (turn.position + 1) % len(servers)
-        return servers[position]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What one frontend leads to, compiled as of one revision.
+
+    Attributes:
+        group: where its requests go; None: the backend does not exist, 503.
+        chain: its middlewares; None: it has none, and nothing is spent on them.
+        retry: who decides about another attempt.
+        split: chooses the group for each request instead of ``group`` (canary, failover backend).
+    """
+
+    group: Group | None
+    chain: Chain | None = None
+    retry: RetryPolicy = NO_RETRY
+    split: "Callable[[Plan], Group | None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that decides about a request, as of one revision of the store."""
+    """All that decides about a request, as of one revision of the store.
+
+    Attributes:
+        targets: by id of the frontend; every frontend that the router can find is in it.
+    """
 
     revision: int
     router: Router
     groups: Mapping[str, Group]
+    targets: Mapping[str, Target]
 
 
 class Registry:
@@ -139,7 +151,8 @@ class Registry:
             named[backend_id] = Backend(id=backend_id)
         groups = {each.id: self._group(each, members.get(each.id, [])) for each in named.values()}
         self._retire({(s.backend_id, s.id) for servers in members.values() for s in servers}, named.keys())
-        return Snapshot(revision, self._router, groups)
+        targets = {each.id: Target(group=groups.get(each.backend_id)) for each in frontends}
+        return Snapshot(revision, self._router, groups, targets)
 
     def _group(self, backend: Backend, servers: list[Server]) -> Group:
         idle_max = backend.idle_max or self._limits.idle_per_server_max
@@ -147,7 +160,7 @@ class Registry:
         return Group(
             backend=backend,
             servers=states,
-            turn=self._turns.setdefault(backend.id, Turn()),
+            balancer=RoundRobin(states, self._turns.setdefault(backend.id, Turn())),
             dial_s=backend.dial_s or self._limits.dial_s,
             read_s=backend.read_s or self._limits.read_s,
         )

@@ -34,8 +34,8 @@ class Stats:
         self.truncated = 0
 
     def answered(self, status: int, duration_us: int) -> None:
-        """Count one request; ``status`` 0 stands for a client that left before the answer."""
-        self.by_class[status // 100] += 1
+        """Count one request; ``status`` 499 stands for a client that left before the answer."""
+        self.by_class[status // 100 if status != 499 else 0] += 1
         self.latency[min(duration_us.bit_length(), _BUCKETS - 1)] += 1
         self.latency_us += duration_us
 

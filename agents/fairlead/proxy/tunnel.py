@@ -79,7 +79,7 @@ class TunnelSide(asyncio.Protocol):
             self._other.write_eof()
         return not self._tunnel.is_over
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """End the other side too."""
         self._tunnel.on_side_lost()
 

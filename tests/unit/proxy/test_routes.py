@@ -10,6 +10,8 @@ from tests.unit.proxy.test_router import Asked
 from fairlead.proxy.config import Limits
 from fairlead.proxy.keys import Kind, ObjectId, object_of, watched_prefixes
 from fairlead.proxy.model import Backend, Server, parse_duration_s, read_object
+from fairlead.proxy.plan import Plan
+from fairlead.proxy.request import Request
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.state import Snapshot
 
@@ -211,11 +213,12 @@ def test_state_is_carried_over_by_id() -> None:
     config = Configured()
     config.put({f"/vulcand/backends/b/servers/s{n}": server(n) for n in (1, 2, 3)})
     group = config.now.groups["b"]
-    turns = [group.next_server() for _ in range(2)]
+    plan = Plan(Request(), config.now, peer=b"", port=b"")
+    turns = [group.balancer.choose(plan, (), 0.0) for _ in range(2)]
     config.put({"/vulcand/backends/b/servers/s4": server(4), "/vulcand/frontends/f/frontend": frontend("/")})
     after = config.now.groups["b"]
     assert after.servers[:3] == group.servers, "the same objects: pools and counts go on"
-    assert after.next_server() not in turns, "and it is still the same turn"
+    assert after.balancer.choose(plan, (), 0.0) not in turns, "and it is still the same turn"
     config.put({"/vulcand/backends/b/servers/s1": server(9)})
     moved = config.now.groups["b"].servers[0]
     assert moved is not group.servers[0], "another address is another server"

@@ -12,7 +12,7 @@ from fairlead.proxy.stats import Stats, StatsCollector
 
 def test_requests_are_counted_by_class_and_by_duration() -> None:
     stats = Stats()
-    for status, duration_us in ((200, 100), (204, 3000), (404, 5), (502, 10**9), (0, 1)):
+    for status, duration_us in ((200, 100), (204, 3000), (404, 5), (502, 10**9), (499, 1)):
         stats.answered(status, duration_us)
     registry = CollectorRegistry()
     registry.register(StatsCollector(stats))
@@ -27,7 +27,9 @@ def test_requests_are_counted_by_class_and_by_duration() -> None:
 async def test_the_access_log_has_one_line_for_each_request() -> None:
     stream = io.StringIO()
     async with running(Upstream()) as proxy:
-        proxy.service.access_log = AccessLog(stream)
+        log = AccessLog(stream)
+        proxy.service.observers = (log.note,)
+        proxy.service.on_tick = (lambda _: log.flush(),)
         await proxy.get("/a?b=???", host="H.example")
         await eventually(stream.getvalue)
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -1,0 +1,226 @@
+"""What middlewares are to the data path: hooks at the points of an exchange, and nothing where there are none.
+
+    request head ─► on_request of each, in order: pass, answer, or wait (an awaitable)
+                      └► request_filter: the body, piece by piece, on its way to the server
+    response head ─► on_response of those that were passed, the last one first
+                      └► response_filter: the body on its way to the client
+    the end ──────► on_end of those that were passed
+
+A frontend's middlewares are compiled once, into a ``Chain``; the state that they keep is theirs, and outlives
+the chain.  Answers that the proxy makes itself go back through ``on_response`` too.  What a hook raises is a
+bug: it is logged, and answered 500.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from fairlead.proxy.headers import Fields
+from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
+
+if TYPE_CHECKING:
+    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.record import Record
+    from fairlead.proxy.request import Request
+    from fairlead.proxy.response import Response
+
+
+class Answer:
+    """What a middleware answers in the server's place.
+
+    Attributes:
+        fields: without Content-Length and Connection, which are added.
+        flag: for the access log: why, in a few capital letters (``RL``: rate limited).
+    """
+
+    __slots__ = ("body", "fields", "flag", "status")
+
+    def __init__(self, status: int, body: bytes = b"", *, fields: Fields | None = None, flag: str) -> None:
+        self.status = status
+        self.body = body
+        self.fields = fields or []
+        self.flag = flag
+
+
+class BodyFilter(Protocol):
+    """Changes a body while it passes; the framing is made anew around what it returns."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what goes on for now; empty holds back."""
+
+    def end(self) -> bytes:
+        """Return what is still to come at the end of the body."""
+
+
+Verdict = Answer | None
+_ALL = 1 << 30
+
+
+class Middleware:
+    """One compiled middleware.  Only what a subclass overrides is called, and costs."""
+
+    body_first_bytes_max = 0
+    """Above 0: servers are asked only once the whole request body is here; larger ones are answered 413."""
+
+    def on_request(self, call: "Call") -> Verdict | Awaitable[Verdict]:
+        """Pass (None), answer, or make the request wait; an ``async def`` fits too.
+
+        ``call.edit()`` gives a request that may be changed.
+        """
+        return None
+
+    def on_response(self, call: "Call", response: "Response") -> None:
+        """Change ``response``: its status, reason and fields are the client's own copy."""
+
+    def request_filter(self, call: "Call") -> BodyFilter | None:
+        """Return what the request body goes through; None: it passes untouched."""
+        return None
+
+    def response_filter(self, call: "Call", response: "Response") -> BodyFilter | None:
+        """Return what the response body goes through; None: it passes untouched.  Called after all heads."""
+        return None
+
+    def on_end(self, call: "Call", record: "Record") -> None:
+        """The exchange is over; ``record`` is what the access log gets."""
+
+
+class Chain:
+    """The middlewares of one frontend, compiled: for each point those that have something to do there."""
+
+    __slots__ = (
+        "body_first_bytes_max", "ends", "request_filters", "requests", "response_filters", "responses",
+    )  # fmt: skip
+
+    def __init__(self, middlewares: Sequence[Middleware]) -> None:
+        self.requests = _overriding(middlewares, "on_request")
+        self.request_filters = _overriding(middlewares, "request_filter")
+        self.responses = _overriding(middlewares, "on_response")[::-1]
+        self.response_filters = _overriding(middlewares, "response_filter")[::-1]
+        self.ends = _overriding(middlewares, "on_end")
+        bounds = [each.body_first_bytes_max for each in middlewares if each.body_first_bytes_max]
+        self.body_first_bytes_max = min(bounds, default=0)
+
+
+def _overriding(middlewares: Sequence[Middleware], name: str) -> "tuple[tuple[int, Middleware], ...]":
+    """Who overrides ``name``, each with its place in the chain."""
+    plain = getattr(Middleware, name)
+    return tuple(
+        (place, each) for place, each in enumerate(middlewares) if getattr(type(each), name) != plain
+    )
+
+
+class Call:
+    """One exchange on its way through the chain, as its middlewares see it.
+
+    Attributes:
+        plan: where the request goes; ``plan.peer`` is the client's address.
+        request: its head; shared and not to be changed, but for the one that ``edit`` returns.
+        notes: what one hook wants another to know, by a key of its own.
+        now_s: when the request came; monotonic.
+        is_edited: ``request`` is this call's own copy.
+    """
+
+    __slots__ = (
+        "_chain", "_next", "_request_filters", "_response_filters", "is_edited", "notes", "now_s",
+        "passed", "plan", "request",
+    )  # fmt: skip
+
+    def __init__(self, plan: "Plan", chain: Chain, *, now_s: float) -> None:
+        self.plan = plan
+        self.request: Request = plan.request
+        self.notes: dict[object, object] = {}
+        self.now_s = now_s
+        self.is_edited = False
+        self.passed = 0  # how many middlewares let it pass
+        self._chain = chain
+        self._next = 0
+        self._request_filters: list[BodyFilter] = []
+        self._response_filters: list[BodyFilter] = []
+
+    @property
+    def is_through(self) -> bool:
+        """Whether every middleware has let the request pass."""
+        return self.passed == _ALL
+
+    def edit(self) -> "Request":
+        """Return the request to be changed: method, target, path, host_field and fields go to the server."""
+        if not self.is_edited:
+            self.request = self.request.copy()
+            self.is_edited = True
+        return self.request
+
+    # What the exchange asks for
+
+    def advance(self) -> Verdict | Awaitable[Verdict]:
+        """Go on to the next middleware that does not simply pass.  None: all have passed."""
+        hooks = self._chain.requests
+        while self._next < len(hooks):
+            place, middleware = hooks[self._next]
+            self.passed = place
+            verdict = middleware.on_request(self)
+            if verdict is not None:
+                return verdict
+            self._next += 1
+        self.passed = _ALL
+        self._make_request_filters()
+        return None
+
+    def resume(self) -> Verdict | Awaitable[Verdict]:
+        """Go on after the one that waited has passed."""
+        self._next += 1
+        return self.advance()
+
+    def _make_request_filters(self) -> None:
+        if self.request.framing is NO_BODY:
+            return
+        made = [middleware.request_filter(self) for _, middleware in self._chain.request_filters]
+        self._request_filters = [each for each in made if each is not None]
+        if self._request_filters:
+            self.edit().framing = CHUNKED
+
+    def filter_request(self, pieces: list[bytes], *, is_end: bool) -> list[bytes]:
+        """Return the request body as the server gets it."""
+        return _filtered(self._request_filters, pieces, is_end=is_end) if self._request_filters else pieces
+
+    def respond(self, response: "Response") -> "Response":
+        """Return the head of the response as the client gets it."""
+        passed = self.passed
+        chain = self._chain
+        if chain.responses or chain.response_filters:
+            response = response.copy()
+        for place, middleware in chain.responses:
+            if place < passed:
+                middleware.on_response(self, response)
+        if response.status != 101:
+            for place, middleware in chain.response_filters:
+                made = middleware.response_filter(self, response) if place < passed else None
+                if made is not None:
+                    self._response_filters.append(made)
+            if self._response_filters:
+                response.forget_length()
+        return response
+
+    def filter_response(
+        self, response: "Response", pieces: list[bytes], *, is_end: bool, is_start: bool
+    ) -> list[bytes]:
+        """Return the response body as the client gets it; a body that is all here gets its length back."""
+        if not self._response_filters:
+            return pieces
+        pieces = _filtered(self._response_filters, pieces, is_end=is_end)
+        if is_start and is_end and response.is_of_unknown_length:
+            response.framing = BY_LENGTH
+            response.length = sum(map(len, pieces))
+        return pieces
+
+    def end(self, record: "Record") -> None:
+        """Tell those that were passed."""
+        for place, middleware in self._chain.ends:
+            if place < self.passed:
+                middleware.on_end(self, record)
+
+
+def _filtered(filters: Sequence[BodyFilter], pieces: list[bytes], *, is_end: bool) -> list[bytes]:
+    for each in filters:
+        pieces = [made for piece in pieces if (made := each.feed(piece))]
+        if is_end and (last := each.end()):
+            pieces.append(last)
+    return pieces

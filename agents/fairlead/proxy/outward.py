@@ -1,0 +1,325 @@
+"""The way of a request out: through the middlewares, to a server that is chosen, and to another if that fails.
+
+    planned ─► middlewares ─► choose ─► pooled or new connection ─► sent
+                                ▲  └─ a queue: wait for a turn        │
+                                └────── another attempt, if the policy says so
+
+What comes back, and what it means to the client, is in ``exchange``.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.answers import error_answer
+from fairlead.proxy.balance import LOST, NO_RETRY, Attempt, Failure, Queue
+from fairlead.proxy.body import BodyError
+from fairlead.proxy.middleware import Answer, Call, Verdict
+from fairlead.proxy.request import CHUNKED, NO_BODY
+from fairlead.proxy.response import Response
+from fairlead.proxy.state import ServerState
+from fairlead.proxy.upload import TooLarge, Upload
+
+if TYPE_CHECKING:
+    from fairlead.proxy.client_side import ClientConnection
+    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.server_side import ServerConnection
+    from fairlead.proxy.service import Service
+    from fairlead.proxy.state import Group
+
+_LOG = logging.getLogger(__name__)
+_BROKEN = (500, "a middleware failed", "MW")
+
+
+class Outward:
+    """One exchange as far as its request goes; ``Exchange`` adds the way back.
+
+    Attributes:
+        upload: the request body while it is coming; None once the request is complete.
+        is_gathering: the whole body is wanted before a server is asked.
+        group: whose servers are asked; there is one as soon as a server has been chosen.
+        connection: the server's connection while there is one.
+        status: of the final response once its head is on its way, else 0.
+    """
+
+    __slots__ = (
+        "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_over", "_is_sent", "_queue",
+        "_server", "_service", "_started_s", "_task", "_timer", "_tried", "attempts", "connection", "flag", "group",
+        "head_us", "is_gathering", "peer", "plan", "server", "status", "upload",
+    )  # fmt: skip
+
+    group: "Group"
+
+    def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
+        self.plan = plan
+        self.peer = plan.peer
+        self._body = self.upload = None
+        if plan.request.framing is not NO_BODY:
+            self._body = Upload(
+                plan.request, limit=plan.body_bytes_max, keep_bytes_max=service.limits.replay_bytes_max
+            )
+            self.upload = None if self._body.is_complete else self._body
+        self.is_gathering = False
+        self.connection: ServerConnection | None = None
+        self.server: ServerState | None = None
+        self.status = self.attempts = self.head_us = 0
+        self.flag = ""
+        self._service = service
+        self._client = client
+        self._server: ServerState | None = None  # as long as a place there is taken
+        self._started_s = self._chosen_s = perf_counter()
+        self._call: Call | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._queue: Queue | None = None
+        self._tried: tuple[ServerState, ...] = ()
+        self._failure: Failure | None = None
+        self._is_sent = False
+        self._has_repeated = False
+        self._is_over = False
+
+    @property
+    def server_id(self) -> str:
+        """Who was asked last; empty when nobody was."""
+        return self.server.server.id if self.server is not None else ""
+
+    @property
+    def received_bytes(self) -> int:
+        """Of the request's body."""
+        return self._body.received_bytes if self._body is not None else 0
+
+    # The request, up to a server
+
+    def begin(self) -> None:
+        """Go through the middlewares, choose a server, and send what is there of the request."""
+        plan = self.plan
+        if plan.refusal is not None:
+            self.fail(*plan.refusal)
+        elif (chain := plan.target.chain) is not None:
+            self._call = call = Call(plan, chain, now_s=self._started_s)
+            self._go_through(call.advance)
+        else:
+            self._choose()
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether middlewares have still to see the request, so that its body has to wait."""
+        return self._call is not None and not self._call.is_through
+
+    def _go_through(self, step: Callable[[], Verdict | Awaitable[Verdict]]) -> None:
+        try:
+            verdict = step()
+        except Exception:  # noqa: BLE001  anything that third parties may raise
+            _LOG.exception("a middleware failed on a request")
+            self.fail(*_BROKEN)
+            return
+        if verdict is None:
+            self._leave_chain()
+        elif isinstance(verdict, Answer):
+            self.answer(verdict)
+        else:
+            self._task = self._service.spawn(self._wait_for(verdict))
+
+    async def _wait_for(self, verdict: Awaitable[Verdict]) -> None:
+        answer: Verdict
+        try:
+            answer = await verdict
+        except Exception:  # noqa: BLE001  anything that third parties may raise
+            _LOG.exception("a middleware failed on a request")
+            answer = error_answer(*_BROKEN[:2], flag=_BROKEN[2])
+        self._task = None
+        if self._is_over or self._call is None:
+            return
+        if answer is None:
+            self._go_through(self._call.resume)
+        else:
+            self.answer(answer)
+
+    def _leave_chain(self) -> None:
+        """All middlewares have passed the head."""
+        call, chain = self._call, self.plan.target.chain
+        assert call is not None
+        assert chain is not None
+        if chain.body_first_bytes_max and self.upload is not None:
+            self.is_gathering = True
+            self.upload.keep_all(chain.body_first_bytes_max)
+            if call.request.expects_continue:
+                call.edit().expects_continue = False
+                self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if call.is_edited:
+            self.plan = self.plan.with_request(call.request)
+        if self.upload is not None:
+            self._client.take_body()
+            self._client.update_reading()
+        if not self._is_over and not self.is_gathering and self._server is None:
+            self._choose()
+
+    def _choose(self) -> None:
+        target = self.plan.target
+        group = target.group if target.split is None else target.split(self.plan)
+        chosen: ServerState | Queue | None = None
+        if group is not None:
+            self.group = group
+            self._chosen_s = now_s = perf_counter()
+            chosen = group.balancer.choose(self.plan, self._tried, now_s)
+        if isinstance(chosen, ServerState):
+            self._ask(chosen)
+        elif chosen is None:
+            self.fail(503, "no servers in the pool", "UH")
+        else:
+            self._queue = chosen
+            chosen.join(self)
+
+    def on_turn(self) -> None:
+        """A place may be free."""
+        self._queue = None
+        self._choose()
+
+    def on_turned_away(self) -> None:
+        """There was none in time."""
+        self._queue = None
+        self.fail(503, "no server became free in time", "UO")
+
+    def _ask(self, server: ServerState) -> None:
+        self.server = self._server = server
+        self.attempts += 1
+        self._is_sent = False
+        server.requests += 1
+        server.in_flight += 1
+        connection = self._service.pooled(server, is_repeatable=self.plan.request.is_idempotent)
+        if connection is not None:
+            self.attach(connection)
+        else:
+            self._service.connect(self, server, dial_s=self.group.dial_s)
+
+    def receive(self, data: bytes) -> int:
+        """Take request body; return where it ended in ``data``, or -1 for not yet."""
+        upload = self.upload
+        assert upload is not None
+        try:
+            pieces, end = upload.take(data)
+        except BodyError:
+            self.fail_request(400, "malformed body")
+            return len(data)
+        except TooLarge:
+            self.fail_request(413, "request body too large")
+            return len(data)
+        if end >= 0:
+            self.upload = None
+        if self._call is not None:
+            pieces = self._call.filter_request(pieces, is_end=end >= 0)
+        pieces = upload.frame(pieces, is_chunked=self.plan.request.framing is CHUNKED)
+        if self.connection is not None and pieces:
+            self.connection.send_body(pieces)
+            upload.forget_if_large()
+        elif self.is_gathering and end >= 0:
+            self.is_gathering = False
+            self._choose()
+        return end
+
+    def on_server_writable(self) -> None:
+        """The server takes more, or no more, of the request."""
+        self._client.update_reading()
+
+    def fail_request(self, status: int, reason: str) -> None:
+        """The client's fault in the middle of its request: answer if that is still possible."""
+        self._service.stats.refused += 1
+        if self.status:
+            self.flag = "DPE"
+            self.cut()
+        else:
+            self.fail(status, reason, "DPE")
+
+    def _may_repeat(self) -> bool:
+        """Whether sending the request again cannot do anything twice (RFC 9110, section 9.2.2)."""
+        body = self._body
+        if self.plan.request.is_idempotent:
+            return body is None or body.is_kept
+        return body is not None and not body.kept()
+
+    # Another attempt
+
+    def on_server_lost(self, *, was_reused: bool) -> None:
+        """The connection ended before a single byte of the response."""
+        self.connection = None
+        if was_reused and not self._has_repeated and self._may_repeat() and self._server is not None:
+            # The server closed it as idle while the request was on its way: no fault of the server.
+            self._has_repeated = True
+            self._service.stats.retries += 1
+            self._service.connect(self, self._server, dial_s=self.group.dial_s)
+            if self.upload is not None:
+                self._client.update_reading()
+            return
+        self.on_server_failure(LOST, "the server closed the connection without an answer")
+
+    def _try_another(self, failure: Failure | None, response: Response | None) -> bool:
+        """Make another attempt if the policy wants one; False: there is none."""
+        policy = self.plan.target.retry
+        if policy is NO_RETRY or self._server is None:
+            return False
+        status = response.status if response is not None else failure.status if failure is not None else 0
+        attempt = Attempt(
+            failure=failure,
+            status=status,
+            may_have_acted=self._is_sent,
+            is_repeatable=self._body is None or self._body.is_kept,
+            attempts=self.attempts,
+            retry_after=b"" if response is None else response.header(b"retry-after"),
+        )
+        delay_s = policy.delay_s(self.plan, attempt, perf_counter())
+        if delay_s is None:
+            return False
+        self._drop_connection()
+        self._tried = (*self._tried, self._server)
+        self._leave_server(status if failure is None else 0)
+        self._service.stats.retries += 1
+        if self.upload is not None:
+            self._client.update_reading()
+        if delay_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._choose)
+        else:
+            self._choose()
+        return True
+
+    def _leave_server(self, status: int) -> None:
+        server = self._server
+        if server is not None:
+            self._server = None
+            server.in_flight -= 1
+            failure, self._failure = self._failure, None
+            self.group.balancer.ended(
+                server,
+                status=0 if failure else status,
+                failure=failure,
+                head_us=self.head_us,
+                now_s=perf_counter(),
+            )
+
+    def _drop_connection(self) -> None:
+        if self.connection is not None:
+            self.connection.release(is_reusable=False)
+            self.connection = None
+
+    # What the way back adds
+
+    def attach(self, connection: "ServerConnection") -> None:
+        """Send what there is of the request over ``connection``."""
+        raise NotImplementedError
+
+    def answer(self, answer: Answer) -> None:
+        """Answer in the server's place."""
+        raise NotImplementedError
+
+    def fail(self, status: int, reason: str, flag: str) -> None:
+        """Answer that something went wrong."""
+        self.answer(error_answer(status, reason, flag=flag))
+
+    def cut(self) -> None:
+        """Reset the client's connection: nothing clean may end a body that is not whole."""
+        raise NotImplementedError
+
+    def on_server_failure(self, failure: Failure, reason: str) -> None:
+        """The server's fault."""
+        raise NotImplementedError

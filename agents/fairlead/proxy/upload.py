@@ -1,0 +1,87 @@
+"""A request's body on its way to a server: taken apart, bounded, framed anew, and kept while it may be needed again.
+
+Sans-IO; the exchange decides when.
+"""
+
+from fairlead.proxy.body import LAST_CHUNK, chunk
+from fairlead.proxy.request import Request
+
+
+class TooLarge(Exception):  # noqa: N818  the name of the answer, RFC 9110, section 15.5.14
+    """The body outgrows its limit."""
+
+
+class Upload:
+    """One body.
+
+    Attributes:
+        is_complete: all of it has come.
+        is_kept: all that has come is still here, to be sent again.
+        received_bytes: so far, without framing.
+    """
+
+    __slots__ = (
+        "_decoder",
+        "_keep_bytes_max",
+        "_kept",
+        "_kept_bytes",
+        "_limit",
+        "is_complete",
+        "received_bytes",
+    )
+
+    def __init__(self, request: Request, *, limit: int, keep_bytes_max: int) -> None:
+        """Expect the body of ``request``; a ``limit`` of 0 is none."""
+        self._decoder = request.decoder()
+        self._limit = limit
+        self._kept: list[bytes] | None = []
+        self._kept_bytes = 0
+        self._keep_bytes_max = keep_bytes_max
+        self.is_complete = self._decoder is None
+        self.received_bytes = 0
+
+    @property
+    def is_kept(self) -> bool:
+        """See above."""
+        return self._kept is not None
+
+    def keep_all(self, bytes_max: int) -> None:
+        """From now on keep up to ``bytes_max``, and take no more."""
+        self._keep_bytes_max = bytes_max
+        self._limit = min(self._limit or bytes_max, bytes_max)
+
+    def take(self, data: bytes) -> tuple[list[bytes], int]:
+        """Return what came of the body, and where it ended in ``data``, or -1 for not yet.
+
+        Raises:
+            BodyError: the framing is broken.
+            TooLarge: the limit is passed.
+        """
+        assert self._decoder is not None
+        pieces: list[bytes] = []
+        end = self._decoder.feed(data, pieces)
+        self.received_bytes += sum(map(len, pieces))
+        if self._limit and self.received_bytes > self._limit:
+            raise TooLarge
+        self.is_complete = end >= 0
+        return pieces, end
+
+    def frame(self, pieces: list[bytes], *, is_chunked: bool) -> list[bytes]:
+        """Return ``pieces`` as they are sent, and keep them."""
+        if is_chunked:
+            pieces = chunk(pieces)
+            if self.is_complete:
+                pieces.append(LAST_CHUNK)
+        if self._kept is not None:
+            self._kept += pieces
+            self._kept_bytes += sum(map(len, pieces))
+        return pieces
+
+    def kept(self) -> list[bytes]:
+        """Return all that has come, framed."""
+        return self._kept or []
+
+    def forget_if_large(self) -> None:
+        """It has been sent on: keep only what is cheap to keep."""
+        if self._kept_bytes > self._keep_bytes_max:
+            self._kept = None
