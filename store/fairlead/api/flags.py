@@ -76,7 +76,9 @@ FLAGS: tuple[Flag, ...] = (
     Flag("snapshot-catchup-entries", N, 5000, "entries that are kept for members that are behind"),
     Flag("experimental-initial-corrupt-check", S, False, "compare with the other members before serving"),
     Flag("corrupt-check-time", D, "0s", "the leader compares all members this often; 0s: never"),
-    Flag("feature-gates", T, "", "InitialCorruptCheck=true: newer name of --experimental-initial-corrupt-check"),
+    Flag("experimental-compact-hash-check-enabled", S, False, "compare what members had at the last compactions"),
+    Flag("compact-hash-check-time", D, "1m", "how often the leader does that"),
+    Flag("feature-gates", T, "", "InitialCorruptCheck=true, CompactHashCheck=true: newer names of two flags above"),
     Flag("backend-batch-interval", D, "100ms", "the database file follows at least this often"),
     Flag("backend-batch-limit", N, 10_000, "or after this many writes"),
     Flag("auto-compaction-mode", T, "periodic", "periodic or revision"),
@@ -102,7 +104,6 @@ FLAGS: tuple[Flag, ...] = (
             ("cipher-suites", T, ""), ("tls-min-version", T, "TLS1.2"), ("tls-max-version", T, ""),
             ("auth-token", T, "simple"), ("bcrypt-cost", N, 10), ("auth-token-ttl", N, 300),
             ("enable-distributed-tracing", S, False),
-            ("experimental-compact-hash-check-enabled", S, False), ("compact-hash-check-time", D, "1m"),
             ("experimental-warning-apply-duration", D, "100ms"),
             ("experimental-enable-lease-checkpoint", S, False),
         )

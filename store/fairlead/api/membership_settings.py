@@ -16,6 +16,8 @@ _DEFAULT_URL = "http://localhost:2380"
 _EXAMPLE = "http://10.0.0.1:2380"
 _CORRUPT_CHECK = "InitialCorruptCheck"
 """What newer versions call ``--experimental-initial-corrupt-check``."""
+_COMPACT_CHECK = "CompactHashCheck"
+"""...and ``--experimental-compact-hash-check-enabled``."""
 
 
 def urls(text: str) -> tuple[str, ...]:
@@ -56,7 +58,18 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
             _CORRUPT_CHECK, settings["experimental-initial-corrupt-check"]
         ),
         "corrupt_check_s": settings["corrupt-check-time"],
+        "compact_hash_check_s": _compact_hash_check_s(settings),
     }
+
+
+def _compact_hash_check_s(settings: Settings) -> float:
+    """Return how often; 0 for never."""
+    if not _gates(settings).get(_COMPACT_CHECK, settings["experimental-compact-hash-check-enabled"]):
+        return 0.0
+    every_s: float = settings["compact-hash-check-time"]
+    if every_s <= 0:
+        raise ConfigError("--compact-hash-check-time is not above 0", "the default is 1m")
+    return every_s
 
 
 def hints(settings: Settings) -> tuple[str, ...]:
@@ -70,7 +83,7 @@ def hints(settings: Settings) -> tuple[str, ...]:
         )
     if not settings["pre-vote"]:
         found.append("--pre-vote=false is ignored: a member always asks before it stands for election")
-    others = sorted(_gates(settings).keys() - {_CORRUPT_CHECK})
+    others = sorted(_gates(settings).keys() - {_CORRUPT_CHECK, _COMPACT_CHECK})
     found += [f"--feature-gates: {gate} means nothing here" for gate in others]
     return tuple(found)
 

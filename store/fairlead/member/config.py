@@ -41,6 +41,8 @@ class MemberConfig:
     """Compare with the other members before serving."""
     corrupt_check_s: float = 0.0
     """The leader compares all members this often; 0 is never."""
+    compact_hash_check_s: float = 0.0
+    """The leader compares what all members had at the last compactions this often; 0 is never."""
     quota_bytes: int = QUOTA_BYTES_DEFAULT
     """The database may grow to this; below 0 there is no quota."""
     request_bytes_max: int = 1_572_864

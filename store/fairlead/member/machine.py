@@ -73,7 +73,9 @@ class Quota:
 class Machine:
     """Store, leases, alarms and the members' own data, and the one way to change them."""
 
-    __slots__ = ("_apply", "alarms", "backend", "cluster", "headers", "leases", "now_s", "quota", "store")
+    __slots__ = (
+        "_apply", "alarms", "backend", "cluster", "headers", "leases", "now_s", "on_compacted", "quota", "store",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -95,6 +97,8 @@ class Machine:
         """This member's clock, set by its owner before each batch; only leases look at it."""
         self.alarms: set[tuple[int, int]] = set()
         """(member id, alarm type) of every alarm that is raised."""
+        self.on_compacted: Callable[[int], None] = lambda _: None
+        """Called with the revision of each compaction that is applied."""
         self._apply: dict[int, _Apply] = {
             PUT: self._put,
             DELETE_RANGE: self._delete_range,
@@ -188,6 +192,7 @@ class Machine:
 
     def _compaction(self, request: pb.CompactionRequest) -> bytes:
         self.store.compact(request.revision)
+        self.on_compacted(request.revision)
         return self.headers.at(self.store.revision)
 
     def _lease_grant(self, request: pb.LeaseGrantRequest) -> bytes:

@@ -15,6 +15,10 @@ from fairlead.proto import rpc_pb2 as pb
 
 FLAGS = ("--heartbeat-interval", "50", "--election-timeout", "500")
 CHECKS = ("--experimental-corrupt-check-time", "1s")
+COMPACT_CHECKS = (
+    "--experimental-compact-hash-check-enabled",
+    "--experimental-compact-hash-check-time=200ms",
+)
 
 
 def put(member: StoreServer, key: bytes, value: bytes = b"v") -> None:
@@ -100,6 +104,18 @@ def test_a_member_whose_data_differs_does_not_begin_to_serve_if_it_is_told_to_co
         assert value_of(spoilt.members["m1"], b"a") == b"right"
 
 
+def wait_for_alarm(members: dict[str, StoreServer]) -> None:
+    """Wait until the CORRUPT alarm names m3."""
+    with Wire(members["m1"].address) as wire:
+        wait_for(lambda: wire.get("Alarm", pb.AlarmRequest()).alarms, "the alarm is raised")
+        (raised,) = wire.get("Alarm", pb.AlarmRequest()).alarms
+        listed = wire.get("MemberList", pb.MemberListRequest()).members
+        names = {member.ID: member.name for member in listed}
+        assert (names[raised.memberID], raised.alarm) == ("m3", pb.CORRUPT)
+        refused = wire.call("Put", pb.PutRequest(key=b"a"))
+        assert (refused.code, refused.detail) == ("DATA_LOSS", "etcdserver: corrupt cluster")
+
+
 def test_a_member_whose_data_differs_is_found_and_named_by_the_alarm(spoilt: StoreCluster) -> None:
     for member in spoilt.members.values():
         member.program.argv += CHECKS
@@ -108,12 +124,34 @@ def test_a_member_whose_data_differs_is_found_and_named_by_the_alarm(spoilt: Sto
     try:
         with Wire(spoilt.members["m1"].address) as wire:
             wait_for(lambda: wire.call("Alarm", pb.AlarmRequest()).message is not None, "m1 answers")
-            wait_for(lambda: wire.get("Alarm", pb.AlarmRequest()).alarms, "the alarm is raised")
-            (raised,) = wire.get("Alarm", pb.AlarmRequest()).alarms
-            listed = wire.get("MemberList", pb.MemberListRequest()).members
-            names = {member.ID: member.name for member in listed}
-            assert (names[raised.memberID], raised.alarm) == ("m3", pb.CORRUPT)
-            refused = wire.call("Put", pb.PutRequest(key=b"a"))
-            assert (refused.code, refused.detail) == ("DATA_LOSS", "etcdserver: corrupt cluster")
+        wait_for_alarm(spoilt.members)
     finally:
         spoilt.stop()
+
+
+def test_a_member_whose_data_differs_is_found_at_the_next_compaction(spoilt: StoreCluster) -> None:
+    """It is not named before: without a compaction there is nothing to compare."""
+    for member in spoilt.members.values():
+        member.program.argv += COMPACT_CHECKS
+    with spoilt:
+        first = spoilt.members["m1"]
+        put(first, b"b")
+        with Wire(first.address) as wire:
+            revision = wire.get("Put", pb.PutRequest(key=b"b")).header.revision
+            assert not wire.get("Alarm", pb.AlarmRequest()).alarms
+            wire.get("Compact", pb.CompactionRequest(revision=revision))
+        wait_for_alarm(spoilt.members)
+
+
+def test_healthy_members_are_never_called_corrupt_at_a_compaction(tmp_path: Path) -> None:
+    flags = [*FLAGS, "--feature-gates=CompactHashCheck=true", "--compact-hash-check-time=50ms"]
+    with (
+        StoreCluster(FairleadStore, tmp_path, flags=flags) as cluster,
+        Wire(cluster.members["m1"].address) as wire,
+    ):
+        for number in range(60):
+            revision = wire.get("Put", pb.PutRequest(key=b"%d" % (number % 7))).header.revision
+            if number % 5 == 4:
+                wire.get("DeleteRange", pb.DeleteRangeRequest(key=b"%d" % (number % 7)))
+                wire.get("Compact", pb.CompactionRequest(revision=revision))
+        assert not wire.get("Alarm", pb.AlarmRequest()).alarms

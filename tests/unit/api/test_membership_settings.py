@@ -133,6 +133,15 @@ def test_older_names_of_flags_still_work() -> None:
     assert (config.snapshot_catchup_entries, config.max_learners) == (5, 2)
 
 
+def test_the_check_at_compactions_is_off_unless_a_flag_of_either_age_says_so() -> None:
+    assert load("--compact-hash-check-time=5m").compact_hash_check_s == 0.0
+    assert load("--experimental-compact-hash-check-enabled").compact_hash_check_s == 60.0
+    newer = load("--feature-gates=CompactHashCheck=true", "--compact-hash-check-time=5m")
+    assert newer.compact_hash_check_s == 300.0
+    with pytest.raises(ConfigError, match="compact-hash-check-time is not above 0"):
+        load("--feature-gates=CompactHashCheck=true", "--compact-hash-check-time=0s")
+
+
 def test_checks_of_corruption_have_flags_of_two_ages() -> None:
     assert not load().initial_corrupt_check
     older = load("--experimental-initial-corrupt-check", "--experimental-corrupt-check-time=5m")
@@ -148,8 +157,8 @@ def test_checks_of_corruption_have_flags_of_two_ages() -> None:
         (["--name=m1", "--initial-cluster=m1=http://a:1,m2=http://b:1"], "2 members bear the loss"),
         (["--pre-vote=false"], "--pre-vote=false is ignored"),
         (
-            ["--experimental-compact-hash-check-enabled"],
-            "--experimental-compact-hash-check-enabled means nothing",
+            ["--experimental-enable-lease-checkpoint"],
+            "--experimental-enable-lease-checkpoint means nothing",
         ),
         (["--feature-gates=LeaseCheckpoint=true"], "--feature-gates: LeaseCheckpoint means nothing here"),
     ],
