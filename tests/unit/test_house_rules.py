@@ -32,7 +32,7 @@ CORES = {
     "dns": "answer message names records semantics table tree wire zone "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
-    "model/middleware model/read model/server model/tls pattern router",
+    "model/middleware model/read model/server model/tls paths pattern router",
     "render": "diff glob paths plan view",
 }
 SANS_IO = [

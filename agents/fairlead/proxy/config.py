@@ -81,5 +81,7 @@ REGEXP_OPTIONS_MAX = 12
 """Optional parts in one regular expression."""
 REGEXP_SUBJECT_BYTES_MAX = 1024
 """Longer paths, hosts and header values match no regular expression."""
+QUERY_FIELDS_MAX = 100
+"""Queries of more fields match no Query."""
 CACHED_MAX = 16_384
 """Compiled routes and patterns that are kept for the next change of the configuration."""

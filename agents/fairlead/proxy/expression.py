@@ -1,13 +1,14 @@
-r"""The route language: vulcand's expressions, and ``||`` and parentheses beside them.
+r"""The route language: vulcand's expressions with ``||``, ``!`` and parentheses beside them, and Traefik's rules.
 
     expression = both { "||" both }
     both       = term { "&&" term }
-    term       = "(" expression ")" | name "(" string { "," string } ")"
+    term       = "!" term | "(" expression ")" | name "(" string { "," string } ")"
     string     = Go's: "with \ escapes" or `as it stands`
 
 What an expression means is decided in ``match``; here it is only read.  vulcand accepts ``&&`` alone, so
-each of its expressions reads the same here.  Source: vulcand/route, and the Go specification on string
-literals.
+each of its expressions reads the same here.  Traefik's rules have the same form; names match whatever their
+case, and what stands in a string is no pattern.  Sources: vulcand/route; traefik, pkg/rules; the Go
+specification on string literals.
 """
 
 import re
@@ -18,25 +19,43 @@ from fairlead.proxy.config import EXPRESSION_CHARS_MAX, EXPRESSION_DEPTH_MAX
 from fairlead.proxy.errors import ExpressionError
 
 ARITY = {
-    "Host": 1,
-    "HostRegexp": 1,
-    "Path": 1,
-    "PathRegexp": 1,
-    "Method": 1,
-    "MethodRegexp": 1,
-    "Header": 2,
-    "HeaderRegexp": 2,
+    "Host": (1, 1),
+    "HostRegexp": (1, 1),
+    "Path": (1, 1),
+    "PathPrefix": (1, 1),
+    "PathRegexp": (1, 1),
+    "Method": (1, 1),
+    "MethodRegexp": (1, 1),
+    "Header": (2, 2),
+    "HeaderRegexp": (2, 2),
+    "Query": (1, 2),
+    "QueryRegexp": (1, 2),
+    "ClientIP": (1, 1),
 }
-"""The matchers, and how many strings each takes."""
+"""The matchers, and the least and the most strings that each takes."""
+_RULE_NAMES = {name.lower(): name for name in ARITY if name != "MethodRegexp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One matcher with its arguments; ``position`` is where it stands in the text."""
+    """One matcher with its arguments.
+
+    Attributes:
+        position: where it stands in the text.
+        is_plain: it is Traefik's: what is in its strings has no placeholders.
+    """
 
     name: str
     arguments: tuple[str, ...]
     position: int
+    is_plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Not this."""
+
+    term: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ class Either:
     terms: tuple["Expression", ...]
 
 
-Expression = Call | Both | Either
+Expression = Call | Not | Both | Either
 
 
 class _Token(NamedTuple):
@@ -65,7 +84,7 @@ class _Token(NamedTuple):
 _TOKEN = re.compile(
     r"""\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)
            |(?P<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)
-           |(?P<sign>&&|\|\||[(),])
+           |(?P<sign>&&|\|\||[(),!])
            |(?P<end>$))""",
     re.VERBOSE,
 )
@@ -74,17 +93,26 @@ _PLAIN_ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse_expression(text: str) -> Expression:
-    """Read a route expression.
+    """Read a route expression: vulcand's, and what goes beyond it.
 
     Raises:
         ExpressionError: it cannot be read; says where, and what was expected there.
     """
-    if len(text) > EXPRESSION_CHARS_MAX:
-        raise ExpressionError(f"longer than {EXPRESSION_CHARS_MAX} characters", position=EXPRESSION_CHARS_MAX)
-    return _Parser(_tokens(text)).parse()
+    return _Parser(_tokens(text), is_rule=False).parse()
+
+
+def parse_rule(text: str) -> Expression:
+    """Read a rule of Traefik's (version 3).
+
+    Raises:
+        ExpressionError: it cannot be read; says where, and what was expected there.
+    """
+    return _Parser(_tokens(text), is_rule=True).parse()
 
 
 def _tokens(text: str) -> list[_Token]:
+    if len(text) > EXPRESSION_CHARS_MAX:
+        raise ExpressionError(f"longer than {EXPRESSION_CHARS_MAX} characters", position=EXPRESSION_CHARS_MAX)
     found: list[_Token] = []
     position = 0
     while True:
@@ -110,8 +138,9 @@ def _explain(rest: str) -> str:
 class _Parser:
     """Recursive descent over the tokens; one method per rule of the grammar."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[_Token], *, is_rule: bool) -> None:
         self._tokens = tokens
+        self._is_rule = is_rule
         self._next = 0
         self._depth = 0
 
@@ -134,21 +163,25 @@ class _Parser:
         return terms[0] if len(terms) == 1 else Both(tuple(terms))
 
     def _term(self) -> Expression:
-        if not self._accept("("):
+        is_not = self._accept("!")
+        if not is_not and not self._accept("("):
             return self._call()
         self._depth += 1
         if self._depth > EXPRESSION_DEPTH_MAX:
-            raise ExpressionError("too many parentheses inside each other", position=self._peek().position)
-        inside = self._either()
+            said = "too many parentheses and negations inside each other"
+            raise ExpressionError(said, position=self._peek().position)
+        inside = Not(self._term()) if is_not else self._either()
         self._depth -= 1
-        self._expect(")")
+        if not is_not:
+            self._expect(")")
         return inside
 
     def _call(self) -> Call:
         name = self._peek()
         if name.kind != "name":
             raise self._unexpected("a matcher such as Host(...)")
-        if name.text not in ARITY:
+        known = _RULE_NAMES.get(name.text.lower(), "") if self._is_rule else name.text
+        if known not in ARITY:
             raise ExpressionError(f"{name.text!r} is not one of {', '.join(ARITY)}", position=name.position)
         self._next += 1
         self._expect("(")
@@ -156,10 +189,12 @@ class _Parser:
         while self._accept(","):
             arguments.append(self._string())
         self._expect(")")
-        if len(arguments) != ARITY[name.text]:
-            wanted = f"{name.text} takes {ARITY[name.text]} strings, not {len(arguments)}"
-            raise ExpressionError(wanted, position=name.position)
-        return Call(name.text, tuple(arguments), name.position)
+        least, most = ARITY[known]
+        if not least <= len(arguments) <= most:
+            wanted = str(least) if least == most else f"{least} or {most}"
+            said = f"{known} takes {wanted} strings, not {len(arguments)}"
+            raise ExpressionError(said, position=name.position)
+        return Call(known, tuple(arguments), name.position, self._is_rule)
 
     def _string(self) -> str:
         token = self._peek()

@@ -98,6 +98,7 @@ def make_plan(request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes,
         text = "the request came here twice: a server address leads back to this proxy"
         plan.refusal = (508, text, "LOOP")
         return plan
+    request.peer = peer
     frontend = snapshot.router.find(request)
     if frontend is None:
         plan.refusal = (404, "not found", "NR")

@@ -57,13 +57,14 @@ class Request:
         host: lower-case, without port and trailing dot, for routing; ``b""`` in HTTP/1.0 without Host.
         host_field: Host as the client sent it, for forwarding.
         path: raw, without query, for routing; the same bytes are forwarded in ``target``.
+        peer: the client's address as text, for routing; set when it is planned.
         fields: what is passed on, in order; ``forwarded`` and ``via`` are kept apart.
         upgrade: the one protocol asked for, lower-case, or ``b""``.
     """
 
     __slots__ = (
         "all_fields", "expects_continue", "fields", "forwarded", "framing", "host", "host_field",
-        "keep_alive", "length", "method", "minor", "path", "target", "upgrade", "via",
+        "keep_alive", "length", "method", "minor", "path", "peer", "target", "upgrade", "via",
     )  # fmt: skip
 
     method: bytes
@@ -81,6 +82,7 @@ class Request:
     forwarded: Fields
     via: list[bytes]
     all_fields: Fields
+    peer: bytes
 
     def copy(self) -> "Request":
         """Return one that may be changed; this one may be shared by many requests."""
@@ -96,6 +98,10 @@ class Request:
             if each.lower() == name:
                 return value
         return b""
+
+    def header_values(self, name: bytes) -> list[bytes]:
+        """Return every value of the field ``name`` (lower-case)."""
+        return [value for each, value in self.all_fields if each.lower() == name]
 
     @property
     def is_idempotent(self) -> bool:

@@ -1,156 +1,111 @@
 """Which frontend a request belongs to: an immutable index over the conditions of all routes.
 
 The rule is vulcand's: routes are tried in reverse lexicographic order of their text, and the first that
-matches wins; a ``Priority`` goes before that.  The rank of a route is its place in this order.  Trying a
-thousand routes one by one would be slow, so that each conjunction is filed under its literal host, if it
-has one, and there under its path: a dictionary for literal paths, a tree of segments for patterns, a list
-for the rest.  A look-up collects the best rank from each of these and comes to the same answer as trying
-all.
+matches wins; a ``Priority`` goes before that, an id comes after.  Trying ten thousand routes one by one would be
+slow, so that each conjunction is filed under its host, if it names one, and there under its path: a dictionary
+for literal paths, one for prefixes, a tree of segments for patterns, a list for the rest.  A look-up takes the
+best of each of these and comes to the same answer as trying all.
+
+A router never changes; ``changed`` makes another one that shares all but what is touched.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from fairlead.proxy.match import Condition, Conjunction, Routable, Test, compile_expression
+from fairlead.proxy.match import Condition, Conjunction, Routable, compile_expression
 from fairlead.proxy.model import Frontend
-from fairlead.proxy.pattern import compile_pattern, is_literal
+from fairlead.proxy.paths import Candidate, Order, Paths
 
-if TYPE_CHECKING:
-    import re
+_TURNED_ROUND = bytes(range(255, -1, -1))
+_END = b"\xff"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A frontend that fits if ``tests`` do.  Lower rank wins."""
-
-    rank: int
-    tests: tuple[Test, ...]
-    frontend: Frontend
+def precedence(frontend: Frontend) -> Order:
+    """Return what sorts frontends as their routes are tried: priority, vulcand's order of the text, the id."""
+    # With each byte turned round, and an end that sorts after all of them, ascending is descending.
+    return (-frontend.priority, frontend.route.encode().translate(_TURNED_ROUND) + _END, frontend.id)
 
 
 def in_order_of_precedence(frontends: Iterable[Frontend]) -> list[Frontend]:
-    """Sort as routes are tried: priority, then vulcand's order of the text, then the id."""
-    by_id = sorted(frontends, key=lambda frontend: frontend.id)
-    by_text = sorted(by_id, key=lambda frontend: frontend.route, reverse=True)
-    return sorted(by_text, key=lambda frontend: -frontend.priority)
+    """Sort as routes are tried."""
+    return sorted(frontends, key=precedence)
 
 
 class Router:
-    """The index.  Made once per change of the frontends, and never changed after."""
+    """The index as of one revision."""
 
-    __slots__ = ("_anywhere", "_hosts")
+    __slots__ = ("_anywhere", "_domains", "_hosts")
 
-    def __init__(self, frontends: Iterable[Frontend]) -> None:
-        self._hosts: dict[bytes, _Paths] = {}
-        self._anywhere = _Paths()
-        for rank, frontend in enumerate(in_order_of_precedence(frontends)):
-            for conjunction in compile_expression(frontend.expression):
-                self._file(conjunction, rank, frontend)
+    def __init__(self, frontends: Iterable[Frontend] = ()) -> None:
+        owner = object()
+        self._hosts: dict[bytes, Paths] = {}
+        self._domains: dict[bytes, Paths] = {}
+        self._anywhere = Paths(owner)
+        for frontend in frontends:
+            self._file(frontend, owner, is_new=True)
+
+    def changed(self, *, removed: Iterable[Frontend] = (), added: Iterable[Frontend] = ()) -> "Router":
+        """Return a router without ``removed``, which are as they were added, and with ``added``."""
+        owner = object()
+        router = Router()
+        router._hosts, router._domains = dict(self._hosts), dict(self._domains)
+        router._anywhere = self._anywhere.editable(owner)
+        for frontend in removed:
+            router._file(frontend, owner, is_new=False)
+        for frontend in added:
+            router._file(frontend, owner, is_new=True)
+        return router
 
     def find(self, request: Routable) -> Frontend | None:
         """Return the frontend whose route matches first, or None."""
         best = self._anywhere.find(request, None)
-        if (paths := self._hosts.get(request.host)) is not None:
+        host = request.host
+        if (paths := self._hosts.get(host)) is not None:
             best = paths.find(request, best)
+        if self._domains:
+            domain = host.partition(b".")[2]
+            if (paths := self._domains.get(domain)) is not None and domain:
+                best = paths.find(request, best)
         return None if best is None else best.frontend
 
-    def _file(self, conjunction: Conjunction, rank: int, frontend: Frontend) -> None:
-        host = _first(conjunction, "Host", literal=True)
-        path = _first(conjunction, "Path", literal=True) or _first(conjunction, "Path", literal=False)
-        tests = tuple(each.test for each in conjunction if each is not host and each is not path)
-        paths = self._anywhere
+    def _file(self, frontend: Frontend, owner: object, *, is_new: bool) -> None:
+        order = precedence(frontend)
+        for conjunction in compile_expression(frontend.expression):
+            path = (
+                _first(conjunction, "Path", "literal")
+                or _first(conjunction, "Path", "prefix")
+                or _first(conjunction, "Path", "pattern")
+            )
+            host = _first(conjunction, "Host", "literal")
+            domain = None if host else _first(conjunction, "Host", "domain")
+            tests = tuple(each.test for each in conjunction if each is not host and each is not path)
+            paths = self._paths(host, domain, owner)
+            if is_new:
+                paths.add(path, Candidate(order, tests, frontend))
+            else:
+                paths.remove(path, order)
+            if paths.is_empty:
+                self._forget(host, domain)
+
+    def _paths(self, host: Condition | None, domain: Condition | None, owner: object) -> Paths:
         if host is not None and host.literal is not None:
-            paths = self._hosts.setdefault(host.literal, _Paths())
-        paths.add(path, Candidate(rank, tests, frontend))
+            places, key = self._hosts, host.literal
+        elif domain is not None and domain.domain is not None:
+            places, key = self._domains, domain.domain
+        else:
+            return self._anywhere
+        found = places.get(key)
+        paths = places[key] = Paths(owner) if found is None else found.editable(owner)
+        return paths
+
+    def _forget(self, host: Condition | None, domain: Condition | None) -> None:
+        if host is not None and host.literal is not None:
+            del self._hosts[host.literal]
+        elif domain is not None and domain.domain is not None:
+            del self._domains[domain.domain]
 
 
-def _first(conjunction: Conjunction, field: str, *, literal: bool) -> Condition | None:
+def _first(conjunction: Conjunction, field: str, kind: str) -> Condition | None:
     for each in conjunction:
-        if each.field == field and (each.literal if literal else each.pattern) is not None:
+        if each.field == field and getattr(each, kind) is not None:
             return each
     return None
-
-
-def _better(candidates: list[Candidate], request: Routable, best: Candidate | None) -> Candidate | None:
-    """Return the first of ``candidates`` (by rank) that fits and outranks ``best``, else ``best``."""
-    for candidate in candidates:
-        if best is not None and candidate.rank >= best.rank:
-            return best
-        if all(test(request) for test in candidate.tests):
-            return candidate
-    return best
-
-
-class _Paths:
-    """The candidates of one host, or of no particular one, by path.  Filed in order of rank."""
-
-    __slots__ = ("literal", "patterns", "rest")
-
-    def __init__(self) -> None:
-        self.literal: dict[bytes, list[Candidate]] = {}
-        self.patterns: _Segment | None = None
-        self.rest: list[Candidate] = []
-
-    def add(self, path: Condition | None, candidate: Candidate) -> None:
-        if path is None:
-            self.rest.append(candidate)
-        elif path.literal is not None:
-            self.literal.setdefault(path.literal, []).append(candidate)
-        elif path.pattern is not None:
-            self.patterns = self.patterns or _Segment()
-            self.patterns.add(path.pattern.split("/"), candidate)
-
-    def find(self, request: Routable, best: Candidate | None) -> Candidate | None:
-        if (found := self.literal.get(request.path)) is not None:
-            best = _better(found, request, best)
-        if self.patterns is not None:
-            for candidates in self.patterns.walk(request.path.split(b"/"), 0):
-                best = _better(candidates, request, best)
-        return _better(self.rest, request, best) if self.rest else best
-
-
-class _Segment:
-    """A node of the tree of path patterns: one step is one segment between slashes."""
-
-    __slots__ = ("here", "literal", "patterns", "remainders")
-
-    def __init__(self) -> None:
-        self.here: list[Candidate] = []
-        self.literal: dict[bytes, _Segment] = {}
-        self.patterns: dict[re.Pattern[bytes], _Segment] = {}
-        # What holds a <path:...> reaches over slashes, and matches all that is left.
-        self.remainders: dict[re.Pattern[bytes], list[Candidate]] = {}
-
-    def add(self, segments: list[str], candidate: Candidate) -> None:
-        if not segments:
-            self.here.append(candidate)
-            return
-        first, *others = segments
-        if not first or is_literal(first):
-            self.literal.setdefault(first.encode(), _Segment()).add(others, candidate)
-        elif "<path:" in first:
-            regexp = compile_pattern("/".join(segments), separator="/")
-            self.remainders.setdefault(regexp, []).append(candidate)
-        else:
-            # re caches what it compiled, so that equal patterns are one key and one branch.
-            regexp = compile_pattern(first, separator="/")
-            self.patterns.setdefault(regexp, _Segment()).add(others, candidate)
-
-    def walk(self, segments: list[bytes], depth: int) -> Iterator[list[Candidate]]:
-        """Yield the candidates of every branch that fits the segments from ``depth`` on."""
-        if depth == len(segments):
-            if self.here:
-                yield self.here
-            return
-        segment = segments[depth]
-        if (branch := self.literal.get(segment)) is not None:
-            yield from branch.walk(segments, depth + 1)
-        for regexp, branch in self.patterns.items():
-            if regexp.fullmatch(segment):
-                yield from branch.walk(segments, depth + 1)
-        if self.remainders:
-            remainder = b"/".join(segments[depth:])
-            for regexp, candidates in self.remainders.items():
-                if regexp.fullmatch(remainder):
-                    yield candidates

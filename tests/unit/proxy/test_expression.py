@@ -3,7 +3,7 @@
 import pytest
 
 from fairlead.proxy.errors import ExpressionError, KeyProblem
-from fairlead.proxy.expression import Both, Call, Either, parse_expression
+from fairlead.proxy.expression import Both, Call, Either, Expression, Not, parse_expression
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.pattern import compile_pattern, compile_regexp
 
@@ -11,17 +11,20 @@ from fairlead.proxy.pattern import compile_pattern, compile_regexp
 def test_both_binds_closer_than_either_and_parentheses_closer_still() -> None:
     a, b, c = (Call("Path", (f"/{name}",), 0) for name in "abc")
 
-    def bare(node: Call | Both | Either) -> Call | Both | Either:
+    def bare(node: Expression) -> Expression:
         if isinstance(node, Call):
             return Call(node.name, node.arguments, 0)
+        if isinstance(node, Not):
+            return Not(bare(node.term))
         return type(node)(tuple(bare(term) for term in node.terms))
 
-    def read(text: str) -> Call | Both | Either:
+    def read(text: str) -> Expression:
         return bare(parse_expression(text))
 
     assert read('Path("/a") && Path("/b") || Path("/c")') == Either((Both((a, b)), c))
     assert read('Path("/a") && (Path("/b") || Path("/c"))') == Both((a, Either((b, c))))
     assert read('((Path("/a")))') == a
+    assert read('!Path("/a") && !(Path("/b") || Path("/c"))') == Both((Not(a), Not(Either((b, c)))))
 
 
 def test_strings_are_go_strings() -> None:
@@ -49,11 +52,13 @@ def test_strings_are_go_strings() -> None:
         ('Path("/a") & Path("/b")', 11, "use &&, not &"),
         ('Path("/a") | Path("/b")', 11, "use ||, not |"),
         ('Path("/a") Path("/b")', 11, "expected &&, || or the end"),
-        ('!Path("/a")', 0, "'!' has no meaning here"),
+        ('! && Path("/a")', 2, "expected a matcher"),
+        ('Query("a", "b", "c")', 0, "Query takes 1 or 2 strings, not 3"),
+        ("!" * 40 + 'Path("/")', 33, "too many"),
         ('(Path("/a")', 11, "expected ), found the end"),
         ('Path("/a") &&', 13, "expected a matcher"),
         (r'PathRegexp("^/\d+$")', 11, r"the escape \d, which is none"),
-        ("(" * 40 + 'Path("/")' + ")" * 40, 33, "too many parentheses"),
+        ("(" * 40 + 'Path("/")' + ")" * 40, 33, "too many parentheses and negations"),
         ('Path("' + "x" * 5000 + '")', 4096, "longer than 4096 characters"),
     ],
 )

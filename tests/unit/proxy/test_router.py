@@ -17,12 +17,18 @@ from fairlead.proxy.router import Router, in_order_of_precedence
 class Asked:
     """A request as routing sees it."""
 
-    def __init__(self, path: str = "/", *, method: str = "GET", host: str = "", **headers: str) -> None:
-        self.method, self.host, self.path = method.encode(), host.encode(), path.encode()
+    def __init__(
+        self, target: str = "/", *, method: str = "GET", host: str = "", peer: str = "", **headers: str
+    ) -> None:
+        self.method, self.host, self.target, self.peer = (x.encode() for x in (method, host, target, peer))
+        self.path = self.target.partition(b"?")[0]
         self._headers = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
 
     def header(self, name: bytes) -> bytes:
         return self._headers.get(name, b"")
+
+    def header_values(self, name: bytes) -> list[bytes]:
+        return [self._headers[name]] if name in self._headers else []
 
 
 def frontend(route: str, *, name: str = "", priority: int = 0) -> Frontend:
@@ -164,6 +170,59 @@ def test_the_index_finds_what_trying_all_finds(routes: list[str], path: str, hos
         None,
     )
     assert Router(frontends).find(asked) is expected
+
+
+_asked = st.builds(
+    Asked,
+    st.sampled_from(["/", "/a", "/a/b", "/b", "/7", "/a/7", "/xy/b", "/a/", "/a/b/c", "/other", "/a?q=1"]),
+    host=st.sampled_from(["", "a", "b", "q.c", ".c"]),
+    method=st.sampled_from(["GET", "PUT"]),
+)
+_wider = _route | st.sampled_from(
+    [
+        'PathPrefix("/a")', 'PathPrefix("/")', 'PathPrefix("/a/b") && Host("a")', '!Path("/a")',
+        '!(Path("/a") || Host("b"))', 'Query("q", "1") && PathPrefix("/a")', 'Host("<x>.c") && PathPrefix("/a")',
+    ]
+)  # fmt: skip
+
+
+@given(
+    steps=st.lists(
+        st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | _wider), max_size=4), max_size=6
+    ),
+    requests=st.lists(_asked, max_size=4),
+)
+def test_a_router_that_was_changed_is_the_one_that_would_be_made_anew(
+    steps: list[list[tuple[str, str | None]]], requests: list[Asked]
+) -> None:
+    """And those before it stay as they were."""
+    there: dict[str, Frontend] = {}
+    routers = [Router()]
+    states = [dict(there)]
+    for step in steps:
+        wanted = dict(step)
+        removed = [there.pop(name) for name in wanted if name in there]
+        added = [frontend(route, name=name) for name, route in wanted.items() if route]
+        there |= {each.id: each for each in added}
+        routers.append(routers[-1].changed(removed=removed, added=added))
+        states.append(dict(there))
+    for router, state in zip(routers, states, strict=True):
+        anew = Router(state.values())
+        for request in requests:
+            assert router.find(request) is anew.find(request)
+
+
+def test_nothing_is_left_of_routes_that_are_gone() -> None:
+    gone = [
+        frontend(route)
+        for route in (
+            'Host("a") && Path("/a")', 'Host("<x>.a")', 'PathPrefix("/p")', 'Path("/a/<x>/<path:y>")', 'Path("/<x>/b")',
+            'PathRegexp("a") || Path("/c")',
+        )
+    ]  # fmt: skip
+    router = Router(gone).changed(removed=gone)
+    assert (router._hosts, router._domains, router._anywhere.is_empty) == ({}, {}, True)
+    assert not router._anywhere._lengths
 
 
 def test_a_thousand_routes_are_not_tried_one_by_one() -> None:

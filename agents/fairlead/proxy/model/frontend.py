@@ -6,7 +6,7 @@ Source: vulcand, engine/model.go, for Settings; the fields beside Settings are o
 from dataclasses import dataclass
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.expression import Expression, parse_expression
+from fairlead.proxy.expression import Either, Expression, parse_expression, parse_rule
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
@@ -86,7 +86,9 @@ class Frontend:
     """A route, and what to do with what matches it.
 
     Attributes:
-        priority: higher is tried first; without one, 0.  Among equals vulcand's order rules.
+        route: the text of the route; of Traefik's rules, joined, when those were given.
+        priority: higher is tried first; without one, 0, and a rule of Traefik's has its length, as there.  Among
+            equals vulcand's order rules.
         body_bytes_max: larger request bodies are answered 413; 0 means no limit.
         memory_bytes_max: of a body that is held back, what may be in memory; 0: the proxy's default.
         hostname: put into X-Forwarded-Server when not empty.
@@ -130,16 +132,13 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
     fields.choice("Type", ("http",), "http")
     settings = fields.inside("Settings")
     limits = settings.inside("Limits")
-    route = fields.required_text("Route")
-    expression = parse_expression(route)
-    # What is wrong with a pattern in it must be known here; the result is cached.
-    compile_expression(expression)
+    route, expression, priority = _read_route(fields)
     return Frontend(
         id=identity.name,
         backend_id=fields.required_text("BackendId"),
         route=route,
         expression=expression,
-        priority=fields.number("Priority", low=-(2**31)),
+        priority=fields.number("Priority", priority, low=-(2**31)),
         pass_host_header=settings.flag("PassHostHeader"),
         trust_forward_header=settings.flag("TrustForwardHeader"),
         hostname=settings.header_text("Hostname"),
@@ -156,6 +155,21 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         timeouts=_read_timeouts(fields.inside("Timeouts")) if "Timeouts" in fields else None,
         error_pages=_read_error_pages(fields.inside("ErrorPages")),
     )
+
+
+def _read_route(fields: Fields) -> tuple[str, Expression, int]:
+    """Return the text of the route, what it says, and its priority when none is given."""
+    rules = fields.texts("Routes")
+    if rules and not fields.text("Route"):
+        parsed = tuple(parse_rule(rule) for rule in rules)
+        expression = parsed[0] if len(parsed) == 1 else Either(parsed)
+        route, priority = " || ".join(rules), max(map(len, rules))
+    else:
+        route, priority = fields.required_text("Route"), 0
+        expression = parse_expression(route)
+    # What is wrong with a pattern in it must be known here; the result is cached.
+    compile_expression(expression)
+    return route, expression, priority
 
 
 def _read_canary(fields: Fields) -> Canary:
