@@ -20,21 +20,31 @@ PACKAGES = {
     "h2load": "nghttp2-client",
     "haproxy": "haproxy",
     "kdig": "knot-dnsutils",
+    "nft": "nftables",
     "nginx": "nginx-light",
     "nsd": "nsd",
     "openssl": "openssl",
+    "postgres": "postgresql-15",
+    "redis-server": "redis-server",
     "unbound": "unbound",
     "wrk": "wrk",
 }
 """Program to Debian package."""
 
-# Debian puts daemons where a plain user's PATH does not look.
-_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+# Debian puts daemons where a plain user's PATH does not look, and postgres where nobody's does.
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/lib/postgresql/15/bin"
 
 
 def find(program: str) -> str | None:
     """Return the path of ``program``, or None when it is not installed."""
     return shutil.which(program, path=_PATH)
+
+
+def path_of(program: str) -> str:
+    """Return the path of ``program``, which the test has asked for with the mark."""
+    found = find(program)
+    assert found is not None, f"{program} is not installed"
+    return found
 
 
 def missing() -> list[str]:

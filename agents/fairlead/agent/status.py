@@ -105,6 +105,11 @@ def _name(key: bytes | str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return text of keys and values as may be shown on a terminal: no control characters, not too long."""
-    line = " ".join(text.split())[:TEXT_CHARS_MAX]
+    """Return text of keys and values as may be shown on a terminal: no control characters, not too long.
+
+    What is too long loses its middle: where it happened stands in front, and what a program said about it at the end.
+    """
+    line = " ".join(text.split())
+    if len(line) > TEXT_CHARS_MAX:
+        line = f"{line[: TEXT_CHARS_MAX // 2 - 3]} ... {line[-TEXT_CHARS_MAX // 2 + 2 :]}"
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)

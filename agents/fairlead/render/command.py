@@ -20,6 +20,8 @@ _PLACEHOLDER = re.compile(r"\{\{-?\s*\.?(src|dest)\s*-?\}\}")
 # A tilde inside a word means itself, and our staged names end in one.
 _SHELL_WORD = re.compile(r"[\w@%+=:,./~-]+", re.ASCII)
 _SHELL = "/bin/sh"
+_SHOWN_CHARS_MAX = 160
+"""Of a command in a message, which has to leave room for what the command said."""
 
 
 def expand(command: Command, *, src: str, dest: str) -> list[str]:
@@ -39,8 +41,10 @@ def _shell_word(path: str) -> str:
 
 
 def describe(argv: Sequence[str]) -> str:
-    """Return a command as an operator would type it."""
-    return argv[2] if tuple(argv[:2]) == (_SHELL, "-c") else shlex.join(argv)
+    """Return a command as an operator would type it, in one line; of a long one the beginning."""
+    text = argv[2] if tuple(argv[:2]) == (_SHELL, "-c") else shlex.join(argv)
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_CHARS_MAX else f"{line[: _SHOWN_CHARS_MAX - 4]} ..."
 
 
 def run_command(argv: Sequence[str], *, timeout_s: float, limits: Limits) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGHUP
 
 import pytest
-from tests import peers
+from tests.peers import path_of
 from tests.support.applying import apply
 from tests.support.ports import free_ports
 from tests.support.processes import Program
@@ -76,12 +76,6 @@ def answers(port: int) -> bool:
         return get(port, "nobody.example")[0] == http.HTTPStatus.NOT_FOUND
     except OSError:
         return False
-
-
-def path_of(program: str) -> str:
-    found = peers.find(program)
-    assert found is not None
-    return found
 
 
 @pytest.fixture

@@ -58,11 +58,12 @@ def test_what_is_healed_is_no_problem_any_more_but_the_last_error_stays_to_be_re
 
 
 def test_text_from_keys_cannot_break_a_line_or_steer_a_terminal(board: Board) -> None:
-    board.status.problem(b"/a\xff\x1b[2J", "two\nlines\x07" + "x" * 10_000)
+    board.status.problem(b"/a\xff\x1b[2J", "two\nlines\x07" + "x" * 10_000 + "the end")
 
     ((key, text),) = board.status.problems.items()
     assert key == "/a\\xff\\x1b[2J"
     assert text.startswith("two lines\\x07x")
+    assert text.endswith("xthe end")
     assert len(text) < TEXT_CHARS_MAX + 10
 
 

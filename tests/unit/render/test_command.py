@@ -17,13 +17,17 @@ LIMITS = Limits(kill_grace_s=0.2, command_output_bytes_max=200)
 
 def run(command: str, *, timeout_s: float = 20.0) -> str | None:
     problem = run_command(["/bin/sh", "-c", command], timeout_s=timeout_s, limits=LIMITS)
-    return None if problem is None else problem.removeprefix(f"`{command}`: ")
+    if problem is None:
+        return None
+    shown, _, rest = problem.partition("`: ")
+    assert command.startswith(shown.removeprefix("`").removesuffix(" ..."))
+    return rest
 
 
 def expanded(command: str, *, src: str, dest: str) -> str:
     argv = expand(Command(shell=command, timeout_s=1.0), src=src, dest=dest)
     assert argv[:2] == ["/bin/sh", "-c"]
-    return describe(argv)
+    return argv[2]
 
 
 @pytest.mark.parametrize("placeholder", ["{{.src}}", "{{ .src }}", "{{src}}", "{{ src }}", "{{- .src -}}"])
@@ -118,3 +122,13 @@ def test_a_list_is_run_as_it_is_and_no_shell_reads_it() -> None:
 def test_a_program_that_is_not_there_is_named() -> None:
     problem = run_command(["/no/such/program", "-t"], timeout_s=1.0, limits=LIMITS)
     assert problem == "`/no/such/program -t`: cannot be run: No such file or directory"
+
+
+def test_a_long_command_leaves_room_for_what_it_said() -> None:
+    problem = run_command(
+        ["/bin/sh", "-c", "true\n" * 100 + "echo because; exit 3"], timeout_s=5, limits=LIMITS
+    )
+    assert problem is not None
+    assert problem.startswith("`true true ")
+    assert problem.endswith(" ...`: exit status 3: because")
+    assert len(problem) < 200
