@@ -36,6 +36,12 @@ def expand(command: Command, *, src: str, dest: str) -> list[str]:
     return [_SHELL, "-c", text]
 
 
+def names_src(command: Command) -> bool:
+    """Whether the staged file is put into the command."""
+    words = command.argv or (command.shell,)
+    return any(match[1] == "src" for word in words for match in _PLACEHOLDER.finditer(word))
+
+
 def _shell_word(path: str) -> str:
     return path if _SHELL_WORD.fullmatch(path) else shlex.quote(path)
 

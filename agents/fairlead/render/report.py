@@ -31,7 +31,7 @@ def describe_outcome(outcome: Outcome) -> str | None:
 
 
 class AgentReporter:
-    """The watching agent's: each problem is told once and healed when it has passed."""
+    """The watching agent's: each problem is told once and healed when it has passed; a warning is told once."""
 
     def __init__(self, context: AgentContext) -> None:
         """Register the metrics with the agent's."""
@@ -50,13 +50,16 @@ class AgentReporter:
         )
         self._owing: set[str] = set()
         self._misread: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell of one resource."""
         name, log = outcome.resource.name, self._context.log
         self._note_owed(name, is_owed=outcome.is_reload_owed)
         for warning in outcome.warnings:
-            log.warning(warning, resource=name)
+            if (name, warning) not in self._warned:
+                self._warned.add((name, warning))
+                log.warning(warning, resource=name)
         if outcome.error is not None:
             self._failures.inc()
             self._context.status.problem(name, str(outcome.error))

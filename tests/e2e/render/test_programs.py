@@ -331,7 +331,8 @@ class Kernel:
         [chain] = [entry["chain"]["name"] for entry in table if "chain" in entry]
         [blocked] = [entry["set"] for entry in table if "set" in entry]
         assert chain == "input"
-        return blocked.get("elem", [])
+        addresses: list[str] = blocked.get("elem", [])
+        return addresses
 
 
 @pytest.fixture

@@ -103,6 +103,11 @@ def _may_change(attempt: Attempt, change: Change) -> bool:
     return reason is None
 
 
+def _checked(attempt: Attempt, warnings: tuple[str, ...] | None) -> State:
+    attempt.warnings += warnings or ()
+    return State.THROTTLED
+
+
 def _acquired(_: Attempt, waiting_for: str | None) -> State:
     return State.WAITING_FOR_SLOT if waiting_for else State.PREPARING
 
@@ -238,7 +243,7 @@ TABLE: Mapping[State, Arrow] = {
     State.INSPECTING: Arrow(Attempt.inspect, _decide, _give_up),
     State.REPAIRING: Arrow(Attempt.repair, _to(State.IDLE), _give_up),
     State.STAGING: Arrow(Attempt.stage, _to(State.CHECKING), _give_up),
-    State.CHECKING: Arrow(Attempt.check, _to(State.THROTTLED), _refuse),
+    State.CHECKING: Arrow(Attempt.check, _checked, _refuse),
     State.THROTTLED: Arrow(Attempt.throttle, _to(State.ACQUIRING), _give_up),
     State.ACQUIRING: Arrow(Attempt.acquire, _acquired, _no_slot),
     State.WAITING_FOR_SLOT: Arrow(Attempt.wait_for_slot, _to(State.ACQUIRING), _no_slot),

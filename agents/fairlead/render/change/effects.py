@@ -14,11 +14,11 @@ from typing import Any
 
 from fairlead.render.change import actions
 from fairlead.render.change.actions import Action, Done, Failed, Result
-from fairlead.render.change.in_place import in_namespace
+from fairlead.render.change.in_place import in_namespace, shortcoming
 from fairlead.render.change.journal import Journal
 from fairlead.render.change.model import FileChange, FileVersion, Found, change_as_json
 from fairlead.render.change.probing import log_sizes, verify_all
-from fairlead.render.command import expand, run_command
+from fairlead.render.command import expand, names_src, run_command
 from fairlead.render.config import RenderSettings
 from fairlead.render.destination import Destination
 
@@ -149,9 +149,13 @@ class Effects:
         command = action.check.command
         changed = [file for file in action.files if file.is_content_changed and file.new is not None]
         dest = changed[0].dest if changed else action.files[0].dest
-        if not action.check.in_place:
+        problem = shortcoming(action.check)
+        if problem is not None and not names_src(command):
+            return Failed(problem=problem)
+        if problem is not None or not action.check.in_place:
             staged = str(Destination(Path(dest)).staged_path) if changed else dest
-            return self._command(expand(command, src=staged, dest=dest), timeout_s=command.timeout_s)
+            result = self._command(expand(command, src=staged, dest=dest), timeout_s=command.timeout_s)
+            return result if problem is None or isinstance(result, Failed) else Done(value=(problem,))
         with tempfile.TemporaryDirectory(prefix="fairlead-check-") as work:
             argv = in_namespace(expand(command, src=dest, dest=dest), action.files, work=Path(work))
             return self._command(argv, timeout_s=command.timeout_s)

@@ -8,14 +8,60 @@ Needs Linux, util-linux and the right to mount (root).
 """
 
 import shlex
+import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from fairlead.render.change.model import FileChange
+from fairlead.render.command import names_src
 from fairlead.render.destination import Destination
+from fairlead.render.resource.model import Check
 
 _UNMOUNTABLE = frozenset(":,\\")
 """What overlay's options cannot carry in a path."""
+
+
+_NAMESPACE = ("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c")
+_TRIAL = (
+    "mount -t tmpfs tmpfs {0} && mkdir {0}/lower {0}/upper {0}/scratch &&"
+    " mount -t overlay -o lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/scratch overlay {0}/lower"
+)
+_TRIAL_TIMEOUT_S = 10.0
+
+
+@cache
+def obstacle() -> str:
+    """Return why nothing can be checked in place on this host, empty when it can; found out by trying, once."""
+    with tempfile.TemporaryDirectory(prefix="fairlead-check-") as work:
+        try:
+            done = subprocess.run(  # noqa: S603 - our own words
+                [*_NAMESPACE, _TRIAL.format(shlex.quote(work))],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=_TRIAL_TIMEOUT_S,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+
+
+def shortcoming(check: Check | None) -> str | None:
+    """Return what a check in place comes to on a host where none is possible; None when all is as it was asked for."""
+    if check is None or not check.in_place or not obstacle():
+        return None
+    if names_src(check.command):
+        return (
+            f"the check sees the staged file alone, not in place, which needs root and overlays: {obstacle()}"
+        )
+    return (
+        f"the check cannot run in place, which needs root and overlays: {obstacle()};"
+        " run the renderer as root, or give the check {{ src }}, the staged file"
+    )
 
 
 def in_namespace(argv: Sequence[str], files: Iterable[FileChange], *, work: Path) -> list[str]:
@@ -42,7 +88,7 @@ def in_namespace(argv: Sequence[str], files: Iterable[FileChange], *, work: Path
             directory, changes, upper=work / f"upper{number}", scratch=work / f"scratch{number}"
         )
     lines.append(f"exec {shlex.join(argv)}")
-    return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", "\n".join(lines)]
+    return [*_NAMESPACE, "\n".join(lines)]
 
 
 def _overlay(directory: Path, changes: Iterable[FileChange], *, upper: Path, scratch: Path) -> list[str]:

@@ -10,6 +10,7 @@ import click
 
 from fairlead.agent import AgentOptions, common_options
 from fairlead.client import Client
+from fairlead.render.change.in_place import shortcoming
 from fairlead.render.commands.options import json_option, require_resources, secret_key_option, source_options
 from fairlead.render.config import RenderSettings
 from fairlead.render.diff import describe_change
@@ -116,13 +117,17 @@ class _Teller:
             return
         if any(one.is_changed for one in files):
             self.status = self.status or CHANGES
+        warning = shortcoming(rendered.resource.check) if any(one.is_changed for one in files) else None
         if not self._as_json:
             print_diff(rendered)
+            if warning is not None:
+                click.echo(f"fairlead render: {name}: {warning}", err=True)
             return
         shown = [_shown(one) for one in files if one.is_changed]
-        click.echo(
-            json.dumps({"resource": name, "revision": rendered.revision, "files": shown}, ensure_ascii=False)
-        )
+        told = {"resource": name, "revision": rendered.revision, "files": shown}
+        if warning is not None:
+            told["warning"] = warning
+        click.echo(json.dumps(told, ensure_ascii=False))
 
 
 def _shown(one: Preview) -> dict[str, Any]:

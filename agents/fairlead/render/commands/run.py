@@ -15,6 +15,7 @@ from fairlead.render.commands.options import (
     tree_options,
 )
 from fairlead.render.config import RenderSettings
+from fairlead.render.init import under_init
 from fairlead.render.once import run_once
 
 
@@ -73,7 +74,7 @@ def run(
     async def serve(context: AgentContext) -> None:
         await RenderAgent(context, settings).run()
 
-    return run_agent("render", options, serve)
+    return under_init(lambda: run_agent("render", options, serve))
 
 
 @click.command()
