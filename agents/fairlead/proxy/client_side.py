@@ -16,6 +16,7 @@ from fairlead.proxy.record import Refused
 from fairlead.proxy.timers import Timed
 
 if TYPE_CHECKING:
+    from fairlead.proxy.origin import Origin
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.service import Service
 
@@ -26,22 +27,23 @@ class ClientConnection(asyncio.Protocol, Timed):
     """asyncio's callbacks on one side, one exchange after another on the other.
 
     Attributes:
-        peer: the client's address as text; port: the one that it connected to.
+        peer: the client's address as text.
         exchange: the request that is being served.
     """
 
     __slots__ = (
         "_buffer", "_is_blocked", "_is_paused", "_is_pumping", "_linger_bytes", "_memo_head",
-        "_memo_plan", "_service", "exchange", "peer", "port", "transport",
+        "_memo_plan", "_service", "_origin", "exchange", "peer", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
+    _origin: "Origin"
 
     def __init__(self, service: "Service") -> None:
         super().__init__()
         self._service = service
         self.exchange: Exchange | None = None
-        self.peer = self.port = b""
+        self.peer = b""
         self._buffer = b""
         self._is_blocked = False
         self._is_paused = False
@@ -70,7 +72,8 @@ class ClientConnection(asyncio.Protocol, Timed):
             return
         self.transport.set_write_buffer_limits(high=self._service.limits.write_buffer_bytes_max)
         self.peer = str(transport.get_extra_info("peername")[0]).encode()
-        self.port = str(transport.get_extra_info("sockname")[1]).encode()
+        port = str(transport.get_extra_info("sockname")[1]).encode()
+        self._origin = self._service.origin(peer=self.peer, port=port)
         self._service.wheel.set(self, self._service.limits.head_s)
 
     def data_received(self, data: bytes) -> None:
@@ -239,7 +242,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         plan = self._memo_plan
         if plan is None or head != self._memo_head or plan.snapshot is not self._service.snapshot:
             try:
-                plan = self._service.plan(head, peer=self.peer, port=self.port)
+                plan = self._service.plan(head, self._origin)
             except BadRequest as error:
                 self._refuse(error)
                 return False

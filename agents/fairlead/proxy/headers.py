@@ -67,9 +67,14 @@ def list_items(values: Iterable[bytes]) -> list[bytes]:
     return [item for value in values for each in value.split(b",") if (item := each.strip(b" \t").lower())]
 
 
+def may_be_named(name: bytes) -> bool:
+    """Whether Connection may take the field ``name`` (lower-case) off a message."""
+    return name not in {b"close", b"keep-alive", b"upgrade"} and name not in _PROTECTED
+
+
 def drop_named(fields: Fields, connection: list[bytes]) -> Fields:
     """Return ``fields`` without those that Connection names, except what it has no business to name."""
-    named = {item for item in connection if item not in {b"close", b"keep-alive", b"upgrade"}} - _PROTECTED
+    named = {item for item in connection if may_be_named(item)}
     if not named:
         return fields
     return [field for field in fields if field[0].lower() not in named]
@@ -93,7 +98,14 @@ def parse_length(value: bytes) -> int:
 
 
 def forwarding_fields(
-    received: Fields, *, peer: bytes, host: bytes, port: bytes, server_name: str, is_trusted: bool
+    received: Fields,
+    *,
+    peer: bytes,
+    host: bytes,
+    port: bytes,
+    scheme: bytes,
+    server_name: str,
+    is_trusted: bool,
 ) -> bytes:
     """Return the lines that tell a server whom it is really talking to.
 
@@ -102,10 +114,11 @@ def forwarding_fields(
         peer: the client's address as text.
         host: the Host of the request.
         port: the port that the client asked for.
+        scheme: that the client spoke, http or https.
         server_name: for X-Forwarded-Server; empty leaves it out.
         is_trusted: believe what was received and add to it; else it is dropped (anyone can write it).
     """
-    addresses, proto, real_ip, extra = peer, b"http", peer, b""
+    addresses, proto, real_ip, extra = peer, scheme, peer, b""
     if is_trusted and received:
         trusted = {name.lower(): value for name, value in received}
         before = [value for name, value in received if name.lower() == b"x-forwarded-for"]

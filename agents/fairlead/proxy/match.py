@@ -72,6 +72,11 @@ class Condition:
 Conjunction = tuple[Condition, ...]
 
 
+def meets(conjunctions: tuple[Conjunction, ...], request: Routable) -> bool:
+    """Whether ``request`` meets one of ``conjunctions``."""
+    return any(all(each.test(request) for each in conjunction) for conjunction in conjunctions)
+
+
 @lru_cache(CACHED_MAX)
 def compile_expression(expression: Expression) -> tuple[Conjunction, ...]:
     """Return the conjunctions, one of which a request must meet.

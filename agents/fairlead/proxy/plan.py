@@ -4,8 +4,10 @@ That makes a plan reusable: a client that sends the same head again on its conne
 configuration is the same, gets the same plan without any of the work.
 """
 
-from fairlead.proxy.headers import encode_fields, forwarding_fields
+from fairlead.proxy.headers import forwarding_fields
+from fairlead.proxy.match import meets
 from fairlead.proxy.model import Frontend
+from fairlead.proxy.origin import Origin
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, Request
 from fairlead.proxy.state import ServerState, Snapshot, Target
 
@@ -70,7 +72,7 @@ class Plan:
         assert self.frontend is not None
         self._before_host = b"%b %b HTTP/1.1\r\nHost: " % (request.method, request.target)
         self._host = request.host_field if self.frontend.pass_host_header else b""
-        parts = [b"\r\n", encode_fields(request.fields), self._added]
+        parts = [b"\r\n", request.passed_data(), self._added]
         if request.framing is CHUNKED:
             parts.append(b"Transfer-Encoding: chunked\r\n")
         elif request.framing is BY_LENGTH:
@@ -83,34 +85,33 @@ class Plan:
         self._after_host = b"".join(parts)
 
 
-def make_plan(request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes, pseudonym: bytes) -> Plan:
-    """Decide about ``request``.
-
-    Args:
-        request: fit to forward.
-        snapshot: the configuration in force.
-        peer: the client's address as text.
-        port: the port that it connected to.
-        pseudonym: this proxy's name in Via, unique among proxies.
-    """
-    plan = Plan(request, snapshot, peer=peer, port=port)
-    if request.via and any(pseudonym in each for each in request.via):
+def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
+    """Decide about ``request``, which is fit to forward and came from ``origin``."""
+    plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
+    if request.via and any(origin.pseudonym in each for each in request.via):
         text = "the request came here twice: a server address leads back to this proxy"
         plan.refusal = (508, text, "LOOP")
         return plan
-    request.peer = peer
+    request.peer = origin.peer
     frontend = snapshot.router.find(request)
-    if frontend is None:
+    if frontend is None or (origin.scope is not None and not meets(origin.scope, request)):
         plan.refusal = (404, "not found", "NR")
-        return plan
-    forwarding = forwarding_fields(
+    elif request.via or request.minor == 0 or frontend.hostname or frontend.trust_forward_header:
+        plan.forward(frontend, _forwarding(request, frontend, origin))
+    else:
+        plan.forward(frontend, b"%b%b\r\n" % (origin.usual_lines, request.host_field))
+    return plan
+
+
+def _forwarding(request: Request, frontend: Frontend, origin: Origin) -> bytes:
+    lines = forwarding_fields(
         request.forwarded,
-        peer=peer,
+        peer=origin.peer,
         host=request.host_field,
-        port=port,
+        port=origin.port,
+        scheme=origin.scheme,
         server_name=frontend.hostname,
         is_trusted=frontend.trust_forward_header,
     )
     via = b"".join([each + b", " for each in request.via])
-    plan.forward(frontend, b"%bVia: %b1.%d %b\r\n" % (forwarding, via, request.minor, pseudonym))
-    return plan
+    return b"%bVia: %b1.%d %b\r\n" % (lines, via, request.minor, origin.pseudonym)

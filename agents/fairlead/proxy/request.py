@@ -1,18 +1,15 @@
 """A request head, from bytes to what may be forwarded: strict, because leniency is how requests are smuggled.
 
-httptools (llhttp) checks field syntax, line ends, and that Content-Length and Transfer-Encoding do not
-contradict. What it lets through is caught here: other protocol versions, a missing or second Host, codings
-other than ``chunked``, Transfer-Encoding in HTTP/1.0, an absolute target that contradicts Host, heads
-without bound.
+Every line of the head is matched whole against the grammar; what the lines mean together (one Host, one way to
+find the end of the body, a target that agrees with Host) is decided here.  There is nothing that is repaired.
 
 Sources: RFC 9110, sections 7 and 10.1.1; RFC 9112, sections 2 to 6.
 """
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
-
-import httptools
 
 from fairlead.proxy.body import Chunked, Counted, Decoder
 from fairlead.proxy.config import Limits
@@ -21,17 +18,32 @@ from fairlead.proxy.headers import (
     FORWARDED_FIELDS,
     REQUEST_FIELDS,
     Fields,
-    drop_named,
+    encode_fields,
     list_items,
+    may_be_named,
     parse_length,
 )
+from fairlead.proxy.lines import (
+    DROPPED,
+    FORWARDED,
+    PASSED,
+    SPECIAL,
+    Line,
+    LineReader,
+    MalformedLine,
+    Role,
+    as_fields,
+    passed_data,
+)
 
-_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.([01])\r\n")
-_OTHER_VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/(?!1\.[01])[0-9]\.[0-9]\r\n")
+_LINE = re.compile(rb"([A-Z][A-Z_-]*) ([!-~]+) HTTP/1\.([01])")
+_OTHER_VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/(?!1\.[01])[0-9]\.[0-9]")
+_OTHER_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+?)\.?(?::([0-9]{1,5}))?")
-_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]://([^/?#]+)(.*)")
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)(.*)")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+CACHED_HOSTS_MAX = 4096
 
 
 class Framing(Enum):
@@ -63,10 +75,12 @@ class Request:
     """
 
     __slots__ = (
-        "all_fields", "expects_continue", "fields", "forwarded", "framing", "host", "host_field",
-        "keep_alive", "length", "method", "minor", "path", "peer", "target", "upgrade", "via",
+        "expects_continue", "framing", "host", "host_field", "is_idempotent", "keep_alive",
+        "length", "lines", "method", "minor", "passed", "path", "peer", "target", "upgrade", "via",
     )  # fmt: skip
 
+    passed: Fields | None
+    lines: list[Line]
     method: bytes
     target: bytes
     path: bytes
@@ -78,35 +92,49 @@ class Request:
     keep_alive: bool
     expects_continue: bool
     upgrade: bytes
-    fields: Fields
-    forwarded: Fields
-    via: list[bytes]
-    all_fields: Fields
+    is_idempotent: bool
     peer: bytes
+    via: list[bytes]
 
     def copy(self) -> "Request":
         """Return one that may be changed; this one may be shared by many requests."""
         other = Request()
         for name in Request.__slots__:
             setattr(other, name, getattr(self, name))
-        other.fields = list(self.fields)
+        other.passed = list(self.fields)
         return other
 
-    def header(self, name: bytes) -> bytes:
-        """Return the first value of the field ``name`` (lower-case), or ``b""``."""
-        for each, value in self.all_fields:
-            if each.lower() == name:
-                return value
-        return b""
+    @property
+    def fields(self) -> Fields:
+        """What is passed on, in order.  Only that of a copy may be changed."""
+        if self.passed is None:
+            self.passed = as_fields(self.lines, PASSED)
+        return self.passed
 
     def header_values(self, name: bytes) -> list[bytes]:
         """Return every value of the field ``name`` (lower-case)."""
-        return [value for each, value in self.all_fields if each.lower() == name]
+        return [line.value for line in self.lines if line.name == name]
 
     @property
-    def is_idempotent(self) -> bool:
-        """Whether sending it twice does no more than sending it once (RFC 9110, section 9.2.2)."""
-        return self.method in _IDEMPOTENT
+    def forwarded(self) -> Fields:
+        """The fields of the X-Forwarded family."""
+        return as_fields(self.lines, FORWARDED)
+
+    @property
+    def all_fields(self) -> Fields:
+        """Every field as the client sent it."""
+        return [(line.original_name, line.value) for line in self.lines]
+
+    def passed_data(self) -> bytes:
+        """Return the lines that are passed on."""
+        return passed_data(self.lines) if self.passed is None else encode_fields(self.passed)
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of the field ``name`` (lower-case) as the client sent it, or ``b""``."""
+        for line in self.lines:
+            if line.name == name:
+                return line.value
+        return b""
 
     def decoder(self) -> Decoder | None:
         """Return what takes the body apart, or None without a body."""
@@ -115,33 +143,12 @@ class Request:
         return Counted(self.length) if self.length else None
 
 
-class _Events:
-    """Collects what llhttp reports about one head."""
-
-    __slots__ = ("fields", "is_complete", "is_reusable", "llhttp")
-
-    def __init__(self) -> None:
-        self.fields: Fields = []
-        self.is_complete = False
-        self.is_reusable = False  # whether the parser takes another message after this one
-        self.llhttp = httptools.HttpRequestParser(self)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.is_complete = True
-
-    def on_message_complete(self) -> None:
-        self.is_reusable = self.llhttp.should_keep_alive()
-
-
 class RequestParser:
-    """Parses one head at a time.  One serves all connections, since no call leaves anything behind."""
+    """Parses one head at a time.  One serves all connections."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._events = _Events()
+        self._reader = LineReader(_role_of)
 
     def parse(self, head: bytes) -> Request:
         """Read ``head``, which ends with its empty line.
@@ -149,64 +156,72 @@ class RequestParser:
         Raises:
             BadRequest: with the status to answer.
         """
-        line = _LINE.match(head)
+        lines = head[:-4].split(b"\r\n")
+        line = _LINE.fullmatch(lines[0])
         if line is None:
-            if _OTHER_VERSION.match(head):
-                raise BadRequest(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-            raise BadRequest(400, "malformed request line")
-        if len(line[0]) > self._limits.request_line_bytes_max:
+            raise _bad_line(lines[0])
+        if len(lines[0]) > self._limits.request_line_bytes_max:
             raise BadRequest(414, "request target too long")
-        if line[1] in _REFUSED_METHODS:
-            raise BadRequest(405, "method not allowed")
-        request = Request()
-        request.method, request.target, request.minor = line[1], line[2], int(line[3])
-        request.all_fields = self._fields(head)
-        if len(request.all_fields) > self._limits.fields_max:
+        if len(lines) - 1 > self._limits.fields_max:
             raise BadRequest(431, "too many header fields")
-        _sort_fields(request)
+        request = Request()
+        method, request.target, minor = line.groups()
+        if method in _REFUSED_METHODS:
+            raise BadRequest(405, "method not allowed")
+        request.method = method
+        request.is_idempotent = method in _IDEMPOTENT
+        request.minor = 1 if minor == b"1" else 0
+        del lines[0]
+        try:
+            request.lines = self._reader.read(lines)
+        except MalformedLine:
+            raise BadRequest(400, "malformed header field") from None
+        request.passed = None
+        request.peer = b""
+        _read_special(request)
         return request
 
-    def _fields(self, head: bytes) -> Fields:
-        events = self._events
-        events.fields, events.is_complete, events.is_reusable = [], False, False
-        try:
-            events.llhttp.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            events.is_reusable = False
-        except httptools.HttpParserInvalidMethodError as error:
-            raise BadRequest(501, "method not implemented") from error
-        except httptools.HttpParserError as error:
-            raise BadRequest(400, "malformed request") from error
-        finally:
-            if not events.is_reusable:
-                # It is broken, or waits for a body (not its business here), or for nothing more at all.
-                events.llhttp = httptools.HttpRequestParser(events)
-        if not events.is_complete:
-            raise BadRequest(400, "malformed request")
-        return events.fields
+
+def _bad_line(line: bytes) -> BadRequest:
+    if _OTHER_VERSION.fullmatch(line):
+        return BadRequest(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if _OTHER_METHOD.fullmatch(line):
+        return BadRequest(501, "method not implemented")
+    return BadRequest(400, "malformed request line")
+
+
+def _role_of(name: bytes) -> Role:
+    if name in REQUEST_FIELDS:
+        return SPECIAL
+    if name in FORWARDED_FIELDS:
+        return FORWARDED
+    # CGI and its heirs cannot tell _ from -, so that X_Forwarded_For would pass for the real one.
+    return DROPPED if b"_" in name else PASSED
 
 
 Special = dict[bytes, list[bytes]]
 """The values of the fields that the proxy reads itself, by lower-case name."""
 
 
-def _sort_fields(request: Request) -> None:
-    """Take out what the proxy reads itself, and decide from it; the rest is passed on."""
+def _read_special(request: Request) -> None:
+    """Decide from the fields that the proxy reads itself."""
     special: Special = {}
-    fields: Fields = []
-    forwarded: Fields = []
-    for field in request.all_fields:
-        name = field[0].lower()
-        if name in REQUEST_FIELDS:
-            special.setdefault(name, []).append(field[1].strip(b" \t"))
-        elif name in FORWARDED_FIELDS:
-            forwarded.append(field)
-        elif b"_" not in name:
-            # CGI and its heirs cannot tell _ from -, so that X_Forwarded_For would pass for the real one.
-            fields.append(field)
+    for line in request.lines:
+        if line.role == SPECIAL:
+            special.setdefault(line.name, []).append(line.value)
+    if len(special) == 1 and b"host" in special and request.minor:
+        # The common case: nothing is said about the connection, and there is no body.
+        request.framing, request.length, request.keep_alive = NO_BODY, 0, True
+        request.upgrade, request.expects_continue, request.via = b"", False, []
+        _read_target(request, special[b"host"])
+        return
     connection = list_items(special[b"connection"]) if b"connection" in special else []
-    request.fields = drop_named(fields, connection) if connection else fields
-    request.forwarded = forwarded
+    if any(may_be_named(item) for item in connection):
+        request.passed = [
+            (line.original_name, line.value)
+            for line in request.lines
+            if line.role == PASSED and not (line.name in connection and may_be_named(line.name))
+        ]
     request.via = special.get(b"via", [])
     _read_framing(request, special)
     _read_target(request, special.get(b"host", []))
@@ -235,13 +250,13 @@ def _read_target(request: Request, hosts: list[bytes]) -> None:
     if len(hosts) > 1 or (not hosts and request.minor == 1):
         raise BadRequest(400, "exactly one Host is required")
     request.host_field = hosts[0] if hosts else b""
-    request.host, port = _split_host(hosts[0]) if hosts else (b"", b"")
+    request.host, port = split_host(hosts[0]) if hosts else (b"", b"")
     target = request.target
     if target.startswith(b"/"):
         pass
     elif found := _ABSOLUTE.fullmatch(target):
         # RFC 9112, section 3.2.2 lets the target win; a client that says two things is not to be guessed at.
-        host, target_port = _split_host(found[1])
+        host, target_port = split_host(found[1])
         if hosts and (host, target_port or b"80") != (request.host, port or b"80"):
             raise BadRequest(400, "Host and the request target disagree")
         request.host, request.host_field = host, found[1]
@@ -251,11 +266,16 @@ def _read_target(request: Request, hosts: list[bytes]) -> None:
     if b"#" in target:
         raise BadRequest(400, "malformed request target")
     request.target = target
-    request.path = target.partition(b"?")[0]
+    request.path = target.partition(b"?")[0] if b"?" in target else target
 
 
-def _split_host(field: bytes) -> tuple[bytes, bytes]:
-    """Return the lower-case host and the port (``b""`` when there is none)."""
+@lru_cache(CACHED_HOSTS_MAX)
+def split_host(field: bytes) -> tuple[bytes, bytes]:
+    """Return the lower-case host and the port (``b""`` when there is none).
+
+    Raises:
+        BadRequest: it is no host.
+    """
     found = _HOST.fullmatch(field)
     if found is None or (found[2] is not None and int(found[2]) > 65535):
         raise BadRequest(400, "malformed Host")

@@ -5,8 +5,6 @@ Sources: RFC 9110, section 15; RFC 9112, sections 4 and 6.3 (which of the ways t
 
 import re
 
-import httptools
-
 from fairlead.proxy.body import Chunked, Counted, Decoder, UntilClose
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadResponse, ProxyError
@@ -17,11 +15,22 @@ from fairlead.proxy.headers import (
     drop_named,
     encode_fields,
     list_items,
+    may_be_named,
     parse_length,
+)
+from fairlead.proxy.lines import (
+    PASSED,
+    SPECIAL,
+    Line,
+    LineReader,
+    MalformedLine,
+    Role,
+    as_fields,
+    passed_data,
 )
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Special
 
-_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
+_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 
 
 class Response:
@@ -29,7 +38,6 @@ class Response:
 
     Attributes:
         reason: the phrase of the status line.
-        fields: what is passed on; framing and Connection are not among them.
         length: of the body, with Framing.LENGTH.
         keep_alive: whether the server's connection takes another request.
         upgrade: with 101, the protocol, lower-case; else ``b""``.
@@ -37,20 +45,41 @@ class Response:
     """
 
     __slots__ = (
-        "_usual_head", "announced_length", "fields", "framing", "keep_alive", "length", "reason", "status",
+        "_fields", "_lines", "_usual_head", "announced_length", "framing", "keep_alive", "length", "reason", "status",
         "upgrade",
     )  # fmt: skip
 
-    def __init__(self, *, status: int, reason: bytes, fields: Fields, framing: Framing = NO_BODY) -> None:
+    def __init__(
+        self,
+        *,
+        status: int,
+        reason: bytes,
+        fields: Fields | None = None,
+        lines: list[Line] | None = None,
+        framing: Framing = NO_BODY,
+    ) -> None:
+        """Take what is passed on from ``fields``, or else from ``lines``."""
         self.status = status
         self.reason = reason
-        self.fields = fields
+        self._fields = fields
+        self._lines = lines or []
         self.framing = framing
         self.length = 0
         self.announced_length: int | None = None
         self.keep_alive = True
         self.upgrade = b""
         self._usual_head = b""
+
+    @property
+    def fields(self) -> Fields:
+        """What is passed on; framing and Connection are not among them.  Only that of a copy may be changed."""
+        if self._fields is None:
+            self._fields = as_fields(self._lines, PASSED)
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: Fields) -> None:
+        self._fields = fields
 
     @property
     def is_of_unknown_length(self) -> bool:
@@ -88,7 +117,8 @@ class Response:
 
     def start(self) -> bytes:
         """Return the status line and the fields that are passed on, without the empty line."""
-        return b"HTTP/1.1 %d %b\r\n%b" % (self.status, self.reason, encode_fields(self.fields))
+        data = passed_data(self._lines) if self._fields is None else encode_fields(self._fields)
+        return b"HTTP/1.1 %d %b\r\n%b" % (self.status, self.reason, data)
 
     def head_for(self, *, minor: int, keep_alive: bool, added: bytes = b"") -> bytes:
         """Return the whole head for a client that speaks HTTP/1.``minor``; ``added`` are lines."""
@@ -125,11 +155,7 @@ class ResponseParser:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._fields: Fields = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field from llhttp."""
-        self._fields.append((name, value))
+        self._reader = LineReader(_role_of)
 
     def parse(self, head: bytes, *, is_head: bool) -> Response:
         """Read ``head``, which ends with its empty line; ``is_head``: it answers a HEAD request.
@@ -137,33 +163,33 @@ class ResponseParser:
         Raises:
             BadResponse: it may not be forwarded.
         """
-        line = _LINE.match(head)
-        if line is None:
+        lines = head[:-4].split(b"\r\n")
+        start = _LINE.fullmatch(lines[0])
+        if start is None:
             raise BadResponse("malformed status line")
-        self._fields = []
-        try:
-            httptools.HttpResponseParser(self).feed_data(head)
-        except httptools.HttpParserUpgrade:
-            pass  # What follows the head is told apart by the caller.
-        except httptools.HttpParserError as error:
-            raise BadResponse(str(error)) from error
-        if len(self._fields) > self._limits.fields_max:
+        if len(lines) - 1 > self._limits.fields_max:
             raise BadResponse("too many header fields")
-        return _read(line, self._fields, is_head=is_head)
+        del lines[0]
+        try:
+            return _read(start, self._reader.read(lines), is_head=is_head)
+        except MalformedLine:
+            raise BadResponse("malformed header field") from None
 
 
-def _read(line: re.Match[bytes], received: Fields, *, is_head: bool) -> Response:
+def _role_of(name: bytes) -> Role:
+    return SPECIAL if name in RESPONSE_FIELDS else PASSED
+
+
+def _read(line: re.Match[bytes], received: list[Line], *, is_head: bool) -> Response:
     special: Special = {}
-    fields: Fields = []
-    for field in received:
-        name = field[0].lower()
-        if name in RESPONSE_FIELDS:
-            special.setdefault(name, []).append(field[1].strip(b" \t"))
-        else:
-            fields.append(field)
+    for each in received:
+        if each.role:
+            special.setdefault(each.name, []).append(each.value)
     connection = list_items(special[b"connection"]) if b"connection" in special else []
     minor, status = int(line[1]), int(line[2])
-    response = Response(status=status, reason=line[3] or b"", fields=drop_named(fields, connection))
+    response = Response(status=status, reason=line[3] or b"", lines=received)
+    if any(may_be_named(item) for item in connection):
+        response.fields = drop_named(response.fields, connection)
     _read_framing(response, special, minor=minor, is_head=is_head)
     response.keep_alive = (
         b"close" not in connection

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.origin import Origin
 from fairlead.proxy.plan import Plan, make_plan
 from fairlead.proxy.request import RequestParser
 from fairlead.proxy.response import ResponseParser
@@ -147,14 +148,17 @@ class Service:
         if not self._clients:
             self._empty.set()
 
-    def plan(self, head: bytes, *, peer: bytes, port: bytes) -> Plan:
+    def origin(self, *, peer: bytes, port: bytes) -> Origin:
+        """Return what the requests of one connection have in common."""
+        return Origin(peer=peer, port=port, pseudonym=self._pseudonym)
+
+    def plan(self, head: bytes, origin: Origin) -> Plan:
         """Decide about a request head.
 
         Raises:
             BadRequest: it may not be forwarded.
         """
-        request = self._request_parser.parse(head)
-        return make_plan(request, self.snapshot, peer=peer, port=port, pseudonym=self._pseudonym)
+        return make_plan(self._request_parser.parse(head), self.snapshot, origin)
 
     # Servers
 

@@ -37,7 +37,7 @@ POST = b"POST / HTTP/1.1\r\n" + HOST
         (400, b"GET a HTTP/1.1\r\n" + HOST),
         (400, b"GET * HTTP/1.1\r\n" + HOST),
         (400, b"G@T / HTTP/1.1\r\n" + HOST),
-        (501, b"FOO / HTTP/1.1\r\n" + HOST),
+        (501, b"get / HTTP/1.1\r\n" + HOST),
         (405, b"CONNECT a:443 HTTP/1.1\r\n" + HOST),
         (405, b"TRACE / HTTP/1.1\r\n" + HOST),
         (414, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST),

@@ -1,0 +1,38 @@
+"""Where a request comes from: what all requests of one client connection have in common."""
+
+from fairlead.proxy.match import Conjunction
+
+
+class Origin:
+    """One client connection, as far as it matters to what is forwarded.
+
+    Attributes:
+        peer: the client's address as text, the one that a PROXY header names if there was one.
+        port: the one that the client connected to.
+        scheme: ``b"http"`` or ``b"https"``.
+        pseudonym: this proxy's name in Via (RFC 9110, section 7.6.3), unique among proxies.
+        scope: what requests must meet to be routed here; None: nothing.
+        usual_lines: what this hop adds to a request that brings nothing of the kind, up to the value of the
+            last field, X-Forwarded-Host.
+    """
+
+    __slots__ = ("peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
+
+    def __init__(
+        self,
+        *,
+        peer: bytes,
+        port: bytes,
+        pseudonym: bytes,
+        scheme: bytes = b"http",
+        scope: tuple[Conjunction, ...] | None = None,
+    ) -> None:
+        self.peer = peer
+        self.port = port
+        self.pseudonym = pseudonym
+        self.scheme = scheme
+        self.scope = scope
+        self.usual_lines = (
+            b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
+            b"Via: 1.1 %b\r\nX-Forwarded-Host: " % (peer, scheme, port, peer, pseudonym)
+        )
