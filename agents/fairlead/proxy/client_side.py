@@ -32,8 +32,18 @@ class ClientConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer", "_is_blocked", "_is_paused", "_is_pumping", "_linger_bytes", "_memo_head",
-        "_memo_plan", "_service", "_origin", "exchange", "peer", "transport",
+        "_buffer",
+        "_is_blocked",
+        "_is_paused",
+        "_is_pumping",
+        "_linger_bytes",
+        "_memo_head",
+        "_memo_plan",
+        "_origin",
+        "_service",
+        "exchange",
+        "peer",
+        "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
