@@ -1,6 +1,8 @@
 """What surrounds an answer: the header's copied bits, the question, and the OPT record that a client's own calls for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle, repeat
 from typing import Final
 
 from fairlead.dns.client import Client, Origin, Transport
@@ -8,7 +10,9 @@ from fairlead.dns.edns import OPT_BYTES, Ede, OptionCode, opt_record
 from fairlead.dns.errors import MessageError
 from fairlead.dns.limits import Limits
 from fairlead.dns.message import HEADER_BYTES, TCP_BYTES_MAX, UDP_BYTES_MIN, Query, Rcode
-from fairlead.dns.table import Entry, heads_of, variant
+from fairlead.dns.table import Entry, Ready, Terms, heads_of, variant
+from fairlead.dns.tallies import kind_of
+from fairlead.dns.wire import ALL
 
 _TC: Final = 0x02  # of the third byte
 
@@ -20,15 +24,16 @@ class Frame:
         query: what is answered.
         client: who asked.
         limits: the bounds named ``udp_...``.
-        edes: extended errors that every answer carries at present.
+        terms: what holds for all answers at present.
     """
 
-    def __init__(self, query: Query, client: Client, *, limits: Limits, edes: tuple[Ede, ...]) -> None:
+    def __init__(self, query: Query, client: Client, *, limits: Limits, terms: Terms) -> None:
         self._query = query
         self._edns = query.edns
         self._limits = limits
         self._is_udp = client.transport is Transport.UDP
-        self._edes = edes
+        self._edes = terms.edes
+        self._answers_max = terms.answers_max if self._is_udp else ALL
         self._ip = client.ip
         self._used_origin: Origin | None = None
 
@@ -50,7 +55,7 @@ class Frame:
     def give(self, entry: Entry) -> bytes:
         """Return the response that ``entry`` makes, or as much of it as the client takes."""
         opt = self._opt(edes=entry.edes)
-        entry = entry.fitted(self._room() - len(opt))
+        entry = entry.fitted(self._room() - len(opt), self._answers_max)
         head = entry.heads[variant(self._query.flags, has_opt=bool(opt))]
         return b"".join((self._query.packet[:2], head, self._query.question, entry.next_body(), opt))
 
@@ -101,19 +106,32 @@ class Frame:
             options=options,
         )
 
-    def plain_tail(self) -> tuple[int, bytes] | None:
-        """Return what the query's OPT record means, if it is one that many clients send over UDP: room, our OPT."""
-        edns = self._edns
-        if (
-            not self._is_udp
-            or edns is None
-            or edns.version
-            or edns.options
-            or len(self._query.packet) != self._tail_end()
-        ):
+    def ready(self, entry: Entry) -> tuple[bytes, Ready] | None:
+        """Return the response that ``entry`` makes to all queries like this one, and what is alike in them.
+
+        None when there are few like it: it came over TCP, or it has options or other records.
+        """
+        query, edns = self._query, self._edns
+        end = HEADER_BYTES + len(query.question)
+        if not self._is_udp or (edns is not None and (edns.version or edns.options)):
+            return None
+        if len(query.packet) != end + (OPT_BYTES if edns is not None else 0):
             return None
         opt = self._opt()
-        return self._room() - len(opt), opt
+        entry = entry.fitted(self._room() - len(opt), self._answers_max)
+        start = entry.heads[variant(query.flags, has_opt=bool(opt))] + query.name + query.question[-4:]
+        kind = kind_of(query.qtype, b"\0\0" + start + (entry.bodies or (entry.next_body(),))[0] + opt)
+        if not entry.bodies:
+            next_response: Callable[[], bytes] = partial(_join, start, entry.next_body, opt)
+        elif len(entry.bodies) == 1:
+            next_response = repeat(start + entry.bodies[0] + opt).__next__
+        else:
+            # The first order is on its way already.
+            orders = (*entry.bodies[1:], entry.bodies[0])
+            next_response = cycle([start + body + opt for body in orders]).__next__
+        key = query.packet[2:HEADER_BYTES] + query.name + query.packet[HEADER_BYTES + len(query.name) :]
+        return key, Ready(next_response, kind)
 
-    def _tail_end(self) -> int:
-        return HEADER_BYTES + len(self._query.question) + OPT_BYTES
+
+def _join(start: bytes, next_body: Callable[[], bytes], opt: bytes) -> bytes:
+    return start + next_body() + opt

@@ -58,7 +58,14 @@ class Type(IntEnum):
     TXT = 16
     AAAA = 28
     SRV = 33
+    NAPTR = 35
     OPT = 41
+    DS = 43
+    RRSIG = 46
+    NSEC = 47
+    DNSKEY = 48
+    SVCB = 64
+    HTTPS = 65
     TKEY = 249
     TSIG = 250
     IXFR = 251
@@ -66,6 +73,7 @@ class Type(IntEnum):
     MAILB = 253
     MAILA = 254
     ANY = 255
+    CAA = 257
 
 
 class Opcode(IntEnum):

@@ -18,15 +18,11 @@ class DnsCollector(Collector):
     def __init__(
         self, model: Model, responder: Responder, *, udp: list[UdpServer], tcp: list[TcpServer]
     ) -> None:
+        self._model = model
         self._responder = responder
         self._counters: dict[str, tuple[str, Callable[[], int]]] = {
-            "table_answers": (
-                "Queries answered straight from the table.",
-                lambda: responder.answered_from_table,
-            ),
-            "truncated_answers": ("Answers sent with TC.", lambda: responder.truncated),
-            "udp_unsent_answers": (
-                "UDP answers that the system did not take.",
+            "udp_unsent_responses": (
+                "UDP responses that the system did not take.",
                 lambda: sum(s.unsent for s in udp),
             ),
             "tcp_refused_connections": (
@@ -38,16 +34,24 @@ class DnsCollector(Collector):
             "records": ("Records served.", lambda: len(model.tree)),
             "table_entries": ("Compiled answers kept.", lambda: len(model.table.entries)),
             "tcp_connections": ("Open TCP connections.", lambda: sum(map(len, tcp))),
+            "forwarding": ("Questions being answered elsewhere.", lambda: responder.forwarding),
         }
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, as of now."""
-        answers = CounterMetricFamily(
-            "fairlead_dns_parsed_answers", "Queries that were parsed, by response code.", labels=["rcode"]
+        responses = CounterMetricFamily(
+            "fairlead_dns_responses",
+            "Responses, by whether they were ready, type of question and response code.",
+            labels=["source", "type", "rcode", "truncated"],
         )
-        for rcode, count in sorted(self._responder.rcodes.items()):
-            answers.add_metric([Rcode(rcode).name], count)
-        yield answers
+        for source, tallies in (("table", self._model.table.count()), ("parsed", self._responder.tallies)):
+            sums: dict[tuple[str, str, str, str], int] = {}
+            for kind, count in tallies:
+                labels = (source, kind.qtype, Rcode(kind.rcode).name, str(int(kind.is_truncated)))
+                sums[labels] = sums.get(labels, 0) + count
+            for labels, count in sums.items():
+                responses.add_metric(labels, count)
+        yield responses
         for name, (text, read) in self._counters.items():
             yield CounterMetricFamily(f"fairlead_dns_{name}", text, value=read())
         for name, (text, read) in self._gauges.items():

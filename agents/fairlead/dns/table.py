@@ -18,7 +18,8 @@ from fairlead.dns.client import Origin
 from fairlead.dns.edns import OPT_BYTES, Ede
 from fairlead.dns.message import AA, CD, HEADER_BYTES, QR, RA, RD, TC, TCP_BYTES_MAX, TTL_S_MAX, Query, Rcode
 from fairlead.dns.names import Name
-from fairlead.dns.wire import Sections
+from fairlead.dns.tallies import Kind, Tallies
+from fairlead.dns.wire import ALL, Sections
 
 if TYPE_CHECKING:
     from fairlead.dns.zone import Zone
@@ -29,8 +30,8 @@ _ROOMS_MAX: Final = 4
 DO_SUFFIX: Final = b"\1"
 """Ends the key of an entry with signatures."""
 
-_NEVER_FITS: Final = 1 << 30
-"""The size of an entry that the short path must not send: it depends on who asks, or says more in OPT than others."""
+_READY_MAX: Final = 4
+"""Forms of one question (with RD, with EDNS, ...) for which whole responses are kept ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,13 @@ class Terms:
         ttl_s_max: no answer may be remembered for longer; cut while the store is away.
         edes: extended errors in all answers to clients with EDNS (RFC 8914).
         recursion_available: RA, for a server that forwards.
+        answers_max: records of one RRset over UDP, 1 or more; others have their turn.
     """
 
     ttl_s_max: int = TTL_S_MAX
     edes: tuple[Ede, ...] = ()
     recursion_available: bool = False
+    answers_max: int = ALL
 
 
 def key_of(query: Query) -> bytes:
@@ -81,25 +84,31 @@ class Entry:
 
     Attributes:
         heads: the header after the id, by `variant`.
+        bodies: what follows the question, in each of its orders; empty when it is made anew for each use.
         next_body: gives what follows the question; each call gives the next order.
-        size: bytes of the largest response, without OPT; more than any when not all clients may be sent the same.
+        keys: under which responses made from this entry are ready.
+        size: bytes of the largest response, without OPT.
+        is_kept: the table has it, and drops it in time.
         is_truncated: something that was required is missing.
         edes: extended errors of this answer.
     """
 
     __slots__ = (
-        "_choose", "_cuts", "_flags", "_question_size", "_sections", "_variants", "edes", "heads", "is_truncated",
-        "next_body", "size",
+        "_choose", "_cuts", "_flags", "_question_size", "_sections", "_variants", "bodies", "edes", "heads",
+        "is_kept", "is_truncated", "keys", "next_body", "size",
     )  # fmt: skip
 
     def __init__(self, *, flags: int, question_size: int, sections: Sections | None) -> None:
         self._flags = flags
         self._question_size = question_size
         self._sections = sections
-        self._cuts: dict[int, Entry] = {}
+        self._cuts: dict[tuple[int, int], Entry] = {}
         self._choose: Callable[[Origin], int] | None = None
         self._variants: tuple[Entry, ...] = ()
+        self.bodies: tuple[bytes, ...] = ()
+        self.is_kept = False
         self.is_truncated = False
+        self.keys: list[bytes] = []
         self.edes: tuple[Ede, ...] = ()
 
     def __repr__(self) -> str:
@@ -121,8 +130,6 @@ class Entry:
         if answer.choose is not None:
             entry._choose = answer.choose
             entry._variants = tuple(cls.of_answer(question_name, one, terms) for one in answer.variants)
-        if answer.edes or answer.choose is not None:
-            entry.size = _NEVER_FITS
         return entry
 
     @classmethod
@@ -143,6 +150,11 @@ class Entry:
         return entry
 
     @property
+    def is_for_all(self) -> bool:
+        """Whether every client may be sent the same response."""
+        return self._choose is None and not self.edes
+
+    @property
     def depends_on_origin(self) -> bool:
         """Whether `chosen` must be asked which answer it is."""
         return self._choose is not None
@@ -153,27 +165,46 @@ class Entry:
             return self
         return self._variants[self._choose(origin)]
 
-    def fitted(self, room: int) -> "Entry":
-        """Return this entry, or as much of it as ``room`` bytes hold, OPT not counted."""
-        if self.size <= room or self._sections is None:
+    def fitted(self, room: int, answers_max: int) -> "Entry":
+        """Return this entry, or as much of it as ``room`` bytes hold, OPT not counted; see `Sections.lay_out`."""
+        sections = self._sections
+        if sections is None or (self.size <= room and sections.records_max <= answers_max):
             return self
-        cut = self._cuts.get(room)
+        cut = self._cuts.get((room, answers_max))
         if cut is None:
-            cut = Entry(flags=self._flags, question_size=self._question_size, sections=self._sections)
-            cut._lay_out(room)
+            cut = Entry(flags=self._flags, question_size=self._question_size, sections=sections)
+            cut._lay_out(room, answers_max)
             if len(self._cuts) < _ROOMS_MAX:
-                self._cuts[room] = cut
+                self._cuts[room, answers_max] = cut
         return cut
 
-    def _lay_out(self, room: int) -> None:
+    def _lay_out(self, room: int, answers_max: int = ALL) -> None:
         assert self._sections is not None
         fixed = HEADER_BYTES + self._question_size
-        layout = self._sections.lay_out(room - fixed)
+        layout = self._sections.lay_out(room - fixed, answers_max)
         self.is_truncated = layout.is_truncated
         flags = self._flags | (TC if layout.is_truncated else 0)
         self.heads = heads_of(flags, layout.answers, layout.authorities, layout.additionals)
         self.size = fixed + max(map(len, layout.bodies))
+        self.bodies = layout.bodies
         self.next_body: Callable[[], bytes] = cycle(layout.bodies).__next__
+
+
+class Ready:
+    """A whole response but for its id, and how often it has been sent.
+
+    Attributes:
+        uses: counted by who sends it.
+        next_response: gives what follows the id, the name in lower case; each call gives the next order.
+        kind: which of the `Tallies` its uses belong to.
+    """
+
+    __slots__ = ("kind", "next_response", "uses")
+
+    def __init__(self, next_response: Callable[[], bytes], kind: Kind) -> None:
+        self.next_response = next_response
+        self.kind = kind
+        self.uses = 0
 
 
 class Table:
@@ -181,7 +212,10 @@ class Table:
 
     def __init__(self, *, entries_max: int) -> None:
         self.entries: OrderedDict[bytes, Entry] = OrderedDict()
-        """By `key_of` a question.  Read on the hot path."""
+        """By `key_of` a question."""
+        self.ready: dict[bytes, Ready] = {}
+        """By all of a query but its id, the name in lower case.  Read on the hot path."""
+        self.tallies = Tallies()
         self.terms = Terms()
         self._entries_max = entries_max
         self._denials: dict[tuple[Zone, int], Entry] = {}
@@ -208,9 +242,26 @@ class Table:
         elif len(self.entries) >= self._entries_max:
             self._drop(next(iter(self.entries)))
         self.entries[question] = entry
+        entry.is_kept = True
         self._sources[question] = depends_on
         for name in depends_on:
             self._dependents.setdefault(name, set()).add(question)
+
+    def make_ready(self, key: bytes, entry: Entry, ready: Ready) -> None:
+        """Let ``ready`` answer the query ``key`` for as long as ``entry`` is kept, if it is at all."""
+        if not entry.is_kept or key in self.ready:
+            return
+        if len(entry.keys) >= _READY_MAX:
+            self._retire(entry.keys.pop(0))
+        entry.keys.append(key)
+        self.ready[key] = ready
+
+    def count(self) -> Tallies:
+        """Return the tallies, with the uses of all responses that are ready counted in."""
+        for ready in self.ready.values():
+            self.tallies.add(ready.kind, ready.uses)
+            ready.uses = 0
+        return self.tallies
 
     def denial(self, question_name: Name, answer: Answer) -> Entry:
         """Return the entry for a name that does not exist: one serves all names of one length in a zone."""
@@ -233,15 +284,22 @@ class Table:
 
     def clear(self) -> None:
         """Drop every entry."""
+        self.count()
+        self.ready.clear()
         self.entries.clear()
         self._denials.clear()
         self._sources.clear()
         self._dependents.clear()
 
     def _drop(self, question: bytes) -> None:
-        del self.entries[question]
+        for key in self.entries.pop(question).keys:
+            self._retire(key)
         for name in self._sources.pop(question):
             dependents = self._dependents[name]
             dependents.discard(question)
             if not dependents:
                 del self._dependents[name]
+
+    def _retire(self, key: bytes) -> None:
+        ready = self.ready.pop(key)
+        self.tallies.add(ready.kind, ready.uses)

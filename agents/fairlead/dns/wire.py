@@ -21,6 +21,12 @@ ROTATIONS_MAX: Final = 8
 ROTATED_BYTES_MAX: Final = 16384
 """Bodies larger than this share of memory are kept in fewer orders."""
 
+ALL: Final = 1 << 30
+"""As a bound of records: none."""
+
+_SUBSETS_MAX: Final = 64
+"""Subsets of one large pool that are sent by turns."""
+
 _TEXT_CHUNK_BYTES_MAX: Final = 255
 _FIXED: Final = struct.Struct("!HHIH")
 
@@ -58,29 +64,41 @@ class Sections:
         encode = partial(_encode, pointers=pointers, ttl_s_max=ttl_s_max)
         self._answer = [encode(rrset) for rrset in answer.answer]
         # A name has one CNAME, whatever the keys say (RFC 2181, section 10.1); in the answer it is chosen by turns.
-        self._answer_takes_one = [rrset.rtype == Type.CNAME for rrset in answer.answer]
+        self._takes = [1 if rrset.rtype == Type.CNAME else ALL for rrset in answer.answer]
+        # A signature is of a whole RRset.
+        self._is_signed = any(rrset.rtype == Type.RRSIG for rrset in answer.answer)
+        self.records_max = 0 if self._is_signed else max(map(len, self._answer), default=0)
         self._authority = [encode(rrset) for rrset in answer.authority]
         self._glue = [encode(rrset) for rrset in answer.glue]
         self._additional = [
             encode(rrset)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in answer.additional
         ]
 
-    def lay_out(self, room: int) -> Layout:
+    def lay_out(self, room: int, answers_max: int = ALL) -> Layout:
         """Return what fits into ``room`` bytes after the question.
 
         What does not fit goes in this order: additional RRsets, without a word; then glue, authority, and RRsets of the
         answer from the last, with TC (RFC 2181, section 9: "the entire RRset [...] left out, and the reply sent as is,
         with the TC bit"; RFC 9471 for glue).
+
+        Args:
+            room: in bytes.
+            answers_max: of an RRset with more records, or one that does not fit, so many of them are sent by turns, fewer
+                where there is no room, and no TC: a client that wants one of a pool has it.  ALL: RRsets stay whole.
         """
         kept: list[list[bytes]] = []
-        takes_one: list[bool] = []
-        for records, takes in zip(self._answer, self._answer_takes_one, strict=True):
-            size = max(map(len, records)) if takes else sum(map(len, records))
+        takes: list[int] = []
+        for records, most in zip(self._answer, self._takes, strict=True):
+            largest = max(map(len, records))
+            take = min(most, len(records))
+            if answers_max != ALL and not self._is_signed:
+                take = max(min(take, answers_max, room // largest), 1)
+            size = sum(map(len, records)) if take == len(records) else take * largest
             if size > room:
                 break
             room -= size
             kept.append(records)
-            takes_one.append(takes)
+            takes.append(take)
         is_truncated = len(kept) < len(self._answer)
         authority, room, is_truncated = _fill(self._authority, room, is_full=is_truncated)
         glue, room, is_truncated = _fill(self._glue, room, is_full=is_truncated)
@@ -89,7 +107,7 @@ class Sections:
             if size <= room:
                 room -= size
                 glue += records
-        orders = _orders(kept, takes_one)
+        orders = _orders(kept, takes)
         tail = b"".join(authority) + b"".join(glue)
         return Layout(
             bodies=tuple(b"".join(order) + tail for order in orders),
@@ -120,19 +138,21 @@ def split_text(text: bytes) -> bytes:
     return b"".join(bytes((len(chunk),)) + chunk for chunk in chunks or [b""])
 
 
-def _orders(rrsets: list[list[bytes]], takes_one: list[bool]) -> list[list[bytes]]:
+def _orders(rrsets: list[list[bytes]], takes: list[int]) -> list[list[bytes]]:
     """Return the records in some turns: each RRset turns in itself, and RRsets keep their places.
 
     That keeps CNAMEs before what they lead to, without which some resolvers of the C library give up.
     """
     turns = max((len(records) for records in rrsets), default=1)
-    size = sum(len(record) for records in rrsets for record in records)
-    count = max(1, min(turns, ROTATIONS_MAX, ROTATED_BYTES_MAX // max(size, 1)))
+    are_all_sent = all(take == len(records) for records, take in zip(rrsets, takes, strict=True))
+    size = sum(max(map(len, records)) * take for records, take in zip(rrsets, takes, strict=True))
+    orders_max = ROTATIONS_MAX if are_all_sent else _SUBSETS_MAX
+    count = max(1, min(turns, orders_max, ROTATED_BYTES_MAX // max(size, 1)))
     return [
         [
             record
-            for records, takes in zip(rrsets, takes_one, strict=True)
-            for record in _turned(records, turn * turns // count)[: 1 if takes else None]
+            for records, take in zip(rrsets, takes, strict=True)
+            for record in _turned(records, turn * turns // count)[:take]
         ]
         for turn in range(count)
     ]

@@ -197,10 +197,10 @@ def test_metrics_count_what_is_answered(store: StoreServer, tmp_path: Path) -> N
         assert status == 200
         lines = text.splitlines()
         for line in (
-            "fairlead_dns_table_answers_total 1.0",
-            'fairlead_dns_parsed_answers_total{rcode="NOERROR"} 1.0',
-            'fairlead_dns_parsed_answers_total{rcode="NXDOMAIN"} 1.0',
-            'fairlead_dns_parsed_answers_total{rcode="REFUSED"} 1.0',
+            'fairlead_dns_responses_total{rcode="NOERROR",source="table",truncated="0",type="A"} 1.0',
+            'fairlead_dns_responses_total{rcode="NOERROR",source="parsed",truncated="0",type="A"} 1.0',
+            'fairlead_dns_responses_total{rcode="NXDOMAIN",source="parsed",truncated="0",type="A"} 1.0',
+            'fairlead_dns_responses_total{rcode="REFUSED",source="parsed",truncated="0",type="A"} 1.0',
             f"fairlead_dns_records {len(SITE)}.0",
         ):
             assert line in lines

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.dns.site import Site, flags, rcode, rdatas, records
 
 from fairlead.dns import Limits
+from fairlead.dns.table import Terms
 
 POOL = {f"{n}.web.skydns.test": {"host": f"10.0.0.{n}", "port": 80} for n in range(1, 5)}
 QUESTION = b"\x03web\x06skydns\x04test\x00\x00\x01\x00\x01"
@@ -111,7 +112,7 @@ def test_the_spelling_of_the_question_comes_back() -> None:
         message = dns.message.from_wire(response)
         assert len(rdatas(message, "A")) == 4
         assert message.answer[0].name.to_wire() == spelled
-    assert site.responder.answered_from_table == 49, "any spelling finds the one entry"
+    assert sum(count for _, count in site.model.table.count()) == 49, "any spelling finds the one entry"
 
 
 def test_a_zero_byte_inside_a_label_is_a_byte_like_others() -> None:
@@ -202,7 +203,7 @@ def test_unknown_options_are_ignored() -> None:
     ]
     response = site.ask("web.skydns.test", use_edns=0, options=options)
     assert response.options == ()
-    assert site.responder._opts == {}, "a cookie never comes again, so it is not remembered"
+    assert site.model.table.ready == {}, "a cookie never comes again, so no response is kept for it"
     assert len(rdatas(response, "A")) == 4
 
 
@@ -362,9 +363,46 @@ def test_the_table_is_bounded_and_the_oldest_goes() -> None:
     assert len(site.model.table._dependents[QUESTION[:-4]]) == 10
 
 
-def test_opt_records_that_are_remembered_are_bounded() -> None:
+def test_responses_that_are_ready_are_bounded() -> None:
     site = Site(POOL)
     for n in range(5000):
         opt = b"\x00\x00\x29" + struct.pack("!HIH", n, 0, 0)
         assert header(site.send(packet(QUESTION + opt, counts=(1, 0, 0, 1))))[5] == 1
-    assert len(site.responder._opts) <= 1024
+    assert len(site.model.table.ready) <= 4
+    assert sum(count for _, count in site.model.table.count()) == 0
+    site.send(packet())
+    site.send(packet())
+    assert sum(count for _, count in site.model.table.count()) == 1
+
+
+def test_names_that_are_not_there_are_never_kept_ready() -> None:
+    site = Site(POOL)
+    for n in range(100):
+        site.send(packet(b"\x06%06d" % n + QUESTION[4:]))
+    assert site.model.table.ready == {}
+
+
+# Large pools
+
+
+@pytest.mark.parametrize("rtype", ["A", "SRV"])
+@pytest.mark.parametrize("payload", [0, 1232])
+def test_a_bound_of_answers_sends_a_part_by_turns_and_no_tc(rtype: str, payload: int) -> None:
+    site = wide(200)
+    site.responder.set_terms(Terms(answers_max=8))
+    query = dns.message.make_query("web.skydns.test", rtype, use_edns=0 if payload else -1, payload=payload)
+    seen: set[str] = set()
+    for _ in range(100):
+        response = site.exchange(query)
+        found = rdatas(response, rtype)
+        assert len(found) == len(set(found)) == 8
+        assert "TC" not in flags(response).split()
+        seen.update(found)
+    assert len(seen) > 150, "everybody has a turn"
+    assert len(rdatas(site.exchange(query, tcp=True), rtype)) == 200
+
+
+def test_a_bound_of_answers_leaves_small_rrsets_alone() -> None:
+    site = Site(POOL)
+    site.responder.set_terms(Terms(answers_max=8))
+    assert len(rdatas(site.ask("web.skydns.test"), "A")) == 4
