@@ -32,7 +32,7 @@ CORES = {
     "dns": "answer client edns frame hooks message names records responder semantics table tallies tree wire zone "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
-    "model/middleware model/read model/server model/tls paths pattern router",
+    "model/middleware model/read model/server model/tls paths pattern relations router",
     "render": "diff glob paths plan view",
 }
 SANS_IO = [

@@ -1,12 +1,13 @@
-"""The objects in force, key by key: what to keep when a key turns bad, and what to tell the operator.
+"""The objects in force, key by key: what to keep when a key turns bad, and what a change has touched.
 
 A key that cannot be used costs only itself.  If it was good before, the last good object stays in force;
-the problem is named, and healed when the key is fixed or deleted.  Problems between objects (a frontend
-without its backend, two frontends with one route) are found anew after each change.
+the problem is named, and healed when the key is fixed or deleted.  What is put again as it was touches nothing,
+so that servers that register by heartbeat cost no more than reading their keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.keys import Kind, ObjectId, object_of
@@ -20,6 +21,30 @@ from fairlead.proxy.model import (
     Server,
     read_object,
 )
+from fairlead.proxy.relations import Relations
+
+Check = Callable[[Middleware], None]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Touched:
+    """What one change has touched; what is not here is as it was.
+
+    Attributes:
+        frontends: by id, as they were before; None: there was none.
+        chains: ids of the frontends whose middlewares are others now.
+        backends: ids of those that are others, or whose servers are.
+        sockets: listeners or hosts are others.
+    """
+
+    frontends: dict[str, Frontend | None] = field(default_factory=dict)
+    chains: set[str] = field(default_factory=set)
+    backends: set[str] = field(default_factory=set)
+    sockets: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.frontends or self.chains or self.backends or self.sockets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,82 +55,138 @@ class Report:
     healed: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """All objects in force."""
-
-    frontends: tuple[Frontend, ...]
-    backends: tuple[Backend, ...]
-    servers: tuple[Server, ...]
-    middlewares: tuple[Middleware, ...] = ()
-    hosts: tuple[Host, ...] = ()
-    listeners: tuple[Listener, ...] = ()
-
-
 class Catalog:
-    """The last good object of every key."""
+    """The last good object of every key.
 
-    def __init__(self, prefixes: tuple[bytes, ...]) -> None:
+    Attributes:
+        servers: by id of their backend and their own; middlewares: by id of their frontend and their own.
+    """
+
+    def __init__(self, prefixes: tuple[bytes, ...], *, check: Check = lambda _: None) -> None:
+        self.frontends: dict[str, Frontend] = {}
+        self.backends: dict[str, Backend] = {}
+        self.servers: dict[str, dict[str, Server]] = {}
+        self.middlewares: dict[str, dict[str, Middleware]] = {}
+        self.hosts: dict[str, Host] = {}
+        self.listeners: dict[str, Listener] = {}
         self._prefixes = prefixes
-        self._objects: dict[bytes, tuple[ObjectId, Object]] = {}
+        self._check = check
+        self._good: dict[ObjectId, dict[bytes, Object]] = {}
         self._bad_values: dict[bytes, str] = {}
+        self._doubles: dict[bytes, str] = {}
+        self._relations = Relations(self.has_backend)
         self._reported: dict[bytes, str] = {}
 
-    def apply(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
+    @property
+    def servers_count(self) -> int:
+        """How many servers there are in all backends."""
+        return sum(map(len, self.servers.values()))
+
+    def has_backend(self, backend_id: str) -> bool:
+        """Whether requests can go to ``backend_id``: servers without a backend make an ordinary one."""
+        return backend_id in self.backends or backend_id in self.servers or is_discovered(backend_id)
+
+    def apply(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> tuple[Touched, Report]:
         """Take one change: new values by key, and the keys that are gone."""
+        keys: set[bytes] = set()
+        identities: set[ObjectId] = set()
         for key in deletes:
-            self._objects.pop(key, None)
-            self._bad_values.pop(key, None)
-        for key, value in puts.items():
-            identity = object_of(key, self._prefixes)
-            if identity is None:
-                continue
-            try:
-                self._objects[key] = (identity, read_object(identity, value))
-            except KeyProblem as problem:
-                kept = "; the last good value stays in force" if key in self._objects else ""
-                self._bad_values[key] = f"{identity}: {problem}{kept}"
-            else:
+            if (identity := object_of(key, self._prefixes)) is not None:
+                keys.add(key)
+                identities.add(identity)
                 self._bad_values.pop(key, None)
+                self._good.get(identity, {}).pop(key, None)
+        for key, value in puts.items():
+            if (identity := object_of(key, self._prefixes)) is not None:
+                keys.add(key)
+                identities.add(identity)
+                self._read(identity, key, value)
+        touched = Touched()
+        for identity in identities:
+            keys |= self._choose(identity, touched)
+        keys |= self._relations.follow(touched.frontends, self.frontends, self._key_of, touched.backends)
+        return touched, self._report(keys)
 
-    def objects(self) -> tuple[Objects, Report]:
-        """Return what is in force, and what became of the problems since the last call."""
-        problems = dict(self._bad_values)
-        chosen: dict[ObjectId, tuple[bytes, Object]] = {}
-        for key, (identity, each) in sorted(self._objects.items()):
-            if identity in chosen:
-                first = chosen[identity][0].decode("utf-8", "replace")
-                problems.setdefault(key, f"{identity} is also at {first}, which wins; delete one of them")
-            else:
-                chosen[identity] = (key, each)
-        objects = Objects(
-            tuple(each for _, each in chosen.values() if isinstance(each, Frontend)),
-            tuple(each for _, each in chosen.values() if isinstance(each, Backend)),
-            tuple(each for _, each in chosen.values() if isinstance(each, Server)),
-            tuple(each for _, each in chosen.values() if isinstance(each, Middleware)),
-            tuple(each for _, each in chosen.values() if isinstance(each, Host)),
-            tuple(each for _, each in chosen.values() if isinstance(each, Listener)),
-        )
-        for key, text in _problems_between(objects, chosen):
-            problems.setdefault(key, text)
-        return objects, self._report(problems)
+    def _read(self, identity: ObjectId, key: bytes, value: bytes) -> None:
+        good = self._good.setdefault(identity, {})
+        try:
+            made = read_object(identity, value)
+            if isinstance(made, Middleware):
+                self._check(made)
+        except KeyProblem as problem:
+            kept = "; the last good value stays in force" if key in good else ""
+            self._bad_values[key] = f"{identity}: {problem}{kept}"
+        else:
+            good[key] = made
+            self._bad_values.pop(key, None)
 
-    def _report(self, problems: dict[bytes, str]) -> Report:
-        fresh = {key: text for key, text in problems.items() if self._reported.get(key) != text}
-        healed = frozenset(self._reported.keys() - problems.keys())
-        self._reported = problems
-        return Report(fresh, healed)
+    def _choose(self, identity: ObjectId, touched: Touched) -> set[bytes]:
+        """Put the object at the first of its keys in force; return the keys that it is or was at."""
+        good = self._good.get(identity, {})
+        keys = sorted(good)
+        for key in keys:
+            self._doubles.pop(key, None)
+        for key in keys[1:]:
+            first = keys[0].decode("utf-8", "replace")
+            self._doubles[key] = f"{identity} is also at {first}, which wins; delete one of them"
+        if not keys:
+            self._good.pop(identity, None)
+        self._put(identity, good[keys[0]] if keys else None, touched)
+        return set(keys)
+
+    def _put(self, identity: ObjectId, new: Object | None, touched: Touched) -> None:
+        kind, owner, name = identity
+        if kind is Kind.FRONTEND:
+            old = self.frontends.get(name)
+            if _replace(self.frontends, name, new):
+                touched.frontends[name] = old
+        elif kind is Kind.MIDDLEWARE:
+            if _replace_inside(self.middlewares, owner, name, new):
+                touched.chains.add(owner)
+        elif kind is Kind.SERVER:
+            if _replace_inside(self.servers, owner, name, new):
+                touched.backends.add(owner)
+        elif kind is Kind.BACKEND:
+            if _replace(self.backends, name, new):
+                touched.backends.add(name)
+        elif kind is Kind.HOST:
+            touched.sockets |= _replace(self.hosts, name, new)
+        else:
+            touched.sockets |= _replace(self.listeners, name, new)
+
+    def _key_of(self, frontend_id: str) -> bytes:
+        return min(self._good[ObjectId(Kind.FRONTEND, "", frontend_id)])
+
+    def _report(self, keys: set[bytes]) -> Report:
+        fresh: dict[bytes, str] = {}
+        healed: set[bytes] = set()
+        for key in keys:
+            text = self._bad_values.get(key) or self._doubles.get(key) or self._relations.problems.get(key)
+            if text is None:
+                if self._reported.pop(key, None) is not None:
+                    healed.add(key)
+            elif self._reported.get(key) != text:
+                fresh[key] = self._reported[key] = text
+        return Report(fresh, frozenset(healed))
 
 
-def _problems_between(
-    objects: Objects, chosen: Mapping[ObjectId, tuple[bytes, Object]]
-) -> Iterable[tuple[bytes, str]]:
-    backends = {each.id for each in objects.backends} | {each.backend_id for each in objects.servers}
-    winners: dict[tuple[int, str], str] = {}
-    for frontend in sorted(objects.frontends, key=lambda each: each.id):
-        key = chosen[ObjectId(Kind.FRONTEND, "", frontend.id)][0]
-        if frontend.backend_id not in backends:
-            yield key, f"frontend {frontend.id}: there is no backend {frontend.backend_id}; it answers 503"
-        winner = winners.setdefault((frontend.priority, frontend.route), frontend.id)
-        if winner != frontend.id:
-            yield key, f"frontend {frontend.id}: frontend {winner} has the same route and wins; change one"
+def is_discovered(backend_id: str) -> bool:
+    """Whether a backend's id is itself a DNS name of the store, such as ``dns:web.svc``."""
+    return backend_id.startswith("dns:")
+
+
+def _replace(objects: dict[str, T], name: str, new: object) -> bool:
+    """Put ``new`` in the place of what was there; return whether that is a change."""
+    if new is None:
+        return objects.pop(name, None) is not None
+    if objects.get(name) == new:
+        return False
+    objects[name] = cast("T", new)  # the kind in the key says which object it is
+    return True
+
+
+def _replace_inside(owners: dict[str, dict[str, T]], owner: str, name: str, new: object) -> bool:
+    changed = _replace(owners.setdefault(owner, {}), name, new)
+    if not owners[owner]:
+        del owners[owner]
+    return changed

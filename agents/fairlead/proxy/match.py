@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from fairlead.proxy.config import ALTERNATIVES_MAX, CACHED_MAX, QUERY_FIELDS_MAX, REGEXP_SUBJECT_BYTES_MAX
 from fairlead.proxy.errors import ExpressionError, KeyProblem
 from fairlead.proxy.expression import Both, Call, Either, Expression, Not
-from fairlead.proxy.pattern import compile_pattern, compile_regexp, is_literal
+from fairlead.proxy.pattern import compile_pattern, compile_regexp, is_literal, literal_prefix
 
 _SEPARATORS = {"Host": ".", "Path": "/", "Method": " ", "Header": "/"}
 _ONE_MORE_LABEL = re.compile(r"(?:\*|<(?:string:)?[^>:]+>)\.([^<>*]+)")
@@ -59,6 +59,7 @@ class Condition:
         pattern: a path with placeholders, or None.
         prefix: what a path must begin with, or None.
         domain: the host is this with one more label before it; or None.
+        is_partial: being filed under ``prefix`` or ``domain`` is not enough; ``test`` decides.
     """
 
     field: str
@@ -67,6 +68,7 @@ class Condition:
     pattern: str | None = None
     prefix: bytes | None = None
     domain: bytes | None = None
+    is_partial: bool = False
 
 
 Conjunction = tuple[Condition, ...]
@@ -176,7 +178,7 @@ def _make_domain(rest: str, *, may_be_empty: bool) -> Condition:
         label, dot, host = request.host.partition(b".")
         return bool(dot) and host == domain and (may_be_empty or bool(label))
 
-    return Condition("Host", test, domain=domain)
+    return Condition("Host", test, domain=domain, is_partial=True)
 
 
 def _make_prefix(call: Call) -> Condition:
@@ -204,7 +206,10 @@ def _make_regexp(call: Call) -> Condition:
             field, lambda request: any(_finds(regexp, each) for each in request.header_values(header))
         )
     value_of = _header(call) if field == "Header" else _VALUES[field]
-    return Condition(field, lambda request: _finds(regexp, value_of(request)))
+    prefix = literal_prefix(call.arguments[0]).encode() if field == "Path" else b""
+    return Condition(
+        field, lambda request: _finds(regexp, value_of(request)), prefix=prefix or None, is_partial=True
+    )
 
 
 def _finds(regexp: re.Pattern[bytes], value: bytes) -> bool:

@@ -158,7 +158,10 @@ class Outward:
 
     def _choose(self) -> None:
         target = self.plan.target
-        group = target.group if target.split is None else target.split(self.plan)
+        # The servers of now, not of when the request came: it may have waited, or failed elsewhere.
+        groups = self._service.snapshot.groups
+        split = target.split
+        group = groups.get(target.backend_id) if split is None else split(self.plan, groups)
         chosen: ServerState | Queue | None = None
         if group is not None:
             self.group = group

@@ -85,6 +85,24 @@ def compile_regexp(text: str, *, ignore_case: bool = False) -> re.Pattern[bytes]
         raise KeyProblem(f"the regular expression {text!r} is wrong: {error}") from error
 
 
+def literal_prefix(text: str) -> str:
+    """Return what everything that a regular expression matches begins with; empty when nothing is certain."""
+    if not text.startswith("^") or "|" in text:
+        return ""
+    prefix = ""
+    for piece in _PIECE.finditer(text, 1):
+        kind, part = piece.lastgroup, piece[0]
+        if kind == "repeat":
+            return prefix[:-1]
+        if kind == "escape" and not part[1].isalnum():
+            prefix += part[1]
+        elif kind == "other" and part not in ".^$":
+            prefix += part
+        else:
+            break
+    return prefix
+
+
 def _check_bounded(text: str) -> None:
     """Refuse repeats of what can match in several ways, too many repeats, and what RE2 does not know."""
     varies = [False]  # per open group: whether what is in it can match in several ways

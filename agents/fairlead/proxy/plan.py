@@ -11,7 +11,7 @@ from fairlead.proxy.origin import Origin
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, Request
 from fairlead.proxy.state import ServerState, Snapshot, Target
 
-_NOWHERE = Target(group=None)
+_NOWHERE = Target(backend_id="")
 
 
 class Plan:

@@ -77,7 +77,8 @@ class Router:
             )
             host = _first(conjunction, "Host", "literal")
             domain = None if host else _first(conjunction, "Host", "domain")
-            tests = tuple(each.test for each in conjunction if each is not host and each is not path)
+            proven = [each for each in (host, path) if each is not None and not each.is_partial]
+            tests = tuple(each.test for each in conjunction if not any(each is it for it in proven))
             paths = self._paths(host, domain, owner)
             if is_new:
                 paths.add(path, Candidate(order, tests, frontend))

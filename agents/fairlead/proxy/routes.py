@@ -9,7 +9,8 @@ from typing import Protocol
 
 from fairlead.proxy.catalog import Catalog
 from fairlead.proxy.config import Limits
-from fairlead.proxy.state import Registry, Snapshot
+from fairlead.proxy.registry import Registry
+from fairlead.proxy.state import Snapshot
 
 
 class Board(Protocol):
@@ -47,26 +48,22 @@ class Routes:
         self._board = board
         self._switch = switch
         self._revision = 0
+        self._has_switched = False
 
     def apply(self, revision: int, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
-        """Take one change of the store, and switch."""
-        self._catalog.apply(puts, deletes)
-        objects, report = self._catalog.objects()
+        """Take one change of the store, and switch if it touches anything."""
+        catalog, board = self._catalog, self._board
+        touched, report = catalog.apply(puts, deletes)
         # The two spellings of the prefix are followed apart; the newer of the two tells how far we are.
         self._revision = max(self._revision, revision)
-        self._switch(
-            self._registry.snapshot(
-                revision=self._revision,
-                frontends=objects.frontends,
-                backends=objects.backends,
-                servers=objects.servers,
-            )
-        )
+        if touched or not self._has_switched:
+            self._has_switched = True
+            self._switch(self._registry.follow(catalog, touched, revision=self._revision))
         for key in sorted(report.healed):
-            self._board.healed(key)
+            board.healed(key)
         for key, text in sorted(report.problems.items()):
-            self._board.problem(key, text)
-        self._board.count("frontends", len(objects.frontends))
-        self._board.count("backends", len(objects.backends))
-        self._board.count("servers", len(objects.servers))
-        self._board.applied(self._revision)
+            board.problem(key, text)
+        board.count("frontends", len(catalog.frontends))
+        board.count("backends", len(catalog.backends))
+        board.count("servers", catalog.servers_count)
+        board.applied(self._revision)

@@ -4,14 +4,13 @@ A change makes new immutable objects (``Group``, ``Snapshot``); what has been le
 on the objects here, which are found again by id.  vulcand rebuilt all of this on each change, and lost it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy, RoundRobin, Turn
-from fairlead.proxy.config import Limits
+from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy
 from fairlead.proxy.middleware import Chain
-from fairlead.proxy.model import Backend, Frontend, Server
+from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.router import Router
 
 if TYPE_CHECKING:
@@ -89,21 +88,25 @@ class Group:
     read_s: float
 
 
+Groups = Mapping[str, Group]
+"""By id of the backend."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What one frontend leads to, compiled as of one revision.
+    """What one frontend leads to, compiled when it changes; its servers come and go beneath it.
 
     Attributes:
-        group: where its requests go; None: the backend does not exist, 503.
+        backend_id: where its requests go; when there is no such group, 503.
         chain: its middlewares; None: it has none, and nothing is spent on them.
         retry: who decides about another attempt.
-        split: chooses the group for each request instead of ``group`` (canary, failover backend).
+        split: chooses among the groups for each request (canary, failover backend); None: it is always one.
     """
 
-    group: Group | None
+    backend_id: str
     chain: Chain | None = None
     retry: RetryPolicy = NO_RETRY
-    split: "Callable[[Plan], Group | None] | None" = None
+    split: "Callable[[Plan, Groups], Group | None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,67 +119,5 @@ class Snapshot:
 
     revision: int
     router: Router
-    groups: Mapping[str, Group]
+    groups: Groups
     targets: Mapping[str, Target]
-
-
-class Registry:
-    """Finds what was known of servers and backends before, makes what is new, retires what is gone."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._servers: dict[tuple[str, str], ServerState] = {}
-        self._turns: dict[str, Turn] = {}
-        self._frontends: tuple[Frontend, ...] = ()
-        self._router = Router(())
-
-    def snapshot(
-        self,
-        *,
-        revision: int,
-        frontends: tuple[Frontend, ...],
-        backends: Iterable[Backend],
-        servers: Iterable[Server],
-    ) -> Snapshot:
-        """Build what serves from ``revision`` on."""
-        if frontends != self._frontends:
-            self._router = Router(frontends)
-            self._frontends = frontends
-        members: dict[str, list[Server]] = {}
-        for server in servers:
-            members.setdefault(server.backend_id, []).append(server)
-        named = {backend.id: backend for backend in backends}
-        # Servers may come before their backend, or without one: then it is an ordinary HTTP backend.
-        for backend_id in members.keys() - named.keys():
-            named[backend_id] = Backend(id=backend_id)
-        groups = {each.id: self._group(each, members.get(each.id, [])) for each in named.values()}
-        self._retire({(s.backend_id, s.id) for servers in members.values() for s in servers}, named.keys())
-        targets = {each.id: Target(group=groups.get(each.backend_id)) for each in frontends}
-        return Snapshot(revision, self._router, groups, targets)
-
-    def _group(self, backend: Backend, servers: list[Server]) -> Group:
-        idle_max = backend.idle_max or self._limits.idle_per_server_max
-        states = tuple(self._state(server, idle_max) for server in sorted(servers, key=lambda each: each.id))
-        return Group(
-            backend=backend,
-            servers=states,
-            balancer=RoundRobin(states, self._turns.setdefault(backend.id, Turn())),
-            dial_s=backend.dial_s or self._limits.dial_s,
-            read_s=backend.read_s or self._limits.read_s,
-        )
-
-    def _state(self, server: Server, idle_max: int) -> ServerState:
-        key = (server.backend_id, server.id)
-        state = self._servers.get(key)
-        if state is None or state.server != server:
-            if state is not None:
-                state.pool.retire()
-            state = self._servers[key] = ServerState(server, idle_max=idle_max)
-        state.pool.idle_max = idle_max
-        return state
-
-    def _retire(self, servers: set[tuple[str, str]], backends: Iterable[str]) -> None:
-        for key in self._servers.keys() - servers:
-            self._servers.pop(key).pool.retire()
-        for backend_id in self._turns.keys() - set(backends):
-            del self._turns[backend_id]

@@ -5,7 +5,7 @@ import pytest
 from fairlead.proxy.errors import ExpressionError, KeyProblem
 from fairlead.proxy.expression import Both, Call, Either, Expression, Not, parse_expression
 from fairlead.proxy.match import compile_expression
-from fairlead.proxy.pattern import compile_pattern, compile_regexp
+from fairlead.proxy.pattern import compile_pattern, compile_regexp, literal_prefix
 
 
 def test_both_binds_closer_than_either_and_parentheses_closer_still() -> None:
@@ -114,6 +114,26 @@ def test_patterns_match_as_the_trie_of_vulcand_does(pattern: str, value: bytes, 
 def test_regular_expressions_that_could_take_for_ever_are_refused(text: str) -> None:
     with pytest.raises(KeyProblem):
         compile_regexp(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        (r"^/api/v1\.0/.*", "/api/v1.0/"),
+        ("^/ab*c", "/a"),
+        ("^/ab{0,1}", "/a"),
+        ("^/a(b)", "/a"),
+        (r"^/a\d", "/a"),
+        ("^/a[bc]", "/a"),
+        ("^/a$", "/a"),
+        ("/a", ""),
+        ("^/a|/b", ""),
+        ("^(/a|/b)", ""),
+        ("(?i)^/a", ""),
+    ],
+)
+def test_what_a_regular_expression_begins_with_is_known(text: str, prefix: str) -> None:
+    assert literal_prefix(text) == prefix
 
 
 @pytest.mark.parametrize(

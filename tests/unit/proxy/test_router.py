@@ -180,6 +180,7 @@ _asked = st.builds(
 )
 _wider = _route | st.sampled_from(
     [
+        'PathRegexp("^/a/") && Host("a")', 'PathRegexp("^/a")', 'PathRegexp("^/ab?")',
         'PathPrefix("/a")', 'PathPrefix("/")', 'PathPrefix("/a/b") && Host("a")', '!Path("/a")',
         '!(Path("/a") || Host("b"))', 'Query("q", "1") && PathPrefix("/a")', 'Host("<x>.c") && PathPrefix("/a")',
     ]

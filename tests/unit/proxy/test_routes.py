@@ -227,6 +227,62 @@ def test_state_is_carried_over_by_id() -> None:
     assert group.servers[1].pool.is_retired
 
 
+def test_a_server_that_is_told_otherwise_keeps_its_connections() -> None:
+    config = Configured()
+    config.put({"/vulcand/backends/b/servers/s": server(1)})
+    state = config.now.groups["b"].servers[0]
+    config.put({"/vulcand/backends/b/servers/s": server(1) | {"Weight": 3, "State": "drain"}})
+    config.put({"/vulcand/backends/b/backend": {"Settings": {"KeepAlive": {"MaxIdleConnsPerHost": 7}}}})
+    assert config.now.groups["b"].servers == (state,)
+    assert (state.server.weight, state.server.state, state.pool.idle_max) == (3, "drain", 7)
+    assert not state.pool.is_retired
+
+
+def test_a_heartbeat_switches_nothing() -> None:
+    """vulcand's proxies were flooded by servers that say every few seconds that they are there (1.6, fault 5)."""
+    config = Configured()
+    config.put({f"/vulcand/backends/b/servers/s{n}": server(n) for n in range(10)})
+    config.put({f"/vulcand/backends/b/servers/s{n}": server(n) for n in range(10)})
+    assert len(config.snapshots) == 1
+    assert config.board.revision == 2
+
+
+def test_a_change_touches_only_what_it_says() -> None:
+    """What makes one change among ten thousand objects cheap (8.10), said without a clock: all else is shared."""
+    config = Configured()
+    config.put(
+        {f"/vulcand/frontends/f{n}/frontend": frontend(f"/{n}") for n in range(5)}
+        | {f"/vulcand/backends/b{n}/servers/s": server(n) for n in range(5)}
+    )
+    before = config.now
+    config.put(
+        {"/vulcand/frontends/f1/frontend": frontend("/x"), "/vulcand/backends/b1/servers/s": server(9)}
+    )
+    after = config.now
+    assert {name for name in after.targets if after.targets[name] is not before.targets[name]} == {"f1"}
+    assert {name for name in after.groups if after.groups[name] is not before.groups[name]} == {"b1"}
+    assert (before.router.find(Asked("/1")), after.router.find(Asked("/1"))) != (None, None)
+    assert after.router.find(Asked("/2")) is before.router.find(Asked("/2"))
+
+
+def test_problems_between_objects_follow_both_sides() -> None:
+    config = Configured()
+    key = b"/vulcand/frontends/f/frontend"
+    wide = frontend("/", Fallback="spare", Canary=[{"BackendId": "new", "Percent": 1}])
+    config.put({"/vulcand/frontends/f/frontend": wide, "/vulcand/backends/b/backend": {}})
+    assert config.board.problems[key].endswith("there is no backend new; it does without")
+    config.put({"/vulcand/backends/new/servers/s": server(1)})
+    assert config.board.problems[key].endswith("there is no backend spare; it does without")
+    config.put({"/vulcand/backends/spare/backend": {}}, delete=("/vulcand/backends/b/backend",))
+    assert config.board.problems[key].endswith("there is no backend b; it answers 503")
+    config.put({"/vulcand/frontends/f/frontend": frontend("/", BackendId="dns:web.svc")})
+    assert config.board.problems == {}
+    config.put({"/vulcand/frontends/a/frontend": frontend("/", BackendId="dns:web.svc")})
+    assert "frontend a has the same route" in config.board.problems[key]
+    config.put({}, delete=("/vulcand/frontends/a/frontend",))
+    assert config.board.problems == {}
+
+
 def test_the_index_is_made_anew_only_when_a_frontend_changes() -> None:
     """Servers come and go by heartbeat; a thousand routes must not be filed again for each."""
     config = Configured()

@@ -239,9 +239,11 @@ class Crowded(RoundRobin):
 
 
 def put_balancer(proxy: Proxy) -> Crowded:
-    group = proxy.service.snapshot.groups["b"]
+    snapshot = proxy.service.snapshot
+    group = snapshot.groups["b"]
     crowded = Crowded(group.servers)
-    _change_target(proxy, group=dataclasses.replace(group, balancer=crowded))
+    groups = {"b": dataclasses.replace(group, balancer=crowded)}
+    proxy.service.snapshot = dataclasses.replace(snapshot, groups=groups)
     return crowded
 
 

@@ -23,10 +23,11 @@ class Fields:
     Every reader raises KeyProblem when the field is there and is not what it should be.
     """
 
-    __slots__ = ("_values", "_where")
+    __slots__ = ("_folded", "_values", "_where")
 
     def __init__(self, values: Mapping[str, Any], *, where: str = "") -> None:
         self._values = values
+        self._folded: dict[str, Any] | None = None
         self._where = where
 
     def __repr__(self) -> str:
@@ -138,8 +139,9 @@ class Fields:
         values = self._values
         if name in values:
             return values[name]
-        folded = name.lower()
-        return next((value for key, value in values.items() if key.lower() == folded), None)
+        if self._folded is None:
+            self._folded = {key.lower(): value for key, value in values.items()}
+        return self._folded.get(name.lower())
 
     def _of(self, name: str, value: Any, kind: type) -> Any:
         # In Python a bool is an int; in JSON it is not.

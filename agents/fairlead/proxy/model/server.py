@@ -39,6 +39,11 @@ class Server:
     is_backup: bool = False
 
     @property
+    def address(self) -> tuple[str, str, int]:
+        """What makes it another server when it changes; anything else is the same one, told otherwise."""
+        return (self.scheme, self.host, self.port)
+
+    @property
     def authority(self) -> str:
         """``host:port`` as a Host field has it (RFC 9110, section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
