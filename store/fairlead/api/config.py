@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from fairlead.api.compactor import Retention
 from fairlead.api.errors import ConfigError
 from fairlead.api.flags import Settings, read_settings
-from fairlead.api.membership_settings import hints, membership, urls
+from fairlead.api.membership_settings import has_https, hints, membership, self_signed, self_signed_peer, urls
+from fairlead.api.self_signed import SelfSigned
 from fairlead.member import QUOTA_BYTES_DEFAULT, MemberConfig
 from fairlead.rpc import Limits, TlsFiles
 
@@ -35,6 +36,8 @@ class StoreConfig:
     listen: tuple[Address, ...]
     listen_metrics: tuple[Address, ...]
     tls: TlsFiles | None
+    self_signed: tuple[SelfSigned, ...]
+    """Certificates that have to be there before anything begins."""
     limits: Limits
     retention: Retention
     progress_notify_s: float
@@ -52,11 +55,15 @@ def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> StoreConfig:
     """
     settings = read_settings(argv, environ)
     listen = _addresses(settings, "listen-client-urls")
+    member = _member(settings)
+    own = _self_signed(settings, data_dir=member.data_dir)
+    peer = self_signed_peer(settings, data_dir=member.data_dir)
     return StoreConfig(
-        member=_member(settings),
+        member=member,
         listen=listen,
         listen_metrics=_addresses(settings, "listen-metrics-urls"),
-        tls=_tls(settings, listen),
+        tls=_tls(settings, listen, own),
+        self_signed=tuple(each for each in (own, peer) if each is not None),
         limits=_limits(settings),
         retention=Retention.parse(settings["auto-compaction-mode"], settings["auto-compaction-retention"]),
         progress_notify_s=max(settings["watch-progress-notify-interval"], 0.1),
@@ -114,13 +121,32 @@ def _member(settings: Settings) -> MemberConfig:
     )
 
 
-def _tls(settings: Settings, listen: tuple[Address, ...]) -> TlsFiles | None:
+def _self_signed(settings: Settings, *, data_dir: Path) -> SelfSigned | None:
+    """Return the certificate for clients that is made here; None where one is given, or none is wanted."""
+    is_given = settings["cert-file"] or settings["key-file"]
+    if not settings["auto-tls"] or is_given or not has_https(settings, "listen-client-urls"):
+        return None
+    if settings["trusted-ca-file"] or settings["client-cert-auth"]:
+        raise ConfigError(
+            "--auto-tls makes a certificate that no authority has signed",
+            "give --cert-file and --key-file beside --trusted-ca-file",
+        )
+    return self_signed(
+        settings, data_dir / "fixtures" / "client", ("listen-client-urls", "advertise-client-urls")
+    )
+
+
+def _tls(settings: Settings, listen: tuple[Address, ...], own: SelfSigned | None) -> TlsFiles | None:
     cert, key, ca = settings["cert-file"], settings["key-file"], settings["trusted-ca-file"]
     is_wanted = any(address.is_tls for address in listen)
     if not is_wanted:
         return None
+    if own is not None:
+        return TlsFiles(cert_file=own.cert_file, key_file=own.key_file)
     if not cert or not key:
-        raise ConfigError("an https:// address needs a certificate", "give --cert-file and --key-file")
+        raise ConfigError(
+            "an https:// address needs a certificate", "give --cert-file and --key-file, or --auto-tls"
+        )
     if settings["client-cert-auth"] and not ca:
         raise ConfigError("--client-cert-auth needs an authority", "give --trusted-ca-file")
     return TlsFiles(

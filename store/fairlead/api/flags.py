@@ -60,10 +60,13 @@ FLAGS: tuple[Flag, ...] = (
     Flag("peer-key-file", T, "", "its key"),
     Flag("peer-trusted-ca-file", T, "", "authority that signs members' certificates"),
     Flag("peer-client-cert-auth", S, False, "demand a certificate from every member"),
+    Flag("peer-auto-tls", S, False, "make a certificate that nobody signed, and believe those of other members"),
     Flag("cert-file", T, "", "TLS certificate for clients"),
     Flag("key-file", T, "", "its key"),
     Flag("trusted-ca-file", T, "", "authority that signs clients' certificates"),
     Flag("client-cert-auth", S, False, "demand a certificate from every client"),
+    Flag("auto-tls", S, False, "make a certificate for clients that nobody signed"),
+    Flag("self-signed-cert-validity", N, 1, "years that such certificates live"),
     Flag("quota-backend-bytes", N, 0, "size limit of the database (0: 2 GiB, negative: none)"),
     Flag("max-request-bytes", N, 1_572_864, "largest request"),
     Flag("max-txn-ops", N, 128, "most operations in one transaction"),
@@ -96,7 +99,7 @@ FLAGS: tuple[Flag, ...] = (
     *(
         Flag(name, kind, default, None)
         for name, kind, default in (
-            ("wal-dir", T, ""), ("max-wals", N, 5), ("max-snapshots", N, 5), ("auto-tls", S, False), ("peer-auto-tls", S, False),
+            ("wal-dir", T, ""), ("max-wals", N, 5), ("max-snapshots", N, 5),
             ("logger", T, "zap"), ("log-outputs", T, "default"), ("metrics", T, "basic"), ("enable-pprof", S, False),
             ("backend-bbolt-freelist-type", T, "map"), ("bootstrap-defrag-threshold-megabytes", N, 0),
             ("warning-apply-duration", D, "100ms"), ("warning-unary-request-duration", D, "300ms"),

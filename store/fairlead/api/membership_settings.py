@@ -3,12 +3,15 @@
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fairlead.api.errors import ConfigError
 from fairlead.api.flags import Settings
+from fairlead.api.self_signed import SelfSigned
 from fairlead.member import is_peer_url
 from fairlead.peer import PeerConfigError, PeerTls
 
+_YEARS_MAX = 1000
 Cluster = dict[str, tuple[str, ...]]
 """Member name to peer URLs."""
 
@@ -46,7 +49,7 @@ def membership(settings: Settings, *, data_dir: Path) -> dict[str, Any]:
     return {
         "peer_urls": own,
         "listen_peer_urls": listen,
-        "peer_tls": _peer_tls(settings, listen),
+        "peer_tls": _peer_tls(settings, self_signed_peer(settings, data_dir=data_dir)),
         "initial_cluster": cluster or {settings["name"]: own},
         "cluster_token": settings["initial-cluster-token"],
         "is_join": _is_join(settings, cluster),
@@ -83,6 +86,9 @@ def hints(settings: Settings) -> tuple[str, ...]:
         )
     if not settings["pre-vote"]:
         found.append("--pre-vote=false is ignored: a member always asks before it stands for election")
+    for flag, listen in (("auto-tls", "listen-client-urls"), ("peer-auto-tls", "listen-peer-urls")):
+        if settings[flag] and not has_https(settings, listen):
+            found.append(f"--{flag} has no effect: no URL of --{listen} begins with https://")
     others = sorted(_gates(settings).keys() - {_CORRUPT_CHECK, _COMPACT_CHECK})
     found += [f"--feature-gates: {gate} means nothing here" for gate in others]
     return tuple(found)
@@ -146,12 +152,53 @@ def _gates(settings: Settings) -> dict[str, bool]:
     return gates
 
 
-def _peer_tls(settings: Settings, listen: tuple[str, ...]) -> PeerTls | None:
+def self_signed_peer(settings: Settings, *, data_dir: Path) -> SelfSigned | None:
+    """Return the certificate that this member makes for itself; None where it is given one, or none is wanted.
+
+    Raises:
+        ConfigError: an authority is named, which will not have signed it.
+    """
+    is_given = settings["peer-cert-file"] or settings["peer-key-file"]
+    if not settings["peer-auto-tls"] or is_given or not has_https(settings, "listen-peer-urls"):
+        return None
+    if settings["peer-trusted-ca-file"] or settings["peer-client-cert-auth"]:
+        raise ConfigError(
+            "--peer-auto-tls makes certificates that no authority has signed",
+            "leave --peer-trusted-ca-file and --peer-client-cert-auth away, or give --peer-cert-file",
+        )
+    return self_signed(
+        settings, data_dir / "fixtures" / "peer", ("listen-peer-urls", "initial-advertise-peer-urls")
+    )
+
+
+def has_https(settings: Settings, flag: str) -> bool:
+    """Whether one of the URLs that a flag names is for TLS."""
+    return any(url.startswith("https:") for url in urls(settings[flag]))
+
+
+def self_signed(settings: Settings, folder: Path, flags: tuple[str, ...]) -> SelfSigned:
+    """Return a certificate for the hosts in the URLs of ``flags``.
+
+    Raises:
+        ConfigError: it would not live.
+    """
+    years = settings["self-signed-cert-validity"]
+    if not 0 < years <= _YEARS_MAX:
+        raise ConfigError(
+            f"--self-signed-cert-validity is not from 1 to {_YEARS_MAX} years", "the default is 1"
+        )
+    hosts = (urlsplit(url).hostname for flag in flags for url in urls(settings[flag]))
+    return SelfSigned(folder=folder, hosts=tuple(dict.fromkeys(host for host in hosts if host)), years=years)
+
+
+def _peer_tls(settings: Settings, own: SelfSigned | None) -> PeerTls | None:
+    if own is not None:
+        return PeerTls(cert_file=own.cert_file, key_file=own.key_file, is_self_signed=True)
     cert, key, ca = (settings[f"peer-{name}"] for name in ("cert-file", "key-file", "trusted-ca-file"))
-    if any(url.startswith("https:") for url in listen) and not (cert and key):
+    if has_https(settings, "listen-peer-urls") and not (cert and key):
         raise ConfigError(
             "--listen-peer-urls with https:// needs a certificate",
-            "give --peer-cert-file and --peer-key-file; none is made by itself",
+            "give --peer-cert-file and --peer-key-file, or --peer-auto-tls",
         )
     if not (cert or key or ca or settings["peer-client-cert-auth"]):
         return None

@@ -20,6 +20,7 @@ from fairlead.api.kv import Kv
 from fairlead.api.lease import Leases
 from fairlead.api.maintenance import Maintenance
 from fairlead.api.metrics import Metrics
+from fairlead.api.self_signed import now
 from fairlead.api.snapshot import Snapshots
 from fairlead.api.status import status_of
 from fairlead.api.watch import Watches
@@ -169,6 +170,11 @@ async def serve(config: StoreConfig) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     for warning in config.warnings:
         _log.warning(warning)
+    for each in config.self_signed:
+        each.ensure(now=now())
+        _log.warning(
+            "a certificate that nobody signed keeps listeners out, not impostors", file=str(each.cert_file)
+        )
     store = await _started(config, ended, on_fatal=end)
     if store is not None:
         _calm_the_collector()

@@ -17,12 +17,16 @@ class PeerTls:
 
     A member shows the one certificate to those it dials and to those that dial it.  As in etcd, naming a
     trusted authority turns client certificates on.
+
+    Attributes:
+        is_self_signed: no authority signed what members show each other (--peer-auto-tls): none of it is checked.
     """
 
     cert_file: Path | None = None
     key_file: Path | None = None
     trusted_ca_file: Path | None = None
     client_cert_auth: bool = False
+    is_self_signed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
@@ -85,7 +89,10 @@ class TlsContexts:
 
 def _client_context(files: PeerTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if files.trusted_ca_file is None:
+    if files.is_self_signed:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif files.trusted_ca_file is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     _load(context, files)
     return context

@@ -142,3 +142,37 @@ def first_byte(member: StoreServer, context: ssl.SSLContext) -> bytes:
             return tls.recv(1)
     except (ssl.SSLError, ConnectionError):
         return b""
+
+
+class OwnTlsStore(FairleadStore):
+    """A store that makes its certificate itself."""
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://{self.address}"
+
+    def get(self, path: str) -> Get:
+        # Read anew each time: before the first start there is none.
+        context = ssl.create_default_context(cafile=self.data_dir / "fixtures" / "client" / "cert.pem")
+        with urllib.request.urlopen(self.endpoint + path, timeout=5, context=context) as answer:
+            return answer.status, answer.read()
+
+
+@pytest.mark.peer("etcdctl")
+def test_members_that_make_their_certificates_themselves_reach_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--auto-tls", "--peer-auto-tls")
+    with StoreCluster(OwnTlsStore, tmp_path, flags=flags, scheme="https") as cluster:
+        first, second, _ = cluster.members.values()
+        cert = first.data_dir / "fixtures" / "client" / "cert.pem"
+        assert Kv(first.endpoint, capsys)("put", "/a", "1", "--cacert", str(cert)).status == 0
+        words = ("--endpoints", second.endpoint, "--insecure-transport=false", "--insecure-skip-tls-verify")
+        assert call("etcdctl", *words, "get", "/a").stdout == "/a\n1\n"
+        assert Kv(first.endpoint, capsys)("get", "/a").status != 0
+        keys = [cert.with_name("key.pem"), first.data_dir / "fixtures" / "peer" / "key.pem"]
+        assert [key.stat().st_mode & 0o777 for key in keys] == [0o600, 0o600]
+        assert first.program.log().count("that nobody signed") == len(keys)
+        before = cert.read_bytes()
+        first.restart()
+        assert cert.read_bytes() == before

@@ -156,6 +156,8 @@ def test_checks_of_corruption_have_flags_of_two_ages() -> None:
     [
         (["--name=m1", "--initial-cluster=m1=http://a:1,m2=http://b:1"], "2 members bear the loss"),
         (["--pre-vote=false"], "--pre-vote=false is ignored"),
+        (["--auto-tls"], "--auto-tls has no effect: no URL of --listen-client-urls begins with https://"),
+        (["--peer-auto-tls"], "--peer-auto-tls has no effect: no URL of --listen-peer-urls begins"),
         (
             ["--experimental-enable-lease-checkpoint"],
             "--experimental-enable-lease-checkpoint means nothing",
