@@ -29,7 +29,8 @@ CORES = {
     "progress proposals quorum raft reads replication transfer types",
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
     "wal": "record replay",
-    "dns": "answer client edns frame hooks message names records responder semantics table tallies tree wire zone "
+    "dns": "answer client edns frame hooks leases lookup message names presentation records responder semantics settings "
+    "table tallies tree wire zone "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
     "model/middleware model/read model/server model/tls paths pattern relations router",

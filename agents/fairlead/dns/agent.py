@@ -10,6 +10,7 @@ from fairlead.agent import Address, AgentContext, ConfigError, listen_error
 from fairlead.client import Change, Changes, Mirror
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.config import DnsConfig
+from fairlead.dns.lease_reader import LeaseReader
 from fairlead.dns.metrics import DnsCollector
 from fairlead.dns.model import Model
 from fairlead.dns.responder import Responder
@@ -101,19 +102,29 @@ async def _run(
     context: AgentContext, changes: Changes, *, model: Model, server: DnsServer, addresses: list[Address]
 ) -> None:
     """Load what there is, from the store or from the copy on disk; then serve and follow."""
+    reader = LeaseReader(context.client, model)
     _apply(await anext(changes), model=model, context=context)
     # The records stay: the collector need not look at them again at every turn.
     gc.collect()
     gc.freeze()
     await server.start()
     context.ready(*addresses)
-    async for change in changes:
-        _apply(change, model=model, context=context)
+    reading = asyncio.create_task(reader.run(), name="dns leases")
+    try:
+        reader.wake()
+        async for change in changes:
+            _apply(change, model=model, context=context)
+            reader.wake()
+    finally:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
 
 
 def _apply(change: Change, *, model: Model, context: AgentContext) -> None:
     puts = {key: kv.value for key, kv in change.puts.items()}
-    model.apply(change.revision, puts, change.deletes)
+    leases = {key: kv.lease for key, kv in change.puts.items() if kv.lease}
+    model.apply(change.revision, puts, change.deletes, leases=leases)
     context.status.count("records", len(model.tree))
     context.status.applied(change.revision)
 

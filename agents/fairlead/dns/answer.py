@@ -56,8 +56,8 @@ class Answer:
         edes: extended errors, for clients with EDNS.
         choose: when set, the answer depends on who asks: gives the number of one of ``variants``.
         variants: complete answers to choose from; their own ``depends_on`` does not count.
-        depends_on: a change of one of these names, or below one, makes this answer stale.  NXDOMAIN names none:
-            it is not to be kept.
+        depends_on: a change of one of these names, or below one, makes this answer stale.  Without any it is not to
+            be kept: NXDOMAIN, and what wildcards say, for which anybody could make up any number of names.
     """
 
     rcode: Rcode = Rcode.NOERROR

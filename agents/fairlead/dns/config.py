@@ -20,6 +20,8 @@ class DnsConfig:
         zones: what we have authority over.
         path_prefix: where the records are in the store.
         dialect: how they are read.
+        local: what ``local.dns.<zone>`` stands for; None: itself.
+        exact_zones: of ``zones``, those where a name is answered from its own key alone.
         data_dir: where the copy of the records is kept; None keeps none.
         limits: see there.
     """
@@ -28,6 +30,8 @@ class DnsConfig:
     zones: tuple[Name, ...]
     path_prefix: str
     dialect: Dialect
+    local: Name | None = None
+    exact_zones: frozenset[Name] = frozenset()
     data_dir: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -43,6 +47,8 @@ class DnsConfig:
             dialect=self.dialect,
             ttl_default_s=self.dialect.ttl_default_s,
             negative_ttl_s=self.dialect.negative_ttl_s,
+            local=self.local,
+            exact_zones=self.exact_zones,
         )
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ class Dialect:
         negative_ttl_s: the SOA record's minimum, and the TTL of negative answers (RFC 2308).
         srv_weight_min: the least weight that an SRV record is given.
         srv_port_hidden: the port by which a record keeps itself out of SRV answers, or None.
+        services_collapse: whether records that say the same make one SRV record, and count once as a weight.
         target_types: the address types added for SRV and MX targets inside our zones.
         mx_is_grouped: whether ``group`` chooses among MX records.
         ns_target_is_stripped: whether ``targetstrip`` shortens the names of name servers.
@@ -27,6 +28,8 @@ class Dialect:
         ptr_reads_subtree: whether PTR answers from the keys below a name, or from its own key only.
         reverse_zones_are_implied: whether PTR keys answer without ``arpa`` zones in ``--domain``, and then
             without claiming authority.
+        chain_max: CNAMEs followed one after another.
+        lease_ttl_s: the least and the largest TTL that a lease gives.
         reads_config: whether ``<prefix>/config`` holds settings.
     """
 
@@ -37,6 +40,7 @@ class Dialect:
     negative_ttl_s: int
     srv_weight_min: int
     srv_port_hidden: int | None
+    services_collapse: bool
     target_types: tuple[int, ...]
     mx_is_grouped: bool
     ns_target_is_stripped: bool
@@ -44,6 +48,8 @@ class Dialect:
     apex_label: bytes | None
     ptr_reads_subtree: bool
     reverse_zones_are_implied: bool
+    chain_max: int
+    lease_ttl_s: tuple[int, int]
     reads_config: bool
 
 
@@ -55,6 +61,7 @@ SKYDNS = Dialect(
     negative_ttl_s=60,
     srv_weight_min=0,
     srv_port_hidden=None,
+    services_collapse=True,
     target_types=(Type.A, Type.AAAA),
     mx_is_grouped=False,
     ns_target_is_stripped=False,
@@ -62,6 +69,8 @@ SKYDNS = Dialect(
     apex_label=None,
     ptr_reads_subtree=False,
     reverse_zones_are_implied=True,
+    chain_max=8,
+    lease_ttl_s=(1, 2**31 - 1),
     reads_config=True,
 )
 
@@ -73,6 +82,7 @@ COREDNS = Dialect(
     negative_ttl_s=30,
     srv_weight_min=1,
     srv_port_hidden=-1,
+    services_collapse=False,
     target_types=(Type.A,),
     mx_is_grouped=True,
     ns_target_is_stripped=True,
@@ -80,6 +90,8 @@ COREDNS = Dialect(
     apex_label=b"apex",
     ptr_reads_subtree=True,
     reverse_zones_are_implied=False,
+    chain_max=10,
+    lease_ttl_s=(30, 24 * 3600),
     reads_config=False,
 )
 

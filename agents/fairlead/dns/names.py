@@ -62,6 +62,21 @@ def labels(name: Name) -> list[bytes]:
     return found
 
 
+def count_labels(name: Name) -> int:
+    """Return the number of labels of ``name``, without the root."""
+    return len(labels(name))
+
+
+def child(label: bytes, name: Name) -> Name:
+    """Return ``name`` with ``label`` to its left; both must fit, as labels of a tree of names do."""
+    return bytes((len(label),)) + label + name
+
+
+def is_within(name: Name, zone: Name) -> bool:
+    """Whether ``name`` is ``zone`` or lies below it, on whole labels."""
+    return name.endswith(zone) and any(suffix == zone for suffix in suffixes(name))
+
+
 def suffixes(name: Name) -> Iterator[Name]:
     """Yield ``name``, its parent, and so on up to the root."""
     at = 0

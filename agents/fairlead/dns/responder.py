@@ -133,7 +133,8 @@ class Responder:
             if answer.rcode == Rcode.NXDOMAIN:
                 return self._table.denial(query.name, answer)
             entry = self._table.compile(query.name, answer)
-            self._table.add(key, entry, answer.depends_on)
+            if answer.depends_on:
+                self._table.add(key, entry, answer.depends_on)
         return entry
 
     def _respond_chaos(self, query: Query, frame: Frame) -> bytes:

@@ -1,41 +1,25 @@
-"""SkyDNS's rules: which records of the tree answer a name and a type.
+"""Which of our names a question is about, and what kind of answer it gets.
 
-A name is answered from its own record and all records below it.  A record whose host is an address gives A or AAAA; one
-whose host is a name gives a CNAME that is followed inside our zones.  Where SkyDNS and CoreDNS differ, the dialect's table
-decides; deliberately absent, until they are built: forwarding, delegation, wildcards stored in keys.
+In this order, after SkyDNS: the zone is the longest match; ``local.dns.<zone>`` stands for a name of this host; a name that a
+key delegates is answered by a referral; a name that is not there by its closest encloser's wildcard, or by NXDOMAIN.
+Questions with wildcards see past all that.  What records say is `lookup`'s.
 """
 
-import struct
-from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.lookup import Lookup, TooManyRecordsError, ttl_s_of
 from fairlead.dns.message import Rcode, Type
 from fairlead.dns.names import Name
-from fairlead.dns.records import Record
 from fairlead.dns.tree import Tree, fixed_part
-from fairlead.dns.wire import split_text
-from fairlead.dns.zone import Zone, Zones
+from fairlead.dns.zone import Settings, Zone, Zones
 
-CHAIN_MAX: Final = 8
-"""CNAMEs followed one after another; SkyDNS's number."""
+GLUE_MAX: Final = 64
+"""Records read for the addresses of one server that a name is delegated to."""
 
-RECORDS_MAX: Final = 4096
-"""Records read for one answer; as A records alone they fill 64 KiB, which is all that DNS can carry."""
-
-EXTERNAL_LABELS_MIN: Final = 2
-"""A CNAME that leaves our zones for a name of one label (``server1``) leads nobody anywhere; SkyDNS's ``ndots``."""
-
-_HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
 _REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
-
-_Found = tuple[Name, int, int, bytes]  # owner, type, TTL in seconds, data
-
-
-class _TooManyRecordsError(Exception):
-    """An answer needs more than RECORDS_MAX records."""
 
 
 def answer_question(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answer:
@@ -43,16 +27,65 @@ def answer_question(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answ
     zone = zones.of(name)
     if zone is None:
         return _answer_reverse(name, qtype, tree=tree, zones=zones)
-    if name != zone.name and not tree.exists(name):
-        return Answer(rcode=Rcode.NXDOMAIN, zone=zone, soa=Soa.AUTHORITY)
+    if qtype == Type.DS and name == zone.name:
+        # RFC 4035, section 3.1.4.1: the parent speaks of its child's keys.
+        zone = zones.parent_of(zone) or zone
+    lookup = Lookup(name, qtype, tree=tree, zones=zones, zone=zone)
+    if name == zone.local_name and zones.settings.local is not None:
+        lookup.read_from(zones.settings.local)
+    else:
+        fixed = name if zone.is_exact else fixed_part(name)
+        place = tree.locate(fixed, zone=zone.name)
+        if place.cut is not None and not (qtype == Type.DS and name == place.cut):
+            return _refer(place.cut, tree=tree, zones=zones, zone=zone)
+        if place.source is None or (fixed != name and not tree.exists(name)):
+            return Answer(rcode=Rcode.NXDOMAIN, zone=zone, soa=Soa.AUTHORITY)
+        if place.source != fixed:
+            lookup.read_from(place.source, is_wildcard=True)
     if qtype == Type.SOA and name == zone.name:
         return Answer(zone=zone, soa=Soa.ANSWER)
-    lookup = _Lookup(name, qtype, tree=tree, zones=zones, zone=zone)
     try:
         lookup.run()
-    except _TooManyRecordsError:
+    except TooManyRecordsError:
         return Answer(rcode=Rcode.SERVFAIL, zone=zone, depends_on=frozenset(lookup.depends_on))
     return lookup.answer()
+
+
+def _refer(cut: Name, *, tree: Tree, zones: Zones, zone: Zone) -> Answer:
+    """Return the referral to the servers of ``cut``, with the addresses of those that only our keys know (glue)."""
+    record = tree.own(cut)
+    assert record is not None
+    ttl_s = ttl_s_of(record, zones.settings)
+    servers, glue = RRsets(), RRsets()
+    depends_on = {cut}
+    for target in record.data_of(Type.NS):
+        servers.add(cut, Type.NS, ttl_s, target)
+        if zones.of(target) is None:
+            continue
+        depends_on.add(target)
+        for address, glue_ttl_s in _addresses(target, tree=tree, settings=zones.settings):
+            glue.add(target, Type.A if len(address) == 4 else Type.AAAA, glue_ttl_s, address)
+    for data in record.data_of(Type.DS):
+        servers.add(cut, Type.DS, ttl_s, data)
+    return Answer(
+        zone=zone,
+        authority=servers.sealed(),
+        glue=glue.sealed(),
+        is_referral=True,
+        depends_on=frozenset(depends_on),
+    )
+
+
+def _addresses(target: Name, *, tree: Tree, settings: Settings) -> list[tuple[bytes, int]]:
+    """Return the addresses at and below ``target`` with their TTLs, on whichever side of a cut they are."""
+    found = []
+    for record in islice(tree.beyond_cuts(target), GLUE_MAX):
+        ttl_s = ttl_s_of(record, settings)
+        addresses = [record.address] if record.address is not None else []
+        if record.owner == target:
+            addresses += record.data_of(Type.A) + record.data_of(Type.AAAA)
+        found += [(address, ttl_s) for address in addresses]
+    return found
 
 
 def _answer_reverse(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answer:
@@ -62,227 +95,7 @@ def _answer_reverse(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answ
         return nothing
     if not any(suffix in _REVERSE for suffix in names.suffixes(name)):
         return nothing
-    lookup = _Lookup(name, qtype, tree=tree, zones=zones, zone=None)
+    lookup = Lookup(name, qtype, tree=tree, zones=zones, zone=None)
     lookup.run()
     answer = lookup.answer()
     return answer if answer.answer else nothing
-
-
-class _Lookup:
-    """One question while it is being answered."""
-
-    def __init__(self, name: Name, qtype: int, *, tree: Tree, zones: Zones, zone: Zone | None) -> None:
-        self.depends_on = {fixed_part(name)}
-        self._name = name
-        self._qtype = qtype
-        self._tree = tree
-        self._zones = zones
-        self._zone = zone
-        self._dialect = zones.settings.dialect
-        self._answer = RRsets()
-        self._additional = RRsets()
-        self._followed: dict[tuple[Name, int], bool] = {}
-        self._records_left = RECORDS_MAX
-
-    def run(self) -> None:
-        """Collect the records."""
-        collect = _COLLECT.get(self._qtype)
-        if collect is not None:
-            collect(self)
-
-    def answer(self) -> Answer:
-        """Return what was collected; no record at all is NODATA (RFC 2308, section 2.2)."""
-        depends_on = frozenset(self.depends_on)
-        if not self._answer:
-            return Answer(zone=self._zone, soa=Soa.AUTHORITY, depends_on=depends_on)
-        return Answer(
-            zone=self._zone,
-            answer=self._answer.sealed(ttl_s_max=self._answer.ttl_s_min()),
-            additional=self._additional.sealed(),
-            depends_on=depends_on,
-        )
-
-    # Each of these collects for one type of question.
-
-    def collect_data(self) -> None:
-        """A, AAAA and TXT: the data itself, through CNAMEs where need be."""
-        for found in self._data(self._name, self._qtype, depth=0):
-            self._answer.add(*found)
-
-    def collect_services(self) -> None:
-        """SRV: a weight is the record's share, in percent, of the weights of its priority."""
-        hidden = self._dialect.srv_port_hidden
-        records = [r for r in choose_group(self._hosts(self._name)) if r.port != hidden]
-        sums: dict[int, int] = {}
-        for record in records:
-            sums[record.priority] = sums.get(record.priority, 0) + record.weight
-        for record in records:
-            share = max(100 * record.weight // sums[record.priority], self._dialect.srv_weight_min)
-            target = record.target or names.strip(record.owner, record.target_strip)
-            data = struct.pack("!HHH", record.priority, share, max(record.port, 0)) + target
-            self._answer.add(self._name, Type.SRV, self._ttl_s(record), data)
-            self._add_target(record, target)
-
-    def collect_mail(self) -> None:
-        """MX: the records that say ``mail``."""
-        records = self._records(self._name, lambda record: record.is_mail and _has_host(record))
-        for record in choose_group(records) if self._dialect.mx_is_grouped else records:
-            target = record.target or names.strip(record.owner, record.target_strip)
-            data = struct.pack("!H", record.priority) + target
-            self._answer.add(self._name, Type.MX, self._ttl_s(record), data)
-            self._add_target(record, target)
-
-    def collect_cname(self) -> None:
-        """CNAME: the name's own record only, since a subtree has no one canonical name."""
-        record = self._tree.own(self._name)
-        if record is not None and record.target is not None and record.target != self._name:
-            self._answer.add(self._name, Type.CNAME, self._ttl_s(record), record.target)
-
-    def collect_pointers(self) -> None:
-        """PTR: names only."""
-        own = self._tree.own(self._name)
-        records: Iterable[Record] = [own] if own is not None else []
-        if self._dialect.ptr_reads_subtree:
-            records = self._hosts(self._name)
-        for record in records:
-            if record.target is not None:
-                self._answer.add(self._name, Type.PTR, self._ttl_s(record), record.target)
-
-    def collect_name_servers(self) -> None:
-        """NS: at the apex, the addresses below ``ns.dns.<zone>`` under the names of their keys."""
-        if self._zone is None or self._name != self._zone.name:
-            return
-        for record in self._hosts(self._zone.name_servers):
-            if record.address is None:
-                continue  # The target of NS must not be an alias (RFC 2181, section 10.3): SkyDNS takes addresses only.
-            strip = record.target_strip if self._dialect.ns_target_is_stripped else 0
-            target = names.strip(record.owner, strip)
-            self._answer.add(self._name, Type.NS, self._ttl_s(record), target)
-            self._add_target(record, target)
-
-    def collect_any(self) -> None:
-        """ANY: one synthesized HINFO, so that nobody can be flooded with what we know (RFC 8482)."""
-        self._answer.add(self._name, Type.HINFO, self._zones.settings.ttl_default_s, _HINFO_ANY)
-
-    # How records are read.
-
-    def _records(self, name: Name, wanted: Callable[[Record], bool]) -> list[Record]:
-        self.depends_on.add(fixed_part(name))
-        records = list(islice(filter(wanted, self._tree.below(name)), self._records_left + 1))
-        self._records_left -= len(records)
-        if self._records_left < 0:
-            raise _TooManyRecordsError
-        return records
-
-    def _hosts(self, name: Name) -> list[Record]:
-        return self._records(self._apex(name), _has_host)
-
-    def _apex(self, name: Name) -> Name:
-        """CoreDNS keeps a zone's own addresses below ``apex.dns.<zone>``, beside the whole zone."""
-        label = self._dialect.apex_label
-        zone = self._zones.of(name) if label is not None else None
-        if zone is None or label is None or name != zone.name:
-            return name
-        apex = names.from_labels((label, b"dns", *names.labels(name)))
-        self.depends_on.add(apex)
-        return apex if self._tree.exists(apex) else name
-
-    def _data(self, owner: Name, rtype: int, *, depth: int) -> list[_Found]:
-        """Return the records of ``rtype`` that ``owner`` leads to, with the CNAMEs on the way."""
-        records = self._hosts(owner) if rtype != Type.TXT else self._records(owner, _has_host_or_text)
-        found: list[_Found] = []
-        for record in choose_group(records):
-            data = _data_of(record, rtype)
-            if data is not None:
-                found.append((owner, rtype, self._ttl_s(record), data))
-            elif record.target is not None and (rtype != Type.TXT or self._dialect.txt_follows_cname):
-                found += self._through(record.target, owner, rtype, ttl_s=self._ttl_s(record), depth=depth)
-        return found
-
-    def _through(self, target: Name, owner: Name, rtype: int, *, ttl_s: int, depth: int) -> list[_Found]:
-        """Return the CNAME to ``target`` and what it leads to; nothing when it leads nowhere or in a circle.
-
-        A target is read once for one answer, however many records lead to it: a tangle of CNAMEs written by
-        somebody else costs no more than its records.
-        """
-        link = (owner, int(Type.CNAME), ttl_s, target)
-        if self._zones.of(target) is None:
-            return [link] if len(names.labels(target)) >= EXTERNAL_LABELS_MIN else []
-        step = (target, rtype)
-        if step in self._followed:
-            return [link] if self._followed[step] else []
-        if target in (owner, self._name) or depth >= CHAIN_MAX:
-            return []
-        self._followed[step] = False
-        rest = self._data(target, rtype, depth=depth + 1)
-        self._followed[step] = bool(rest)
-        return [link, *rest] if rest else []
-
-    def _add_target(self, record: Record, target: Name) -> None:
-        """Put the addresses of ``target`` into the additional section, where we know them."""
-        if record.address is not None:
-            rtype = Type.A if len(record.address) == 4 else Type.AAAA
-            self._additional.add(target, rtype, self._ttl_s(record), record.address)
-        elif self._zones.of(target) is not None:
-            for target_type in self._dialect.target_types:
-                self._add_addresses(target, target_type)
-
-    def _add_addresses(self, target: Name, rtype: int) -> None:
-        step = (target, rtype)
-        if step in self._followed:
-            return
-        self._followed[step] = False
-        records = self._data(target, rtype, depth=0)
-        self._followed[step] = bool(records)
-        for found in records:
-            self._additional.add(*found)
-
-    def _ttl_s(self, record: Record) -> int:
-        return record.ttl_s or self._zones.settings.ttl_default_s
-
-
-_COLLECT: Final[dict[int, Callable[[_Lookup], None]]] = {
-    Type.A: _Lookup.collect_data,
-    Type.AAAA: _Lookup.collect_data,
-    Type.TXT: _Lookup.collect_data,
-    Type.SRV: _Lookup.collect_services,
-    Type.MX: _Lookup.collect_mail,
-    Type.CNAME: _Lookup.collect_cname,
-    Type.PTR: _Lookup.collect_pointers,
-    Type.NS: _Lookup.collect_name_servers,
-    Type.ANY: _Lookup.collect_any,
-}
-
-
-def choose_group(records: list[Record]) -> list[Record]:
-    """Return the records of the group that the shortest key names, and all that name none.
-
-    When two of the shortest keys name different groups, nothing is left out (SkyDNS's ``msg.Group``).
-    """
-    if not records:
-        return records
-    depth, group = records[0].depth, records[0].group
-    for record in records:
-        if record.depth < depth:
-            if not record.group:
-                break
-            depth, group = record.depth, record.group
-    if not group or any(r.depth == depth and r.group not in ("", group) for r in records):
-        return records
-    return [record for record in records if record.group in ("", group)]
-
-
-def _has_host(record: Record) -> bool:
-    return record.address is not None or record.target is not None
-
-
-def _has_host_or_text(record: Record) -> bool:
-    return bool(record.text) or _has_host(record)
-
-
-def _data_of(record: Record, rtype: int) -> bytes | None:
-    if rtype == Type.TXT:
-        return split_text(record.text) if record.text else None
-    if record.address is not None and len(record.address) == (4 if rtype == Type.A else 16):
-        return record.address
-    return None

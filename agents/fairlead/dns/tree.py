@@ -1,27 +1,59 @@
 """The records as a tree of labels, from the root of DNS down.
 
-A node has a value of its own and children; both are seen, so a key does not hide the keys below it.
+A node has a value of its own and children; both are seen, so a key does not hide the keys below it.  What a question may
+reach ends at a cut: where a record delegates a name to other servers, or another zone of ours begins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 
-WILDCARDS: Final = frozenset({b"*", b"any"})
+STAR: Final = b"*"
+"""A label that, in a key, stands for every label that has no key of its own (RFC 4592)."""
+
+WILDCARDS: Final = frozenset({STAR, b"any"})
 """Labels that, in a question, stand for any one label."""
 
 
 class Node:
     """One name."""
 
-    __slots__ = ("children", "record")
+    __slots__ = ("children", "is_apex", "record")
 
     def __init__(self) -> None:
         self.record: Record | None = None
         self.children: dict[bytes, Node] = {}
+        self.is_apex = False
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether the records from here down are another server's."""
+        return self.record is not None and self.record.is_delegation
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether what lies above has no say from here down."""
+        return self.is_apex or self.is_delegated
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a name stands in its zone.
+
+    Attributes:
+        source: the name whose records answer: itself, or a wildcard above it; None when it does not exist.
+        cut: the delegation at or above it, if there is one.
+        decided_by: as long as nothing changes at these names or below them, and no delegation comes or goes, the
+            place stays.
+    """
+
+    source: Name | None
+    cut: Name | None
+    decided_by: tuple[Name, ...]
 
 
 class Tree:
@@ -29,6 +61,7 @@ class Tree:
 
     def __init__(self) -> None:
         self._root = Node()
+        self._apexes: tuple[Name, ...] = ()
         self._records_count = 0
 
     def __repr__(self) -> str:
@@ -37,51 +70,90 @@ class Tree:
     def __len__(self) -> int:
         return self._records_count
 
+    def set_apexes(self, apexes: Iterable[Name]) -> None:
+        """Let zones begin at ``apexes``, which exist from now on, and nowhere else."""
+        for name in self._apexes:
+            node = self._at(_path(name))
+            assert node is not None
+            node.is_apex = False
+        gone, self._apexes = self._apexes, tuple(apexes)
+        for name in self._apexes:
+            self._made(name).is_apex = True
+        for name in gone:
+            self._prune(name)
+
     def put(self, record: Record) -> None:
         """Let ``record`` be what its owner says."""
-        node = self._root
-        for label in reversed(names.labels(record.owner)):
-            child = node.children.get(label)
-            if child is None:
-                child = node.children[label] = Node()
-            node = child
+        node = self._made(record.owner)
         self._records_count += node.record is None
         node.record = record
 
     def remove(self, name: Name) -> None:
         """Forget the record of ``name``, and the nodes that nothing needs any more."""
-        trail: list[tuple[Node, bytes]] = []
-        node = self._root
-        for label in reversed(names.labels(name)):
-            child = node.children.get(label)
-            if child is None:
-                return
-            trail.append((node, label))
-            node = child
+        node = self._at(_path(name))
+        if node is None:
+            return
         self._records_count -= node.record is not None
         node.record = None
-        for parent, label in reversed(trail):
-            child = parent.children[label]
-            if child.record is not None or child.children:
-                break
-            del parent.children[label]
+        self._prune(name)
 
     def own(self, name: Name) -> Record | None:
         """Return the record of exactly ``name``."""
-        node = self._at(names.labels(name)[::-1])
+        node = self._at(_path(name))
         return node.record if node is not None else None
 
     def below(self, name: Name) -> Iterator[Record]:
-        """Yield the records of ``name`` and below it, in the order of their keys; wildcards match."""
+        """Yield the records of ``name`` and below it down to cuts, in the order of their keys; wildcards match."""
         for node in self._matches(name):
             yield from _walk(node)
+
+    def beyond_cuts(self, name: Name) -> Iterator[Record]:
+        """Yield the records of ``name`` and below it, whoever has authority over them: glue."""
+        node = self._at(_path(name))
+        return iter(()) if node is None else _walk(node, through_cuts=True)
 
     def exists(self, name: Name) -> bool:
         """Whether ``name`` or something below it has a record (RFC 8020: then it is no NXDOMAIN)."""
         return next(self._matches(name), None) is not None
 
+    def locate(self, name: Name, *, zone: Name) -> Place:
+        """Return where ``name`` stands in ``zone``, one of the apexes.
+
+        Its labels mean themselves (RFC 4592, section 3.3): the longest existing ancestor, the closest encloser, has a
+        child ``*``, or the name does not exist.
+        """
+        path = _path(name)
+        zone_depth = names.count_labels(zone)
+        suffixes = [*names.suffixes(name)][::-1]
+        node = self._root
+        for depth, label in enumerate(path):
+            if depth > zone_depth and node.is_delegated:
+                return Place(None, suffixes[depth], (suffixes[depth],))
+            child = node.children.get(label)
+            if child is None:
+                star = names.child(STAR, suffixes[depth])
+                has_star = depth >= zone_depth and STAR in node.children
+                return Place(star if has_star else None, None, (star, suffixes[depth + 1]))
+            node = child
+        cut = name if len(path) > zone_depth and node.is_delegated else None
+        return Place(name, cut, (name,))
+
+    def walk_zone(self, zone: Name) -> Iterator[tuple[Name, Node]]:
+        """Yield every name of ``zone`` with its node: parents first, cuts too, nothing beyond cuts."""
+        node = self._at(_path(zone))
+        pending = [] if node is None else [(zone, node)]
+        while pending:
+            name, node = pending.pop()
+            yield name, node
+            if node.is_cut and name != zone:
+                continue
+            pending += [
+                (names.child(label, name), node.children[label])
+                for label in sorted(node.children, reverse=True)
+            ]
+
     def _matches(self, name: Name) -> Iterator[Node]:
-        path = names.labels(name)[::-1]
+        path = _path(name)
         if WILDCARDS.isdisjoint(path):
             node = self._at(path)
             return iter(()) if node is None else iter((node,))
@@ -96,6 +168,31 @@ class Tree:
             node = child
         return node
 
+    def _made(self, name: Name) -> Node:
+        node = self._root
+        for label in _path(name):
+            child = node.children.get(label)
+            if child is None:
+                child = node.children[label] = Node()
+            node = child
+        return node
+
+    def _prune(self, name: Name) -> None:
+        """Remove ``name`` and its ancestors as far as nothing needs them."""
+        trail: list[tuple[Node, bytes]] = []
+        node = self._root
+        for label in _path(name):
+            child = node.children.get(label)
+            if child is None:
+                return
+            trail.append((node, label))
+            node = child
+        for parent, label in reversed(trail):
+            child = parent.children[label]
+            if child.record is not None or child.children or child.is_apex:
+                break
+            del parent.children[label]
+
 
 def fixed_part(name: Name) -> Name:
     """Return the part of ``name`` right of its wildcards: all that it can match lies below that."""
@@ -106,17 +203,28 @@ def fixed_part(name: Name) -> Name:
     return fixed
 
 
+def _path(name: Name) -> list[bytes]:
+    return names.labels(name)[::-1]
+
+
 def _match(node: Node, path: list[bytes], at: int) -> Iterator[Node]:
     if at == len(path):
         yield node
-    elif path[at] in WILDCARDS:
-        for label in sorted(node.children):
-            yield from _match(node.children[label], path, at + 1)
-    elif (child := node.children.get(path[at])) is not None:
-        yield from _match(child, path, at + 1)
+        return
+    label = path[at]
+    # A question for "*" where a key has it means that key: so RFC 4592 has it, and so secondaries answer.
+    if label not in WILDCARDS or (label == STAR and STAR in node.children):
+        child = node.children.get(label)
+        if child is not None:
+            yield from _match(child, path, at + 1)
+        return
+    for label in sorted(node.children):
+        child = node.children[label]
+        if label != STAR and not child.is_cut:
+            yield from _match(child, path, at + 1)
 
 
-def _walk(node: Node) -> Iterator[Record]:
+def _walk(node: Node, *, through_cuts: bool = False) -> Iterator[Record]:
     pending = [node]
     while pending:
         node = pending.pop()
@@ -124,4 +232,8 @@ def _walk(node: Node) -> Iterator[Record]:
             yield node.record
         children = node.children
         if children:
-            pending.extend(children[label] for label in sorted(children, reverse=True))
+            pending += [
+                children[label]
+                for label in sorted(children, reverse=True)
+                if through_cuts or not (label == STAR or children[label].is_cut)
+            ]

@@ -68,6 +68,8 @@ class Sections:
         # A signature is of a whole RRset.
         self._is_signed = any(rrset.rtype == Type.RRSIG for rrset in answer.answer)
         self.records_max = 0 if self._is_signed else max(map(len, self._answer), default=0)
+        # Turns are an operator's choice; without them every client is told the same.
+        self._is_rotated = answer.zone is None or answer.zone.settings.is_rotated
         self._authority = [encode(rrset) for rrset in answer.authority]
         self._glue = [encode(rrset) for rrset in answer.glue]
         self._additional = [
@@ -107,7 +109,7 @@ class Sections:
             if size <= room:
                 room -= size
                 glue += records
-        orders = _orders(kept, takes)
+        orders = _orders(kept, takes, is_rotated=self._is_rotated)
         tail = b"".join(authority) + b"".join(glue)
         return Layout(
             bodies=tuple(b"".join(order) + tail for order in orders),
@@ -138,7 +140,7 @@ def split_text(text: bytes) -> bytes:
     return b"".join(bytes((len(chunk),)) + chunk for chunk in chunks or [b""])
 
 
-def _orders(rrsets: list[list[bytes]], takes: list[int]) -> list[list[bytes]]:
+def _orders(rrsets: list[list[bytes]], takes: list[int], *, is_rotated: bool) -> list[list[bytes]]:
     """Return the records in some turns: each RRset turns in itself, and RRsets keep their places.
 
     That keeps CNAMEs before what they lead to, without which some resolvers of the C library give up.
@@ -146,7 +148,7 @@ def _orders(rrsets: list[list[bytes]], takes: list[int]) -> list[list[bytes]]:
     turns = max((len(records) for records in rrsets), default=1)
     are_all_sent = all(take == len(records) for records, take in zip(rrsets, takes, strict=True))
     size = sum(max(map(len, records)) * take for records, take in zip(rrsets, takes, strict=True))
-    orders_max = ROTATIONS_MAX if are_all_sent else _SUBSETS_MAX
+    orders_max = (ROTATIONS_MAX if is_rotated else 1) if are_all_sent else _SUBSETS_MAX
     count = max(1, min(turns, orders_max, ROTATED_BYTES_MAX // max(size, 1)))
     return [
         [

@@ -5,7 +5,7 @@ new from old.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairlead.dns import names
 from fairlead.dns.dialect import Dialect
@@ -13,6 +13,23 @@ from fairlead.dns.message import HEADER_BYTES, Class, Type
 from fairlead.dns.names import Name
 
 _SERIAL_MASK = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardSettings:
+    """What ``<prefix>/config`` says about names outside our zones; None where it says nothing, and the flags decide.
+
+    Attributes:
+        nameservers: whom to ask, each as ``address`` or ``address:port``.
+        no_rec: whether to ask nobody.
+        ns_rotate: whether the name servers take turns.
+        read_timeout_s: how long to wait for one of them.
+    """
+
+    nameservers: tuple[str, ...] | None = None
+    no_rec: bool | None = None
+    ns_rotate: bool | None = None
+    read_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +42,13 @@ class Settings:
         ttl_default_s: the TTL of records that name none, 0 to 2^31-1.
         negative_ttl_s: how long "no" may be remembered, 0 to 2^31-1.
         hostmaster: the zone's mailbox as a name; None means ``hostmaster.<zone>``.
+        priority_default: the priority of records that name none, 1 to 65535.
+        local: the name that ``local.dns.<zone>`` stands for on this host; None: it stands for itself.
+        exact_zones: of ``zones``, those that are read as plain DNS: a name is answered from its own key alone, and
+            a question has no wildcards.
+        is_rotated: whether the records of an answer take turns.
+        ndots: a CNAME out of our zones with fewer labels than this leads nobody anywhere.
+        forwarding: about names outside.
     """
 
     zones: tuple[Name, ...]
@@ -32,6 +56,12 @@ class Settings:
     ttl_default_s: int
     negative_ttl_s: int
     hostmaster: Name | None = None
+    priority_default: int = 10
+    local: Name | None = None
+    exact_zones: frozenset[Name] = frozenset()
+    is_rotated: bool = True
+    ndots: int = 2
+    forwarding: ForwardSettings = field(default_factory=ForwardSettings)
 
 
 class Zone:
@@ -40,9 +70,11 @@ class Zone:
     def __init__(self, name: Name, settings: Settings) -> None:
         self.name = name
         self.name_servers = names.from_labels((b"ns", b"dns", *names.labels(name)))
+        self.local_name = names.from_labels((b"local", b"dns", *names.labels(name)))
         self.settings = settings
         self._serial = 0
         self._records: dict[tuple[int, int], bytes] = {}
+        self.is_exact = name in settings.exact_zones
 
     def __repr__(self) -> str:
         return f"Zone({names.to_text(self.name)!r}, serial={self._serial})"
@@ -102,6 +134,10 @@ class Zones:
             if suffix in zones:
                 return zones[suffix]
         return None
+
+    def parent_of(self, zone: Zone) -> Zone | None:
+        """Return the zone of ours that ``zone`` lies in, if any."""
+        return None if zone.name == names.ROOT else self.of(zone.name[1 + zone.name[0] :])
 
     def renew(self, settings: Settings) -> None:
         """Serve by ``settings`` from now on; the serials go on."""

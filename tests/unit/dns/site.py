@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import dns.flags
 import dns.message
@@ -70,6 +70,8 @@ class Site:
         *,
         dialect: Dialect = SKYDNS,
         zones: tuple[str, ...] = (ZONE,),
+        exact: tuple[str, ...] = (),
+        local: str | None = None,
         limits: Limits | None = None,
     ) -> None:
         config = DnsConfig(
@@ -77,6 +79,8 @@ class Site:
             zones=tuple(map(names.from_text, zones)),
             path_prefix="skydns",
             dialect=dialect,
+            local=None if local is None else names.from_text(local),
+            exact_zones=frozenset(map(names.from_text, exact)),
             limits=limits or Limits(),
         )
         self.complaints = Complaints()
@@ -98,9 +102,15 @@ class Site:
     def delete(self, *names_gone: str) -> None:
         self.apply({}, map(key_of, names_gone))
 
-    def apply(self, puts: Mapping[bytes, bytes], deletes: object = ()) -> None:
+    def apply(
+        self,
+        puts: Mapping[bytes, bytes],
+        deletes: Iterable[bytes] = (),
+        *,
+        leases: Mapping[bytes, int] | None = None,
+    ) -> None:
         self.revision += 1
-        self.model.apply(self.revision, puts, list(deletes))  # type: ignore[call-overload]
+        self.model.apply(self.revision, puts, list(deletes), leases=leases or {})
 
     def send(self, packet: bytes, *, tcp: bool = False) -> bytes | None:
         """Send ``packet`` as the servers do; the response, or None."""

@@ -6,12 +6,10 @@ from pathlib import Path
 import click
 
 from fairlead.agent import Address, AgentOptions, ConfigError, common_options, run_agent
-from fairlead.dns import names
 from fairlead.dns.agent import serve
+from fairlead.dns.commands.zones import name_of, parts_of, zones_of
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.dialect import DIALECTS
-from fairlead.dns.errors import BadNameError
-from fairlead.dns.names import Name
 
 
 @click.command(name="run")
@@ -27,9 +25,15 @@ from fairlead.dns.names import Name
     "--domain",
     default="skydns.local.",
     show_default=True,
-    metavar="ZONE[,ZONE]",
-    help="What to have authority over; names outside are refused.",
+    metavar="ZONE|CIDR[,...]",
+    help="What to have authority over; a network means its reverse zones.",
 )
+@click.option(
+    "--exact",
+    metavar="ZONE|CIDR[,...]",
+    help="Of --domain, what to read as plain DNS: a name is answered from its own key alone.",
+)
+@click.option("--local", metavar="NAME", help="What local.dns.ZONE stands for on this host.")
 @click.option(
     "--path-prefix", default="skydns", show_default=True, help="Where the records are in the store."
 )
@@ -49,6 +53,8 @@ def run(
     options: AgentOptions,
     listen: str,
     domain: str,
+    exact: str | None,
+    local: str | None,
     path_prefix: str,
     dialect: str,
     data_dir: str | None,
@@ -65,25 +71,17 @@ def run(
             "--nameservers: forwarding is not built yet",
             "leave it out; names outside --domain are answered REFUSED",
         )
+    zones = zones_of(domain, flag="--domain")
+    exact_zones = frozenset(zones_of(exact, flag="--exact") if exact else ())
+    if not exact_zones <= set(zones):
+        raise ConfigError("--exact names a zone that --domain does not", "name it in both")
     config = DnsConfig(
-        listen=tuple(Address.parse(text, flag="--listen") for text in _parts(listen, flag="--listen")),
-        zones=tuple(dict.fromkeys(_zone(text) for text in _parts(domain, flag="--domain"))),
+        listen=tuple(Address.parse(text, flag="--listen") for text in parts_of(listen, flag="--listen")),
+        zones=zones,
+        exact_zones=exact_zones,
+        local=name_of(local, flag="--local") if local else None,
         path_prefix=path_prefix,
         dialect=DIALECTS[dialect],
         data_dir=Path(data_dir) if data_dir else None,
     )
     return run_agent("dns", options, functools.partial(serve, config=config))
-
-
-def _parts(text: str, *, flag: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
-        raise ConfigError(f"{flag} is empty", "give at least one, or leave the flag out")
-    return parts
-
-
-def _zone(text: str) -> Name:
-    try:
-        return names.from_text(text)
-    except BadNameError as error:
-        raise ConfigError(f"--domain: {text!r} is no name: {error}", "write it as skydns.local.") from error

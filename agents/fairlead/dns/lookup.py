@@ -1,0 +1,335 @@
+"""SkyDNS's rules: what the records of a name say to a type of question.
+
+A name is answered from its own record and all records below it, in an exact zone from its own alone.  A record whose host is
+an address gives A or AAAA; one whose host is a name gives a CNAME that is followed inside our zones.  Data of other types
+belongs to exactly its name.  Where SkyDNS and CoreDNS differ, the dialect's table decides.
+"""
+
+import struct
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Final
+
+from fairlead.dns import names
+from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.message import Type
+from fairlead.dns.names import Name
+from fairlead.dns.records import Record
+from fairlead.dns.tree import Place, Tree, fixed_part
+from fairlead.dns.wire import split_text
+from fairlead.dns.zone import Settings, Zone, Zones
+
+RECORDS_MAX: Final = 4096
+"""Records read for one answer; as A records alone they fill 64 KiB, which is all that DNS can carry."""
+
+_HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
+
+_Found = tuple[Name, int, int, bytes]  # owner, type, TTL in seconds, data
+
+
+class TooManyRecordsError(Exception):
+    """An answer needs more than RECORDS_MAX records."""
+
+
+class Lookup:
+    """One question while it is being answered."""
+
+    def __init__(self, name: Name, qtype: int, *, tree: Tree, zones: Zones, zone: Zone | None) -> None:
+        self.depends_on = {fixed_part(name)}
+        self._name = name
+        self._source = name
+        self._is_kept = True
+        self._qtype = qtype
+        self._tree = tree
+        self._zones = zones
+        self._zone = zone
+        self._dialect = zones.settings.dialect
+        self._answer = RRsets()
+        self._additional = RRsets()
+        self._followed: dict[tuple[Name, int], bool] = {}
+        self._records_left = RECORDS_MAX
+
+    def read_from(self, source: Name, *, is_wildcard: bool = False) -> None:
+        """Answer with the records of ``source`` as if they were the name's (RFC 4592, section 3.3.1)."""
+        self._source = source
+        self._is_kept = not is_wildcard
+        self.depends_on.add(source)
+
+    def run(self) -> None:
+        """Collect the records."""
+        collect = _COLLECT.get(self._qtype)
+        if collect is not None:
+            collect(self)
+        elif self._is_exact():
+            self.collect_data()
+            return
+        if self._qtype not in _WITHOUT_OWN_DATA:
+            self._collect_own_data()
+
+    def answer(self) -> Answer:
+        """Return what was collected; no record at all is NODATA (RFC 2308, section 2.2)."""
+        depends_on = frozenset(self.depends_on if self._is_kept else ())
+        if not self._answer:
+            return Answer(zone=self._zone, soa=Soa.AUTHORITY, depends_on=depends_on)
+        return Answer(
+            zone=self._zone,
+            answer=self._answer.sealed(ttl_s_max=self._answer.ttl_s_min()),
+            additional=self._additional.sealed(),
+            depends_on=depends_on,
+        )
+
+    # Each of these collects for one type of question.
+
+    def collect_data(self) -> None:
+        """A, AAAA and TXT: the data itself, through CNAMEs where need be."""
+        for found in self._data(self._name, self._qtype, source=self._source):
+            self._answer.add(*found)
+
+    def _collect_own_data(self) -> None:
+        own = self._tree.own(self._source)
+        if own is not None:
+            for data in own.data_of(self._qtype):
+                self._answer.add(self._name, self._qtype, self._ttl_s(own), data)
+
+    def collect_services(self) -> None:
+        """SRV: a weight is the record's share, in percent, of the weights of its priority."""
+        hidden = self._dialect.srv_port_hidden
+        records = [r for r in choose_group(self._services()) if r.port != hidden]
+        sums: dict[int, int] = {}
+        for record in records:
+            priority = self._priority(record)
+            sums[priority] = sums.get(priority, 0) + record.weight
+        for record in records:
+            priority = self._priority(record)
+            share = max(100 * record.weight // sums[priority], self._dialect.srv_weight_min)
+            target = record.target or names.strip(record.owner, record.target_strip)
+            data = struct.pack("!HHH", priority, share, max(record.port, 0)) + target
+            self._answer.add(self._name, Type.SRV, self._ttl_s(record), data)
+            self._add_target(record, target)
+
+    def collect_mail(self) -> None:
+        """MX: the records that say ``mail``."""
+        records = self._records(self._source, lambda record: record.is_mail and _has_host(record))
+        for record in choose_group(records) if self._dialect.mx_is_grouped else records:
+            target = record.target or names.strip(record.owner, record.target_strip)
+            data = struct.pack("!H", self._priority(record)) + target
+            self._answer.add(self._name, Type.MX, self._ttl_s(record), data)
+            self._add_target(record, target)
+
+    def collect_cname(self) -> None:
+        """CNAME: the name's own record only, since a subtree has no one canonical name."""
+        record = self._tree.own(self._source)
+        if record is not None and record.target is not None and record.target != self._name:
+            self._answer.add(self._name, Type.CNAME, self._ttl_s(record), record.target)
+
+    def collect_pointers(self) -> None:
+        """PTR: names only."""
+        own = self._tree.own(self._source)
+        records: Iterable[Record] = [own] if own is not None else []
+        if self._dialect.ptr_reads_subtree:
+            records = self._hosts(self._source)
+        for record in records:
+            if record.target is not None:
+                self._answer.add(self._name, Type.PTR, self._ttl_s(record), record.target)
+
+    def collect_name_servers(self) -> None:
+        """NS: at the apex, the addresses below ``ns.dns.<zone>`` under the names of their keys."""
+        if self._zone is None or self._name != self._zone.name:
+            return
+        for record in self._records(self._zone.name_servers, _has_host, is_subtree=True):
+            if record.address is None:
+                continue  # The target of NS must not be an alias (RFC 2181, section 10.3): SkyDNS takes addresses only.
+            strip = record.target_strip if self._dialect.ns_target_is_stripped else 0
+            target = names.strip(record.owner, strip)
+            self._answer.add(self._name, Type.NS, self._ttl_s(record), target)
+            self._add_target(record, target)
+
+    def collect_any(self) -> None:
+        """ANY: one synthesized HINFO, so that nobody can be flooded with what we know (RFC 8482)."""
+        self._answer.add(self._name, Type.HINFO, self._zones.settings.ttl_default_s, _HINFO_ANY)
+
+    # How records are read.
+
+    def _records(
+        self, name: Name, wanted: Callable[[Record], bool], *, is_subtree: bool = False
+    ) -> list[Record]:
+        zone = self._zones.of(name)
+        if zone is not None and zone.is_exact and not is_subtree:
+            own = self._tree.own(name)
+            return [own] if own is not None and wanted(own) else []
+        self.depends_on.add(fixed_part(name))
+        records = list(islice(filter(wanted, self._tree.below(name)), self._records_left + 1))
+        self._records_left -= len(records)
+        if self._records_left < 0:
+            raise TooManyRecordsError
+        return records
+
+    def _hosts(self, name: Name) -> list[Record]:
+        apex = self._apex(name)
+        return self._records(apex, _has_host, is_subtree=apex != name)
+
+    def _services(self) -> list[Record]:
+        """Return the records for SRV; to SkyDNS those that say the same are one, whatever their keys."""
+        records = self._hosts(self._source)
+        if not self._dialect.services_collapse:
+            return records
+        distinct: dict[tuple[object, ...], Record] = {}
+        for record in records:
+            said = (record.address, record.target, record.port, record.priority, record.weight, record.text)
+            distinct.setdefault(said, record)
+        return list(distinct.values())
+
+    def _apex(self, name: Name) -> Name:
+        """CoreDNS keeps a zone's own addresses below ``apex.dns.<zone>``, beside the whole zone."""
+        label = self._dialect.apex_label
+        zone = self._zones.of(name) if label is not None else None
+        if zone is None or label is None or name != zone.name:
+            return name
+        apex = names.from_labels((label, b"dns", *names.labels(name)))
+        self.depends_on.add(apex)
+        return apex if self._tree.exists(apex) else name
+
+    def _data(self, owner: Name, rtype: int, *, source: Name, depth: int = 0) -> list[_Found]:
+        """Return the records of ``rtype`` that ``source`` gives to ``owner``, with the CNAMEs on the way."""
+        records = self._hosts(source) if rtype != Type.TXT else self._records(source, _has_host_or_text)
+        found: list[_Found] = []
+        own = self._tree.own(source)
+        if own is not None:
+            found += [(owner, rtype, self._ttl_s(own), data) for data in own.data_of(rtype)]
+        links: list[_Found] = []
+        for record in choose_group(records):
+            data = _data_of(record, rtype)
+            if data is not None:
+                found.append((owner, rtype, self._ttl_s(record), data))
+            elif record.target is not None and self._is_followed(rtype):
+                links += self._through(record.target, owner, rtype, ttl_s=self._ttl_s(record), depth=depth)
+        if not found:
+            return links
+        # Beside data of its own a name has no CNAME (RFC 1034, section 3.6.2): what the others lead to is its own too.
+        return found + [(owner, rtype, ttl_s, data) for _, kind, ttl_s, data in links if kind == rtype]
+
+    def _is_followed(self, rtype: int) -> bool:
+        """Whether records that are names stand for what those names have of ``rtype``."""
+        if rtype in {Type.A, Type.AAAA} or (rtype == Type.TXT and self._dialect.txt_follows_cname):
+            return True
+        return self._is_exact()
+
+    def _is_exact(self) -> bool:
+        return self._zone is not None and self._zone.is_exact
+
+    def _through(self, target: Name, owner: Name, rtype: int, *, ttl_s: int, depth: int) -> list[_Found]:
+        """Return the CNAME to ``target`` and what it leads to; nothing when it leads nowhere or in a circle.
+
+        A target is read once for one answer, however many records lead to it: a tangle of CNAMEs written by
+        somebody else costs no more than its records.
+        """
+        link = (owner, int(Type.CNAME), ttl_s, target)
+        zone = self._zones.of(target)
+        if zone is None:
+            leads_on = names.count_labels(target) >= self._zones.settings.ndots and rtype != Type.TXT
+            return [link] if leads_on or self._is_exact() else []
+        step = (target, rtype)
+        if step in self._followed:
+            return [link] if self._followed[step] else []
+        if target in (owner, self._name) or depth >= self._dialect.chain_max:
+            return []
+        self._followed[step] = False
+        place = self._locate(target, zone)
+        rest: list[_Found] = []
+        if place.source is not None and place.cut is None:
+            rest = self._data(target, rtype, source=place.source, depth=depth + 1)
+        # Beyond a delegation others know the rest; in an exact zone a CNAME stands, whatever it leads to.
+        is_kept = bool(rest) or place.cut is not None or self._is_exact()
+        self._followed[step] = is_kept
+        return [link, *rest] if is_kept else []
+
+    def _locate(self, target: Name, zone: Zone) -> Place:
+        place = self._tree.locate(target, zone=zone.name)
+        self.depends_on.update(place.decided_by)
+        return place
+
+    def _add_target(self, record: Record, target: Name) -> None:
+        """Put the addresses of ``target`` into the additional section, where we know them."""
+        if record.address is not None:
+            rtype = Type.A if len(record.address) == 4 else Type.AAAA
+            self._additional.add(target, rtype, self._ttl_s(record), record.address)
+        elif (zone := self._zones.of(target)) is not None:
+            place = self._locate(target, zone)
+            if place.source is not None and place.cut is None:
+                for target_type in self._dialect.target_types:
+                    self._add_addresses(target, target_type, source=place.source)
+
+    def _add_addresses(self, target: Name, rtype: int, *, source: Name) -> None:
+        step = (target, rtype)
+        if step in self._followed:
+            return
+        self._followed[step] = False
+        records = self._data(target, rtype, source=source)
+        self._followed[step] = bool(records)
+        for found in records:
+            self._additional.add(*found)
+
+    def _ttl_s(self, record: Record) -> int:
+        return ttl_s_of(record, self._zones.settings)
+
+    def _priority(self, record: Record) -> int:
+        return record.priority or self._zones.settings.priority_default
+
+
+def ttl_s_of(record: Record, settings: Settings) -> int:
+    """Return how long ``record`` may be remembered: what it says, and no longer than its lease was granted for."""
+    if not record.lease_ttl_s:
+        return record.ttl_s or settings.ttl_default_s
+    least, most = settings.dialect.lease_ttl_s
+    lease_ttl_s = min(max(record.lease_ttl_s, least), most)
+    return min(record.ttl_s or lease_ttl_s, lease_ttl_s)
+
+
+_WITHOUT_OWN_DATA: Final = frozenset({Type.ANY, Type.CNAME, Type.A, Type.AAAA, Type.TXT})
+"""Types that have none of their own, or whose collector takes it up."""
+
+_COLLECT: Final[dict[int, Callable[[Lookup], None]]] = {
+    Type.A: Lookup.collect_data,
+    Type.AAAA: Lookup.collect_data,
+    Type.TXT: Lookup.collect_data,
+    Type.SRV: Lookup.collect_services,
+    Type.MX: Lookup.collect_mail,
+    Type.CNAME: Lookup.collect_cname,
+    Type.PTR: Lookup.collect_pointers,
+    Type.NS: Lookup.collect_name_servers,
+    Type.ANY: Lookup.collect_any,
+}
+
+
+def choose_group(records: list[Record]) -> list[Record]:
+    """Return the records of the group that the shortest key names, and all that name none.
+
+    When two of the shortest keys name different groups, nothing is left out (SkyDNS's ``msg.Group``).
+    """
+    if not records:
+        return records
+    depth, group = records[0].depth, records[0].group
+    for record in records:
+        if record.depth < depth:
+            if not record.group:
+                break
+            depth, group = record.depth, record.group
+    if not group or any(r.depth == depth and r.group not in ("", group) for r in records):
+        return records
+    return [record for record in records if record.group in ("", group)]
+
+
+def _has_host(record: Record) -> bool:
+    return record.address is not None or record.target is not None
+
+
+def _has_host_or_text(record: Record) -> bool:
+    return bool(record.text) or _has_host(record)
+
+
+def _data_of(record: Record, rtype: int) -> bytes | None:
+    if rtype == Type.TXT:
+        return split_text(record.text) if record.text else None
+    if record.address is not None and len(record.address) == (4 if rtype == Type.A else 16):
+        return record.address
+    return None
