@@ -35,9 +35,10 @@ up: install  ## start a store member and three agents on the demo site
 
 peers: $(DEV_STAMP)  ## install the programs of other people that the tests use (Debian, as root)
 	@$(BIN)/python -m tests.peers install
+	@$(BIN)/python -m tests.support.etcd35
 
 test: $(DEV_STAMP) peers  ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 	@$(BIN)/ruff check .

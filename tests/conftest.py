@@ -1,9 +1,16 @@
 """What every test shares: the mark for other people's programs, and the list of what was skipped."""
 
+import signal
+
 import pytest
 from tests import peers
 
 pytest_plugins = ["tests.support.store"]
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, and their children would too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

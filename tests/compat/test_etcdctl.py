@@ -60,7 +60,7 @@ def test_the_output_is_the_same_on_both(
 ) -> None:
     theirs, ours = played(client, script)
     if not theirs:
-        pytest.skip(f"no etcdctl {client} here (make bench brings it)")
+        pytest.skip(f"no etcdctl {client} here (make peers brings it)")
     assert theirs[step].late == "", "the script asks for what etcd does not do"
     assert ours[step] == theirs[step]
 

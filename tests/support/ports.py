@@ -1,15 +1,29 @@
 """Free ports on loopback.
 
 A port is taken from below the range that the kernel gives to outgoing connections: between our asking and
-the program's binding it, no client's socket can slip in.
+the program's binding it, no client's socket can slip in.  Test processes that run side by side have a share of that
+range each, so that one does not take what the other has just found free.
 """
 
+import os
 import random
 import socket
 from collections.abc import Sequence
 
-_LOWEST, _HIGHEST = 20_000, 32_000  # net.ipv4.ip_local_port_range starts at 32,768
 _TRIES_MAX = 200
+
+
+def _share(worker: int, workers: int) -> tuple[int, int]:
+    """Return the range of ports of one of several test processes."""
+    lowest, highest = 20_000, 32_000  # net.ipv4.ip_local_port_range starts at 32,768
+    size = (highest - lowest) // workers
+    return lowest + worker * size, lowest + (worker + 1) * size
+
+
+_LOWEST, _HIGHEST = _share(
+    int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+)
 
 _given: set[int] = set()
 _rng = random.SystemRandom()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from fairlead.cli.errors import exit_status_of
-from fairlead.cli.lazy import LazyGroup
+from fairlead.commands import LazyGroup
 
 # One line a command: where it lives, and what `fairlead --help` says of it.
 COMMANDS: dict[str, tuple[str, str]] = {

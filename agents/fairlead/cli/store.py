@@ -8,7 +8,7 @@ import structlog
 import uvloop
 
 from fairlead.api import help_text, load_config, serve, version_text
-from fairlead.cli.lazy import LazyGroup
+from fairlead.commands import LazyGroup
 from fairlead.logs import configure_logs
 
 # One line a command: where it lives, and what `fairlead store --help` says of it.

@@ -222,7 +222,7 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_wrong_flag_of_an_agent_is_the_last_line(tmp_path: Path) -> None:
     up = Up(tmp_path, "{store: null, agents: {dns: {listn: '127.0.0.1:1'}}}")
 
-    assert up.refused().startswith("fairlead: dns did not start: fairlead dns: no such option '--listn'")
+    assert up.refused().startswith("fairlead: dns did not start: fairlead dns run: no such option '--listn'")
 
 
 def test_keys_without_a_store_to_write_them_to(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A group of commands as a table: a command is imported only when it is called, so that the first word is quick."""
+"""Groups of commands as tables: a command is imported only when it is called, so that the first word is quick."""
 
 import importlib
 from collections.abc import Mapping
@@ -41,3 +41,18 @@ class LazyGroup(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.table.items() if text])
+
+
+class RunGroup(LazyGroup):
+    """A group that runs when none of its commands is named: ``run`` is put before flags."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` before flags."""
+        is_help = args[:1] in (["--help"], ["-h"])
+        if not is_help and (not args or args[0].startswith("-")):
+            args = ["run", *self.translate(args)]
+        return super().parse_args(ctx, args)
+
+    def translate(self, args: list[str]) -> list[str]:
+        """Return the flags of ``run`` for those that were given; a group that takes another program's has its own."""
+        return args
