@@ -14,6 +14,7 @@ from fairlead.render.gotemplate.errors import GoTemplateError
 from fairlead.render.gotemplate.words import text_literal
 
 _COMPARISONS: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_SEALED = frozenset({"cget", "cgetv", "cgets", "cgetvs"})
 _PLAIN_VERBS = re.compile(r"%([sdv])")
 
 
@@ -113,6 +114,11 @@ class Translator:
             return self._include(arguments)
         if name == "call":
             raise UntranslatableError("call has no counterpart: there are no functions in values here")
+        if name in _SEALED:
+            raise UntranslatableError(
+                f"function {name} (values sealed with PGP) is gone from confd too;"
+                " seal the value again with fairlead render seal, and read it with secret()"
+            )
         if name not in t.RESULTS:
             raise GoTemplateError(line, f"function {name} is not defined, by confd or its fork")
         if name in {"ls", "lsdir"} and not _is_usual_path(arguments):

@@ -178,7 +178,13 @@ def test_what_go_refuses_is_an_error(template: str, complaint: str, go_render: G
     ("template", "line", "problem"),
     [
         ("a\n\n{{call .X}}", 3, "call has no counterpart"),
-        ('{{cgetv "/secret"}}', 1, "function cgetv is not defined"),
+        (
+            '{{cgetv "/secret"}}',
+            1,
+            "function cgetv (values sealed with PGP) is gone from confd too; seal the value",
+        ),
+        ('{{range cgets "/secret/*"}}{{end}}', 1, "function cgets (values sealed with PGP) is gone"),
+        ('{{made_up "/secret"}}', 1, "function made_up is not defined, by confd or its fork"),
         ('a\n{{template "gone"}}', 2, "template 'gone' is not defined in this file"),
         ("{{$x}}", 1, "undefined variable $x"),
         ("{{if true}}{{$x := 1}}{{end}}\n{{$x = 2}}", 2, "undefined variable $x"),
