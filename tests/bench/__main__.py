@@ -1,4 +1,4 @@
-"""``python -m tests.bench [put get sget range watch memory propagation]``: the headlines, beside real peers.
+"""``python -m tests.bench [put get sget range watch memory propagation render]``: the headlines, beside real peers.
 
 ``cluster failover catchup soak`` measure three members; they take longer and run only when they are named.
 
@@ -16,12 +16,23 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from tests.bench import catchup, cluster, contenders, failover, fanout, memory, propagation, requests, soak
+from tests.bench import (
+    catchup,
+    cluster,
+    contenders,
+    failover,
+    fanout,
+    memory,
+    propagation,
+    rendering,
+    requests,
+    soak,
+)
 from tests.bench.contenders import Contender
 from tests.bench.table import Results
 
 RECORD = Path(__file__).with_name("RESULTS.md")
-HEADLINES = (*requests.CASES, "watch", "memory", "propagation")
+HEADLINES = (*requests.CASES, "watch", "memory", "propagation", "render")
 NAMES = (*HEADLINES, "cluster", "failover", "catchup", "soak")
 
 
@@ -90,6 +101,8 @@ def _run(
         yield memory.bench(found, folder=folder, say=say)
     if "propagation" in wanted:
         yield propagation.bench(found, folder=folder, say=say)
+    if "render" in wanted:
+        yield from rendering.bench(found, folder=folder, say=say)
 
 
 def _heading(found: list[Contender], wanted: tuple[str, ...], *, rounds: int, seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Raw gRPC calls through grpcio, a stack nobody here wrote, with the messages of ``fairlead.proto``."""
 
 import queue
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import grpc
@@ -71,15 +72,15 @@ class Wire:
 
     def call(self, method: str, request: Message, *, timeout_s: float = TIMEOUT_S) -> Answer:
         """Make a unary call; a status that is not OK is an answer too."""
-        send = self._channel.unary_unary(
-            _SERVICES[method],
-            request_serializer=_encode,
-            response_deserializer=_ANSWERS[method].FromString,
-        )
         try:
-            return Answer(send(request, timeout=timeout_s))
+            return Answer(self._unary(method)(request, timeout=timeout_s))
         except grpc.RpcError as error:
             return Answer(None, error.code().name, error.details())
+
+    def begin(self, method: str, request: Message, *, timeout_s: float = TIMEOUT_S) -> Callable[[], Message]:
+        """Send a unary call that must succeed; what is returned waits for its message."""
+        wait: Callable[[], Message] = self._unary(method).future(request, timeout=timeout_s).result
+        return wait
 
     def get(self, method: str, request: Message) -> Any:
         """Make a unary call that must succeed and return its message."""
@@ -103,6 +104,13 @@ class Wire:
     def revision(self) -> int:
         """The store's current revision, by a linearizable read."""
         return int(self.get("Range", rpc_pb2.RangeRequest(key=b"\0", count_only=True)).header.revision)
+
+    def _unary(self, method: str) -> Any:
+        return self._channel.unary_unary(
+            _SERVICES[method],
+            request_serializer=_encode,
+            response_deserializer=_ANSWERS[method].FromString,
+        )
 
     def close(self) -> None:
         """Close the connection; streams on it end."""
