@@ -6,6 +6,7 @@ what an agent does, and talks to the store through ``fairlead.client`` only.
 
 from fairlead.agent.context import AgentContext
 from fairlead.agent.errors import ConfigError, listen_error
+from fairlead.agent.health import Page
 from fairlead.agent.options import Address, AgentOptions, common_options
 from fairlead.agent.run import run_agent
 from fairlead.agent.status import Status
@@ -15,6 +16,7 @@ __all__ = [
     "AgentContext",
     "AgentOptions",
     "ConfigError",
+    "Page",
     "Status",
     "common_options",
     "listen_error",

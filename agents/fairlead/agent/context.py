@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -11,6 +12,9 @@ from fairlead.agent.errors import ConfigError
 from fairlead.agent.options import AgentOptions
 from fairlead.agent.status import Status
 from fairlead.client import Client, ClientError, Mirror
+
+if TYPE_CHECKING:
+    from fairlead.agent.health import MakePage
 
 DRAIN_S = 30.0
 Reload = Callable[[], Awaitable[None] | None]
@@ -49,6 +53,8 @@ class AgentContext:
         self.stopping = asyncio.Event()
         self.addresses: tuple[str, ...] = ()
         self.is_ready = False
+        self.degraded = ""  # why /readyz says that it serves, but not as it should; one line
+        self.pages: dict[str, MakePage] = {}  # pages of the agent's own beside /metrics, by path
         self.drain_s = 0.0  # who serves nobody has nothing to finish
         self._reloads: list[Reload] = []
         self._gauges: dict[str, Gauge] = {}

@@ -5,8 +5,9 @@ bounded: so many connections, so many bytes of a request, so many seconds.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -32,13 +33,42 @@ class HealthLimits:
     timeout_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a page of an agent's own says."""
+
+    body: bytes
+    kind: str = "text/plain; charset=utf-8"
+    status: int = 200
+
+
+MakePage = Callable[[Mapping[str, str]], Page]
+"""Gives a page; takes the fields of the request's query, of those that come twice the last."""
+
+
 class HealthPages:
     """The pages, without any I/O."""
 
-    def __init__(self, *, is_ready: Callable[[], bool], metrics: CollectorRegistry) -> None:
-        """Answer ``/readyz`` by ``is_ready`` and ``/metrics`` from ``metrics``."""
+    def __init__(
+        self,
+        *,
+        is_ready: Callable[[], bool],
+        metrics: CollectorRegistry,
+        degraded: Callable[[], str] = str,
+        extra: Mapping[str, MakePage] | None = None,
+    ) -> None:
+        """Answer the pages.
+
+        Args:
+            is_ready: decides on ``/readyz``.
+            metrics: shown on ``/metrics``.
+            degraded: why the agent serves, but not as it should; empty: it does.
+            extra: the agent's own pages by path; more may come later.
+        """
         self._is_ready = is_ready
         self._metrics = metrics
+        self._degraded = degraded
+        self._extra = {} if extra is None else extra
 
     def answer(self, head: bytes) -> bytes:
         """Return the response to a request's head."""
@@ -48,20 +78,29 @@ class HealthPages:
         method, target, _ = parts
         if method not in {b"GET", b"HEAD"}:
             return _response(405, b"use GET\n")
-        status, body = self._page(target.partition(b"?")[0])
-        kind = CONTENT_TYPE_PLAIN_0_0_4 if target.startswith(b"/metrics") else "text/plain; charset=utf-8"
-        return _response(status, body, kind=kind, is_head=method == b"HEAD")
+        page = self._page(target)
+        return _response(page.status, page.body, kind=page.kind, is_head=method == b"HEAD")
 
-    def _page(self, path: bytes) -> tuple[int, bytes]:
+    def _page(self, target: bytes) -> Page:
+        path, _, query = target.decode("latin-1").partition("?")
         match path:
-            case b"/healthz":
-                return 200, b"ok\n"
-            case b"/readyz":
-                return (200, b"ready\n") if self._is_ready() else (503, b"not ready\n")
-            case b"/metrics":
-                return 200, generate_latest(self._metrics)
+            case "/healthz":
+                return Page(body=b"ok\n")
+            case "/readyz":
+                return self._readiness()
+            case "/metrics":
+                return Page(body=generate_latest(self._metrics), kind=CONTENT_TYPE_PLAIN_0_0_4)
+            case _ if path in self._extra:
+                return self._extra[path](dict(parse_qsl(query)))
             case _:
-                return 404, b"try /healthz, /readyz or /metrics\n"
+                known = ", ".join(["/healthz", "/readyz", *sorted(self._extra)])
+                return Page(status=404, body=f"try {known} or /metrics\n".encode())
+
+    def _readiness(self) -> Page:
+        if not self._is_ready():
+            return Page(status=503, body=b"not ready\n")
+        degraded = self._degraded()
+        return Page(body=f"ready, {degraded}\n".encode() if degraded else b"ready\n")
 
 
 def _response(

@@ -90,7 +90,9 @@ def _status_key(context: AgentContext) -> StatusKey:
     }
 
     def describe() -> dict[str, Any]:
-        state = {"ready": context.is_ready, "addresses": list(context.addresses)}
+        state: dict[str, Any] = {"ready": context.is_ready, "addresses": list(context.addresses)}
+        if context.degraded:
+            state["degraded"] = context.degraded
         return {**about, **state, **context.status.as_json()}
 
     return StatusKey(
@@ -105,7 +107,12 @@ def _status_key(context: AgentContext) -> StatusKey:
 async def _start_health(context: AgentContext, *, stack: contextlib.AsyncExitStack) -> None:
     if context.options.metrics_listen is None:
         return
-    pages = HealthPages(is_ready=lambda: context.is_ready, metrics=context.metrics)
+    pages = HealthPages(
+        is_ready=lambda: context.is_ready,
+        degraded=lambda: context.degraded,
+        metrics=context.metrics,
+        extra=context.pages,
+    )
     server = HealthServer(pages)
     address = await server.start(context.options.metrics_listen)
     stack.push_async_callback(server.stop)

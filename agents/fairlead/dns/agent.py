@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error
-from fairlead.client import Change, Changes, Mirror
+from fairlead.client import Mirror
+from fairlead.dns.around import STEERING_PREFIX, Around
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.config import DnsConfig
-from fairlead.dns.lease_reader import LeaseReader
 from fairlead.dns.metrics import DnsCollector
 from fairlead.dns.model import Model
 from fairlead.dns.responder import Responder
@@ -82,11 +82,14 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     server = DnsServer(model, config, hostname=context.options.host)
     addresses = await server.bind()
     context.metrics.register(DnsCollector(model, server.responder, udp=server.udp, tcp=server.tcp))
+    around = Around(context, config, model=model, responder=server.responder)
+    around.restore()
     mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
+    steering = Mirror(context.client, [STEERING_PREFIX])
     try:
-        async with context.export(mirror):
+        async with context.export(mirror), steering:
             running = asyncio.create_task(
-                _run(context, mirror.changes(), model=model, server=server, addresses=addresses), name="dns"
+                _run(context, mirror, steering, around=around, server=server, addresses=addresses), name="dns"
             )
             stopping = asyncio.create_task(context.stopping.wait(), name="dns stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,37 +99,34 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
                 await running
     finally:
         server.close()
+        await around.close()
 
 
 async def _run(
-    context: AgentContext, changes: Changes, *, model: Model, server: DnsServer, addresses: list[Address]
+    context: AgentContext,
+    mirror: Mirror,
+    steering: Mirror,
+    *,
+    around: Around,
+    server: DnsServer,
+    addresses: list[Address],
 ) -> None:
     """Load what there is, from the store or from the copy on disk; then serve and follow."""
-    reader = LeaseReader(context.client, model)
-    _apply(await anext(changes), model=model, context=context)
+    changes = mirror.changes()
+    around.take(await anext(changes))
     # The records stay: the collector need not look at them again at every turn.
     gc.collect()
     gc.freeze()
     await server.start()
     context.ready(*addresses)
-    reading = asyncio.create_task(reader.run(), name="dns leases")
+    following = asyncio.create_task(around.run(mirror, steering), name="dns around")
     try:
-        reader.wake()
         async for change in changes:
-            _apply(change, model=model, context=context)
-            reader.wake()
+            around.take(change)
     finally:
-        reading.cancel()
+        following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await reading
-
-
-def _apply(change: Change, *, model: Model, context: AgentContext) -> None:
-    puts = {key: kv.value for key, kv in change.puts.items()}
-    leases = {key: kv.lease for key, kv in change.puts.items() if kv.lease}
-    model.apply(change.revision, puts, change.deletes, leases=leases)
-    context.status.count("records", len(model.tree))
-    context.status.applied(change.revision)
+            await following
 
 
 def _make_data_dir(path: Path) -> None:

@@ -7,6 +7,7 @@ from fairlead.commands import RunGroup, Table
 # One line a command: where it lives, and what `fairlead dns --help` says of it.
 SUBCOMMANDS: Table = {
     "run": ("fairlead.dns.commands.run:run", "Answer DNS from keys (the default)."),
+    "accept": ("fairlead.dns.commands.accept:accept", "Let go of what the deletion guard holds back."),
 }
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from fairlead.agent import Address
 from fairlead.dns import names
 from fairlead.dns.dialect import Dialect
+from fairlead.dns.forward.settings import ForwardSettings
+from fairlead.dns.guard import GuardSettings
 from fairlead.dns.limits import Limits
 from fairlead.dns.names import Name
+from fairlead.dns.outage import OutageSettings
 from fairlead.dns.zone import Settings
 
 
@@ -23,6 +26,10 @@ class DnsConfig:
         local: what ``local.dns.<zone>`` stands for; None: itself.
         exact_zones: of ``zones``, those where a name is answered from its own key alone.
         data_dir: where the copy of the records is kept; None keeps none.
+        forward: who is asked for what is not ours.
+        outage: how long the answers are worth what, while the store is away.
+        guard: which disappearances are held back.
+        ndots: names outside of fewer labels are not asked for.
         limits: see there.
     """
 
@@ -33,6 +40,10 @@ class DnsConfig:
     local: Name | None = None
     exact_zones: frozenset[Name] = frozenset()
     data_dir: Path | None = None
+    forward: ForwardSettings = field(default_factory=ForwardSettings)
+    outage: OutageSettings = field(default_factory=OutageSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
+    ndots: int = 2
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -48,6 +59,7 @@ class DnsConfig:
             ttl_default_s=self.dialect.ttl_default_s,
             negative_ttl_s=self.dialect.negative_ttl_s,
             local=self.local,
+            ndots=self.ndots,
             exact_zones=self.exact_zones,
         )
 

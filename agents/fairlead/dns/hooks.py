@@ -6,6 +6,7 @@ Each hook is None until somebody sets it; without it the responder answers as a 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from fairlead.dns.answer import Answer
 from fairlead.dns.client import Client
 from fairlead.dns.edns import Ede
 from fairlead.dns.message import Query
@@ -18,13 +19,14 @@ class Reply:
     Call it once, from the event loop, at once or later.  More calls are ignored.
     """
 
-    def __init__(self, finish: Callable[[bytes | None, tuple[Ede, ...]], None]) -> None:
-        self._finish: Callable[[bytes | None, tuple[Ede, ...]], None] | None = finish
+    def __init__(self, finish: Callable[[bytes | Answer | None, tuple[Ede, ...]], None]) -> None:
+        self._finish: Callable[[bytes | Answer | None, tuple[Ede, ...]], None] | None = finish
 
-    def __call__(self, response: bytes | None, *edes: Ede) -> None:
-        """Send ``response``: a whole message without OPT, of any id, with the question of the query in any spelling.
+    def __call__(self, response: bytes | Answer | None, *edes: Ede) -> None:
+        """Send ``response``.
 
-        The responder puts in the id, the spelling and the OPT record with ``edes``, and cuts it to what the client takes.
+        It is an answer as the zones give them, or a whole message without OPT, of any id, with the question of the query in
+        any spelling.  The responder puts in the id, the spelling and the OPT record with ``edes``, and cuts it to what the client takes.
         None is SERVFAIL.
         """
         finish, self._finish = self._finish, None
@@ -33,7 +35,13 @@ class Reply:
 
 
 Forward = Callable[[Query, Client, Reply], None]
-"""Answers a question of class IN that lies outside our zones."""
+"""Answers a question of class IN."""
+
+Before = Callable[[Query], Forward | None]
+"""Says who answers a question instead of us, before our own data is looked at; None: nobody."""
+
+Complete = Callable[[Query, Answer], Forward | None]
+"""Says who completes an answer of ours that leads out of our zones; None: it stands as it is."""
 
 Transfer = Callable[[Query, Client], Iterator[bytes]]
 """Gives the messages that answer AXFR or IXFR over TCP, with id, without the length.  Raises MessageError to refuse."""
@@ -50,13 +58,17 @@ class Hooks:
     """What is hooked in.
 
     Attributes:
+        before: asked first, for what the table does not answer; whoever sets it clears the table.
         forward: asked instead of refusing what is not ours; setting it does not set RA, `Terms` does.
+        complete: asked for each answer of ours; what is completed is kept in no table.
         transfer: asked for AXFR and IXFR over TCP and TLS.
         opcodes: by opcode.
         seen: told of each question that the table did not answer.
     """
 
+    before: Before | None = None
     forward: Forward | None = None
+    complete: Complete | None = None
     transfer: Transfer | None = None
     opcodes: dict[int, Handler] = field(default_factory=dict)
     seen: Seen | None = None

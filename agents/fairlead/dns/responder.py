@@ -7,12 +7,13 @@ answered before.  Everything else is parsed, and given its answer or its error.
 from typing import Final
 
 from fairlead.dns import message
+from fairlead.dns.answer import Answer
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.client import LATER, Client, Transport
 from fairlead.dns.edns import Ede
 from fairlead.dns.errors import MessageError
 from fairlead.dns.frame import Frame
-from fairlead.dns.hooks import Hooks, Reply
+from fairlead.dns.hooks import Forward, Hooks, Reply
 from fairlead.dns.limits import Limits
 from fairlead.dns.message import AA, HEADER_BYTES, Class, Opcode, Query, Rcode, Type
 from fairlead.dns.semantics import answer_question
@@ -110,9 +111,12 @@ class Responder:
             return self._refuse(query, frame, _REFUSED_TYPES[query.qtype])
         if query.qtype in _TRANSFERS:
             return self._transfer(query, client, frame)
+        before = self.hooks.before(query) if self.hooks.before is not None else None
+        if before is not None:
+            return self._hand_on(before, query, client, frame)
         entry = self._entry(query)
-        if entry is None:
-            return self._forward(query, client, frame)
+        if not isinstance(entry, Entry):
+            return self._hand_on(entry, query, client, frame)
         if entry.depends_on_origin:
             entry = entry.chosen(frame.origin())
         if entry.is_truncated and client.transport is not Transport.UDP:
@@ -122,16 +126,19 @@ class Responder:
             self._table.make_ready(ready[0], entry, ready[1])
         return self._note(query, frame.give(entry))
 
-    def _entry(self, query: Query) -> Entry | None:
-        """Return the entry for ``query``, from the table or made now; None when the name is not ours."""
+    def _entry(self, query: Query) -> Entry | Forward | None:
+        """Return the entry for ``query``, from the table or made now, or who answers instead; None: nobody."""
         key = key_of(query)
         entry = self._entries.get(key)
         if entry is None:
             answer = answer_question(query.name, query.qtype, tree=self._tree, zones=self._zones)
             if answer.rcode == Rcode.REFUSED:
-                return None
+                return self.hooks.forward
             if answer.rcode == Rcode.NXDOMAIN:
                 return self._table.denial(query.name, answer)
+            complete = self.hooks.complete(query, answer) if self.hooks.complete is not None else None
+            if complete is not None:
+                return complete
             entry = self._table.compile(query.name, answer)
             if answer.depends_on:
                 self._table.add(key, entry, answer.depends_on)
@@ -149,19 +156,23 @@ class Responder:
         client.stream(self.hooks.transfer(query, client))
         return LATER
 
-    def _forward(self, query: Query, client: Client, frame: Frame) -> bytes | None:
-        if self.hooks.forward is None or self.forwarding >= self._limits.forwarding_max:
+    def _hand_on(self, forward: Forward | None, query: Query, client: Client, frame: Frame) -> bytes | None:
+        if forward is None or self.forwarding >= self._limits.forwarding_max:
             return self._refuse(query, frame, Rcode.REFUSED)
         self.forwarding += 1
 
-        def finish(response: bytes | None, edes: tuple[Ede, ...]) -> None:
+        def finish(response: bytes | Answer | None, edes: tuple[Ede, ...]) -> None:
             self.forwarding -= 1
             if response is None:
                 client.send(self._refuse(query, frame, Rcode.SERVFAIL, *edes))
+                return
+            if isinstance(response, Answer):
+                sent = frame.give(self._table.compile(query.name, response))
             else:
-                client.send(self._note(query, frame.give_message(response, edes)))
+                sent = frame.give_message(response, edes)
+            client.send(self._note(query, sent))
 
-        self.hooks.forward(query, client, Reply(finish))
+        forward(query, client, Reply(finish))
         return LATER
 
     def _refuse(self, query: Query, frame: Frame, rcode: Rcode, *edes: Ede) -> bytes:

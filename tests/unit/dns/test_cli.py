@@ -15,7 +15,10 @@ MISTAKES = {
     "empty zone": (["--domain", " , "], 1, "--domain is empty"),
     "dialect": (["--dialect", "bind"], 2, "coredns"),
     "workers": (["--workers", "4"], 1, "--workers 4 is not possible yet"),
-    "forwarding": (["--nameservers", "9.9.9.9:53"], 1, "forwarding is not built yet"),
+    "nameserver": (["--nameservers", "ns.example"], 1, "'ns.example' is no address"),
+    "nameserver port": (["--nameservers", "192.0.2.1:0"], 1, "no such port"),
+    "no resolv.conf": (["--nameservers", "/nowhere/resolv.conf"], 1, "cannot read /nowhere/resolv.conf"),
+    "guard": (["--deletion-guard", "0"], 1, "give 1 to 100 percent"),
     "bad endpoint": (["--endpoints", "ftp://x"], 1, "ftp"),
     "data folder": (["--data-dir", "/dev/null/x", "--listen", "127.0.0.1:0"], 1, "check --data-dir"),
 }

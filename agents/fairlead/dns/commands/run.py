@@ -7,6 +7,7 @@ import click
 
 from fairlead.agent import Address, AgentOptions, ConfigError, common_options, run_agent
 from fairlead.dns.agent import serve
+from fairlead.dns.commands.around import AroundOptions, around_options
 from fairlead.dns.commands.zones import name_of, parts_of, zones_of
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.dialect import DIALECTS
@@ -46,8 +47,7 @@ from fairlead.dns.dialect import DIALECTS
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
-@click.option("--nameservers", metavar="HOST:PORT[,...]", help="Not built yet: names outside are refused.")
-@click.option("--no-rec", is_flag=True, help="Never forward; what this server does in any case.")
+@around_options
 def run(
     *,
     options: AgentOptions,
@@ -59,18 +59,11 @@ def run(
     dialect: str,
     data_dir: str | None,
     workers: int,
-    nameservers: str | None,
-    no_rec: bool,
+    around: AroundOptions,
 ) -> int:
     """Answer DNS from SkyDNS's keys, over UDP and TCP."""
-    del no_rec  # accepted, since scripts that start SkyDNS give it
     if workers != 1:
         raise ConfigError(f"--workers {workers} is not possible yet", "leave it out, or give 1")
-    if nameservers:
-        raise ConfigError(
-            "--nameservers: forwarding is not built yet",
-            "leave it out; names outside --domain are answered REFUSED",
-        )
     zones = zones_of(domain, flag="--domain")
     exact_zones = frozenset(zones_of(exact, flag="--exact") if exact else ())
     if not exact_zones <= set(zones):
@@ -83,5 +76,9 @@ def run(
         path_prefix=path_prefix,
         dialect=DIALECTS[dialect],
         data_dir=Path(data_dir) if data_dir else None,
+        forward=around.forward,
+        outage=around.outage,
+        guard=around.guard,
+        ndots=around.ndots,
     )
     return run_agent("dns", options, functools.partial(serve, config=config))

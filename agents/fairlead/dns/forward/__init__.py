@@ -8,14 +8,17 @@ from fairlead.dns.forward.forwarder import Forwarder, Told
 from fairlead.dns.forward.limits import ForwardLimits
 from fairlead.dns.forward.packet import LOOP_OPTION, Question, Response
 from fairlead.dns.forward.routes import Routes, find_stubs
-from fairlead.dns.forward.settings import ForwardSettings
+from fairlead.dns.forward.service import TOKEN_BYTES, Forwarding
+from fairlead.dns.forward.settings import ForwardSettings, parse_nameservers, with_key
 from fairlead.dns.forward.upstream import Pool, Upstream
 
 __all__ = [
     "LOOP_OPTION",
+    "TOKEN_BYTES",
     "ForwardLimits",
     "ForwardSettings",
     "Forwarder",
+    "Forwarding",
     "Pool",
     "Question",
     "Response",
@@ -23,4 +26,6 @@ __all__ = [
     "Told",
     "Upstream",
     "find_stubs",
+    "parse_nameservers",
+    "with_key",
 ]

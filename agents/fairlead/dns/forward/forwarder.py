@@ -87,12 +87,19 @@ class Forwarder:
         entry = self.cache.fresh(question, now_s=now_s)
         return self._told(entry, now_s=now_s) if entry is not None else None
 
-    def ask(self, question: Question, *, pool: Pool, take: Take) -> None:
-        """Have ``take`` told the answer to ``question``: at once, or later from the event loop; exactly once."""
+    def ask(self, question: Question, *, pool: Pool, take: Take, trail: bytes = b"") -> None:
+        """Have ``take`` told the answer to ``question``: at once, or later from the event loop; exactly once.
+
+        Args:
+            question: what to ask.
+            pool: whom, unless the cache has it.
+            take: told.
+            trail: tokens of the servers that the question has passed before us.
+        """
         now_s = self._loop.time()
         entry = self.cache.fresh(question, now_s=now_s)
         if entry is not None:
-            if self.cache.wants_prefetch(entry, now_s=now_s) and self._fetch(question, pool):
+            if self.cache.wants_prefetch(entry, now_s=now_s) and self._fetch(question, pool, trail):
                 entry.is_refreshing = True
             take(self._told(entry, now_s=now_s))
             return
@@ -101,7 +108,7 @@ class Forwarder:
             take(self._told_stale(stale, now_s=now_s))
             return
         waiters = self._flights.get(question)
-        if waiters is None and self._fetch(question, pool):
+        if waiters is None and self._fetch(question, pool, trail):
             waiters = self._flights[question]
         if waiters is None or len(waiters) >= self.limits.waiters_max:
             self.refused += 1
@@ -112,14 +119,15 @@ class Forwarder:
         if stale is not None:
             waiter.timer = self._loop.call_later(self.limits.patience_s, self._lose_patience, waiter, stale)
 
-    def _fetch(self, question: Question, pool: Pool) -> bool:
+    def _fetch(self, question: Question, pool: Pool, trail: bytes) -> bool:
         """Ask the upstreams, unless too much is under way; whoever waits is told."""
         if question in self._flights:
             return True
         if self.courier.in_flight >= self.limits.in_flight_max or not pool.upstreams:
             return False
+        now_s = self._loop.time()
         exchange = Exchange(
-            question, pool, limits=self.limits, rng=self._rng, token=self.token, now_s=self._loop.time()
+            question, pool, limits=self.limits, rng=self._rng, token=trail + self.token, now_s=now_s
         )
         self._flights[question] = []
         self.courier.run(exchange, lambda: self._landed(question, exchange.response))

@@ -1,17 +1,17 @@
 """What an operator says about forwarding: on the command line, and live in ``<prefix>/config``."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 
 from fairlead.agent import Address, ConfigError
-from fairlead.dns.errors import BadRecordError
 from fairlead.dns.forward.limits import ForwardLimits
 from fairlead.dns.forward.routes import PORT_DEFAULT
+from fairlead.dns.zone import ForwardSettings as KeySettings
 
-RESOLV_CONF = Path("/etc/resolv.conf")
+DEADLINE_S_MIN = 0.1
+DEADLINE_S_MAX = 30.0
 _HINT = "write --nameservers 192.0.2.1:53,[2001:db8::1]:53, or a file such as /etc/resolv.conf"
 
 
@@ -22,14 +22,12 @@ class ForwardSettings:
     Attributes:
         nameservers: who is asked for names outside the zones; empty: nobody.
         no_rec: nothing is forwarded but to stub zones.
-        ndots: names with fewer labels are not forwarded (SkyDNS's ``ndots``).
         has_stubs: whether keys may name stub zones.
         limits: see there.
     """
 
     nameservers: tuple[Address, ...] = ()
     no_rec: bool = False
-    ndots: int = 2
     has_stubs: bool = True
     limits: ForwardLimits = field(default_factory=ForwardLimits)
 
@@ -84,28 +82,20 @@ def _from_resolv_conf(path: Path) -> list[Address]:
     return found
 
 
-def settings_from_key(value: bytes, *, base: ForwardSettings) -> ForwardSettings:
-    """Return ``base`` with what SkyDNS's config key says instead: ``nameservers``, ``no_rec`` and ``ndot``.
+def with_key(base: ForwardSettings, said: KeySettings) -> ForwardSettings:
+    """Return ``base`` with what SkyDNS's config key says instead; its ``read_timeout`` bounds a whole question.
 
     Raises:
-        BadRecordError: a field of the wrong kind.
+        ConfigError: a name server in it is no address.
     """
-    try:
-        fields = json.loads(value)
-    except ValueError as error:
-        raise BadRecordError(f"the value is not JSON ({error})") from error
-    if not isinstance(fields, Mapping):
-        raise BadRecordError("the value is not a JSON object")
-    nameservers = fields.get("nameservers") or []
-    if not isinstance(nameservers, list) or not all(isinstance(text, str) for text in nameservers):
-        raise BadRecordError('nameservers must be a list of strings such as "192.0.2.1:53"')
-    no_rec, ndots = fields.get("no_rec", base.no_rec), fields.get("ndot", fields.get("ndots", base.ndots))
-    if not isinstance(no_rec, bool):
-        raise BadRecordError("no_rec must be true or false")
-    if not isinstance(ndots, int) or isinstance(ndots, bool) or ndots < 0:
-        raise BadRecordError("ndot must be a number of labels")
-    try:
-        addresses = tuple(parse_nameserver(text, flag="nameservers") for text in nameservers)
-    except ConfigError as error:
-        raise BadRecordError(error.format_message()) from error
-    return replace(base, nameservers=addresses or base.nameservers, no_rec=no_rec, ndots=ndots)
+    limits = base.limits
+    if said.read_timeout_s is not None:
+        limits = replace(limits, deadline_s=min(max(said.read_timeout_s, DEADLINE_S_MIN), DEADLINE_S_MAX))
+    return replace(
+        base,
+        nameservers=base.nameservers
+        if said.nameservers is None
+        else tuple(parse_nameserver(text, flag="nameservers") for text in said.nameservers),
+        no_rec=base.no_rec if said.no_rec is None else said.no_rec,
+        limits=limits,
+    )
