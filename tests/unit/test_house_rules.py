@@ -32,7 +32,7 @@ CORES = {
     "dns": "answer client edns frame hooks leases lookup message names presentation records responder semantics settings "
     "table tallies tree wire zone "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
-    "proxy": "catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
+    "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky balance/turns catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
     "model/middleware model/read model/server model/tls paths pattern relations router",
     "render": "diff glob paths plan view",
 }

@@ -80,8 +80,13 @@ async def _follow(
         service.snapshot = snapshot
 
     routes = Routes(
-        watched_prefixes(config.etcd_key), limits=config.limits, board=context.status, switch=switch
+        watched_prefixes(config.etcd_key),
+        limits=config.limits,
+        board=context.status,
+        switch=switch,
+        zone=config.zone,
     )
+    service.on_tick += (routes.tick,)
     for each in changes:
         _apply(routes, await anext(each))
     gc.collect()

@@ -31,6 +31,7 @@ from fairlead.proxy.config import ProxyConfig
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
+@click.option("--zone", default="", metavar="NAME", help="Where this proxy is; servers there are preferred.")
 @click.option("--admin-listen", metavar="HOST:PORT", help="Not built yet.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
 def proxy(
@@ -41,6 +42,7 @@ def proxy(
     layout: str,
     data_dir: str | None,
     access_log: str | None,
+    zone: str,
     admin_listen: str | None,
     workers: int,
 ) -> int:
@@ -60,5 +62,6 @@ def proxy(
         etcd_key=etcd_key,
         data_dir=Path(data_dir) if data_dir else None,
         access_log=access_log,
+        zone=zone,
     )
     return run_agent("proxy", options, functools.partial(serve, config=config))

@@ -58,6 +58,7 @@ class ProxyConfig:
     Attributes:
         etcd_key: where vulcand's keys are in the store, as its flag -etcdKey.
         data_dir: where a copy of the keys is kept; None keeps none.
+        zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
     """
 
@@ -65,6 +66,7 @@ class ProxyConfig:
     etcd_key: str = "/vulcand"
     data_dir: Path | None = None
     access_log: str | None = None
+    zone: str = ""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -3,9 +3,12 @@
 Only what a change touches is made anew; all else is shared with the snapshot before it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from random import Random
+from time import perf_counter
 
-from fairlead.proxy.balance import RoundRobin, Turn
+from fairlead.proxy.balance import Chooser, Memory, make_balancer
 from fairlead.proxy.catalog import Catalog, Touched
 from fairlead.proxy.config import Limits
 from fairlead.proxy.model import Backend, Server
@@ -16,10 +19,28 @@ from fairlead.proxy.state import Group, ServerState, Snapshot, Target
 class Registry:
     """Makes snapshots, and keeps what outlives them."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        zone: str = "",
+        rng: Random | None = None,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """Start with nothing.
+
+        Args:
+            limits: for backends that name none.
+            zone: where this proxy is; empty: nowhere in particular.
+            rng: for balancers that choose by chance.
+            clock: the one by which requests are measured.
+        """
         self._limits = limits
+        self._zone = zone
+        self._rng = rng or Random()  # noqa: S311  it spreads load and keeps no secret
+        self._clock = clock
         self._servers: dict[str, dict[str, ServerState]] = {}
-        self._turns: dict[str, Turn] = {}
+        self._memories: dict[str, Memory] = {}
         self._snapshot = Snapshot(0, Router(), {}, {})
 
     def follow(self, catalog: Catalog, touched: Touched, *, revision: int) -> Snapshot:
@@ -47,30 +68,47 @@ class Registry:
         self._snapshot = replace(now, revision=revision, router=router, groups=groups, targets=targets)
         return self._snapshot
 
+    def tick(self, now_s: float) -> None:
+        """Let those who wait in queues have what has become free, and turn away who has waited for too long."""
+        for backend_id, memory in self._memories.items():
+            if not len(memory.queue):
+                continue
+            memory.queue.expire(now_s)
+            group = self._snapshot.groups.get(backend_id)
+            # As many as wait now: who finds nothing joins again, and is not asked a second time.
+            for _ in range(len(memory.queue)):
+                is_possible = group is None or _has_place(group, now_s)
+                if not is_possible or not memory.queue.call():
+                    break
+
     def _group(self, catalog: Catalog, backend_id: str) -> Group | None:
         """Make one backend's group; None: it is gone, with all that was known of it."""
         servers = catalog.servers.get(backend_id, {})
         if not catalog.has_backend(backend_id):
             self._retire(backend_id, servers)
-            self._turns.pop(backend_id, None)
+            self._memories.pop(backend_id, None)
             return None
         backend = catalog.backends.get(backend_id) or Backend(id=backend_id)
         self._retire(backend_id, servers)
-        states = tuple(self._state(backend, servers[name]) for name in sorted(servers))
+        memory = self._memories.setdefault(backend_id, Memory())
+        states = tuple(self._state(backend, servers[name], memory) for name in sorted(servers))
+        memory.is_loaded |= bool(states)
         return Group(
             backend=backend,
             servers=states,
-            balancer=RoundRobin(states, self._turns.setdefault(backend_id, Turn())),
+            balancer=make_balancer(backend, states, memory, rng=self._rng, zone=self._zone),
             dial_s=backend.dial_s or self._limits.dial_s,
             read_s=backend.read_s or self._limits.read_s,
         )
 
-    def _state(self, backend: Backend, server: Server) -> ServerState:
+    def _state(self, backend: Backend, server: Server, memory: Memory) -> ServerState:
         known = self._servers.setdefault(backend.id, {})
         idle_max = backend.idle_max or self._limits.idle_per_server_max
         state = known.get(server.id)
         if state is None:
             state = known[server.id] = ServerState(server, idle_max=idle_max)
+            if memory.is_loaded and backend.slow_start_s:
+                state.standing.slow_from_s = self._clock()
         state.server = server
         state.pool.idle_max = idle_max
         return state
@@ -84,3 +122,8 @@ class Registry:
                 known.pop(name).pool.retire()
         if not known:
             self._servers.pop(backend_id, None)
+
+
+def _has_place(group: Group, now_s: float) -> bool:
+    balancer = group.balancer
+    return not isinstance(balancer, Chooser) or balancer.has_place(now_s)

@@ -33,7 +33,13 @@ class Routes:
     """The configuration as it follows the store."""
 
     def __init__(
-        self, prefixes: tuple[bytes, ...], *, limits: Limits, board: Board, switch: Callable[[Snapshot], None]
+        self,
+        prefixes: tuple[bytes, ...],
+        *,
+        limits: Limits,
+        board: Board,
+        switch: Callable[[Snapshot], None],
+        zone: str = "",
     ) -> None:
         """Start with nothing.
 
@@ -42,9 +48,10 @@ class Routes:
             limits: for backends that name none.
             board: where problems are named.
             switch: puts a snapshot in force.
+            zone: where this proxy is.
         """
         self._catalog = Catalog(prefixes)
-        self._registry = Registry(limits)
+        self._registry = Registry(limits, zone=zone)
         self._board = board
         self._switch = switch
         self._revision = 0
@@ -67,3 +74,7 @@ class Routes:
         board.count("backends", len(catalog.backends))
         board.count("servers", catalog.servers_count)
         board.applied(self._revision)
+
+    def tick(self, now_s: float) -> None:
+        """Do what time brings: for ``Service.on_tick``."""
+        self._registry.tick(now_s)

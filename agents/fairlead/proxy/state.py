@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy
+from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy, Standing
 from fairlead.proxy.middleware import Chain
 from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.router import Router
@@ -57,7 +57,7 @@ class Pool:
 class ServerState:
     """One address of one backend, while it has one."""
 
-    __slots__ = ("authority", "failures", "in_flight", "pool", "requests", "server")
+    __slots__ = ("authority", "failures", "in_flight", "pool", "requests", "server", "standing")
 
     def __init__(self, server: Server, *, idle_max: int) -> None:
         self.server = server
@@ -66,6 +66,7 @@ class ServerState:
         self.in_flight = 0
         self.requests = 0
         self.failures = 0
+        self.standing = Standing()
 
     def __repr__(self) -> str:
         name = f"{self.server.backend_id}/{self.server.id}"

@@ -137,6 +137,7 @@ class Proxy:
         self.routes = Routes(
             (b"/vulcand/", b"vulcand/"), limits=self.limits, board=self.board, switch=self._switch
         )
+        self.service.on_tick += (self.routes.tick,)
         self.port = 0
         self.clients: list[Peer] = []
 

@@ -22,11 +22,13 @@ class Sticky:
 
     Attributes:
         ttl_s: Max-Age of the cookie; 0: until the browser closes.
+        key: makes the cookie's values such that nobody else can compute them; empty: they can be.
     """
 
     cookie: str
     ttl_s: float = 0
     is_secure: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,12 @@ def _read_sticky(fields: Fields) -> Sticky | None:
         return None
     if not all(each.isalnum() or each in "_-.!" for each in cookie):
         raise KeyProblem(f"{fields.path('Cookie')} must be a cookie's name, not {cookie!r}")
-    return Sticky(cookie=cookie, ttl_s=fields.duration_s("TTL") or 0, is_secure=fields.flag("Secure"))
+    return Sticky(
+        cookie=cookie,
+        ttl_s=fields.duration_s("TTL") or 0,
+        is_secure=fields.flag("Secure"),
+        key=fields.text("Key"),
+    )
 
 
 def _read_health(fields: Fields) -> HealthCheck:

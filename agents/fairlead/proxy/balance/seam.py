@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.state import ServerState
 
@@ -42,6 +40,13 @@ TIMEOUT: Final = Failure("timeout", 504, "UT")
 """No answer, or no more of it, in time."""
 MALFORMED: Final = Failure("malformed", 502, "UPE")
 """What came is no HTTP/1.1 answer that may be forwarded."""
+
+
+class Chance(Protocol):
+    """Where chance comes from; ``random.Random`` is one."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to 1."""
 
 
 class Waiter(Protocol):
@@ -103,49 +108,6 @@ class Balancer(Protocol):
 
     def lines_for(self, plan: "Plan", server: "ServerState") -> bytes:
         """Return field lines to add to the answer, each with its CR LF."""
-
-
-class RoundRobin:
-    """Each in turn; the turn outlives changes."""
-
-    __slots__ = ("_servers", "_turn")
-    marks = False
-
-    def __init__(self, servers: "Sequence[ServerState]", turn: "Turn") -> None:
-        self._servers = servers
-        self._turn = turn
-
-    def choose(self, plan: "Plan", tried: "tuple[ServerState, ...]", now_s: float) -> "ServerState | None":
-        """See ``Balancer``."""
-        servers, turn = self._servers, self._turn
-        if not servers:
-            return None
-        turn.position = position = (turn.position + 1) % len(servers)
-        if not tried:
-            return servers[position]
-        for step in range(len(servers)):
-            server = servers[(position + step) % len(servers)]
-            if server not in tried:
-                return server
-        return servers[position]
-
-    def ended(
-        self, server: "ServerState", *, status: int, failure: Failure | None, head_us: int, now_s: float
-    ) -> None:
-        """Learn nothing."""
-
-    def lines_for(self, plan: "Plan", server: "ServerState") -> bytes:
-        """Add nothing."""
-        return b""
-
-
-class Turn:
-    """Where the round robin of one backend stands."""
-
-    __slots__ = ("position",)
-
-    def __init__(self) -> None:
-        self.position = 0
 
 
 class Attempt(NamedTuple):

@@ -1,0 +1,65 @@
+"""Clients that stay with their server: a cookie that says which, and says nothing to anybody else.
+
+The value is a MAC over backend and server id, so that it is the same on every replica and after every restart, tells
+nothing of the servers, and stays good as long as its server is there, whoever else comes and goes.
+"""
+
+import base64
+import hmac
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.model import Sticky
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.state import ServerState
+
+_VALUE_BYTES = 18
+"""Of the MAC; a multiple of three, so that base64 needs no padding."""
+
+
+class StickyCookies:
+    """The cookies of one backend as of one revision."""
+
+    __slots__ = ("_name", "_servers", "_suffix", "_values")
+
+    def __init__(self, sticky: Sticky, servers: "Sequence[ServerState]") -> None:
+        self._name = sticky.cookie.encode()
+        self._values = {each: _value_for(sticky, each) for each in servers}
+        self._servers = {value: each for each, value in self._values.items()}
+        suffix = "; Path=/; HttpOnly; SameSite=Lax"
+        if sticky.ttl_s:
+            suffix += f"; Max-Age={int(sticky.ttl_s)}"
+        if sticky.is_secure:
+            suffix += "; Secure"
+        self._suffix = suffix.encode()
+
+    def server_of(self, plan: "Plan") -> "ServerState | None":
+        """Return the server that the client says it belongs to; None when it says none, or one that is gone."""
+        value = cookie_of(plan, self._name)
+        return self._servers.get(value) if value is not None else None
+
+    def line_for(self, plan: "Plan", server: "ServerState") -> bytes:
+        """Return the line that makes the client stay with ``server``; nothing when it knows already."""
+        value = self._values.get(server)
+        if value is None or cookie_of(plan, self._name) == value:
+            return b""
+        return b"Set-Cookie: %b=%b%b\r\n" % (self._name, value, self._suffix)
+
+
+def cookie_of(plan: "Plan", name: bytes) -> bytes | None:
+    """Return the value of a cookie that the client sent (RFC 6265, section 4.2); None without it."""
+    for line in plan.request.header_values(b"cookie"):
+        for pair in line.split(b";"):
+            key, found, value = pair.strip().partition(b"=")
+            if found and key == name:
+                return value
+    return None
+
+
+def _value_for(sticky: Sticky, server: "ServerState") -> bytes:
+    identity = f"{server.server.backend_id}\0{server.server.id}".encode()
+    mac = hmac.digest(sticky.key.encode() or b"fairlead", identity, "sha256")
+    return base64.urlsafe_b64encode(mac[:_VALUE_BYTES])
