@@ -9,7 +9,7 @@ from fairlead.agent.errors import ConfigError, listen_error
 from fairlead.agent.health import Page
 from fairlead.agent.options import Address, AgentOptions, common_options
 from fairlead.agent.run import run_agent
-from fairlead.agent.status import Status
+from fairlead.agent.status import Status, one_line
 
 __all__ = [
     "Address",
@@ -20,5 +20,6 @@ __all__ = [
     "Status",
     "common_options",
     "listen_error",
+    "one_line",
     "run_agent",
 ]

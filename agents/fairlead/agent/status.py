@@ -60,7 +60,7 @@ class Status:
     def problem(self, key: bytes | str, text: str) -> None:
         """Say that ``key``, or whatever else goes by that name, is wrong; its last good value stays."""
         name = _name(key)
-        line = _one_line(text)
+        line = one_line(text)
         if self._problems.get(name) == line:
             return
         self._problems[name] = line
@@ -101,10 +101,10 @@ class Status:
 
 
 def _name(key: bytes | str) -> str:
-    return _one_line(key.decode(errors="backslashreplace") if isinstance(key, bytes) else key)
+    return one_line(key.decode(errors="backslashreplace") if isinstance(key, bytes) else key)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return text of keys and values as may be shown on a terminal: no control characters, not too long.
 
     What is too long loses its middle: where it happened stands in front, and what a program said about it at the end.

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from fairlead.agent import one_line
 from fairlead.client import Client, ClientError, Lease, op_put
 from fairlead.render.change import Memory, Outcome, Phase
 from fairlead.render.errors import (
@@ -25,9 +26,10 @@ from fairlead.render.errors import (
 STATUS_PREFIX = "/fairlead/render/status/"
 _LEASE_TTL_S = 15
 _PAUSE_S = 1.0
+_WRITE_INTERVAL_S = 0.5
+"""Between two transactions, for a host whose groups change all the time."""
 _ROWS_PER_TXN = 100
 """etcd takes 128 operations in one transaction."""
-_ERROR_CHARS_MAX = 500
 _STATES: dict[type[Exception], str] = {
     CheckFailedError: "check failed",
     GuardError: "guarded",
@@ -60,7 +62,7 @@ def describe(host: str, outcome: Outcome, memory: Memory, *, now_s: float) -> di
         "output": "" if last is None else last.change.output[:12],
         "state": state,
         "since_s": int(now_s),
-        "error": "" if outcome.error is None else str(outcome.error)[:_ERROR_CHARS_MAX],
+        "error": "" if outcome.error is None else one_line(str(outcome.error)),
     }
 
 
@@ -121,6 +123,8 @@ class FleetKeys:
                         for group in batch
                     ]
                     await self._client.txn([], success=puts)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(lost), _WRITE_INTERVAL_S)
                 news = asyncio.create_task(self._news.wait(), name="fleet news")
                 await asyncio.wait({lost, news}, return_when=asyncio.FIRST_COMPLETED)
                 news.cancel()

@@ -68,6 +68,7 @@ class Host:
         self._gate = gate
         self._report = report
         self._lanes: dict[str, Lane] = {}
+        self._busy: set[str] = set()
         self.steering = Steering(journal)
         self._threads = ThreadPoolExecutor(settings.limits.apply_threads, "apply")
         self._tasks = asyncio.TaskGroup()
@@ -99,7 +100,7 @@ class Host:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
-        return all(lane.is_idle for lane in self._lanes.values())
+        return not self._busy
 
     @property
     def unfinished(self) -> list[str]:
@@ -122,6 +123,7 @@ class Host:
                 tasks=self._tasks,
                 executor=self._threads,
                 report=self._tell,
+                busy=self._busy,
             )
             lane.resume(resource)
         self.steering.add(resource, lane)

@@ -56,6 +56,7 @@ class Lane:
         tasks: asyncio.TaskGroup,
         executor: Executor,
         report: Callable[[Outcome], None],
+        busy: set[str],
     ) -> None:
         """Make an idle lane.
 
@@ -66,6 +67,7 @@ class Lane:
             tasks: whose end waits for the lane, and which a bug in the lane brings down.
             executor: the threads in which ``effects`` runs.
             report: called in the loop with each outcome.
+            busy: the groups that have something under way; kept up to date.
         """
         self.machine = machine
         self._effects = effects
@@ -73,6 +75,7 @@ class Lane:
         self._tasks = tasks
         self._executor = executor
         self._report = report
+        self._busy = busy
         self._clock_s = asyncio.get_running_loop().time
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -135,6 +138,7 @@ class Lane:
                 self._tell()
 
     def _tell(self) -> None:
+        (self._busy.discard if self.is_idle else self._busy.add)(self.machine.group)
         for outcome in self.machine.take_outcomes():
             self._report(outcome)
 

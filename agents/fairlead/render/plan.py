@@ -4,13 +4,13 @@ Takes the time as an argument: no clock, no file system.  A change is taken up o
 long as the resource asks for, or have kept it waiting for too long; what failed is tried again, each time later.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fairlead.render.config import Limits
+from fairlead.render.readers import Readers
 from fairlead.render.rendered import Rendered
 from fairlead.render.resource.model import Resource
-from fairlead.render.view import Dependencies
 
 _AT_ONCE = float("-inf")
 _CAUSES_MAX = 20
@@ -32,7 +32,7 @@ class _Entry:
     """What the schedule knows of one resource."""
 
     resource: Resource
-    dependencies: Dependencies = field(default_factory=Dependencies)
+    order: int
     due_at_s: float | None = _AT_ONCE
     touched_at_s: float | None = None
     cause: dict[str, None] = field(default_factory=dict)
@@ -66,37 +66,44 @@ class Schedule:
 
     def __init__(self, resources: Iterable[Resource], *, limits: Limits) -> None:
         self._limits = limits
-        self._entries = {resource.name: _Entry(resource) for resource in resources}
+        self._readers = Readers()
+        self._entries = {resource.name: _Entry(resource, order) for order, resource in enumerate(resources)}
+        # Those with a reason to render, now or later: of a thousand resources a change concerns a few.
+        self._waiting = dict(self._entries)
 
     def __repr__(self) -> str:
-        waiting = sum(entry.retry_at_s is not None for entry in self._entries.values())
-        return f"<Schedule of {len(self._entries)} resources, {waiting} to try again>"
+        return f"<Schedule of {len(self._entries)} resources, {len(self._waiting)} waiting>"
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is to be rendered but what has failed."""
-        return all(entry.due_at_s is None for entry in self._entries.values())
+        return all(entry.due_at_s is None for entry in self._waiting.values())
 
     def key_changed(self, changed: Iterable[str], *, now_s: float) -> None:
         """Make due what has read one of these keys."""
-        changed = frozenset(changed)
-        for entry in self._entries.values():
-            if touching := entry.dependencies.touching(changed):
-                entry.touch(sorted(touching), now_s=now_s)
+        for name, touching in self._readers.touched_by(changed).items():
+            if entry := self._entries.get(name):
+                entry.touch(touching, now_s=now_s)
+                self._waiting[name] = entry
 
     def all_due(self) -> None:
         """Make everything due, to repair drift and to look at the world again."""
-        for entry in self._entries.values():
-            entry.due_at_s = _AT_ONCE
+        for name in self._entries:
+            self.due(name)
 
     def due(self, name: str) -> None:
         """Make one resource due, where there still is one."""
         if entry := self._entries.get(name):
             entry.due_at_s = _AT_ONCE
+            self._waiting[name] = entry
 
     def take_due(self, *, now_s: float) -> list[Resource]:
         """Return what is to be rendered now, in the order of names, and hold it for done."""
-        return [entry.resource for entry in self._take(now_s)]
+        due = [entry for entry in self._waiting.values() if entry.is_due(now_s)]
+        for entry in due:
+            entry.due_at_s = entry.touched_at_s = entry.retry_at_s = entry.refresh_at_s = None
+            del self._waiting[entry.resource.name]
+        return [entry.resource for entry in sorted(due, key=lambda entry: entry.order)]
 
     def take_cause(self, name: str) -> tuple[str, ...]:
         """Return the keys that were touched since this was last asked."""
@@ -104,32 +111,29 @@ class Schedule:
         cause, entry.cause = tuple(entry.cause), {}
         return cause
 
-    def _take(self, now_s: float) -> Iterator[_Entry]:
-        for entry in self._entries.values():
-            if entry.is_due(now_s):
-                entry.due_at_s = entry.touched_at_s = entry.retry_at_s = entry.refresh_at_s = None
-                yield entry
-
     def next_deadline_s(self) -> float | None:
         """Return when the next resource is due, None when none waits for its time."""
-        times_s = [at_s for entry in self._entries.values() for at_s in entry.times_s if at_s is not None]
+        times_s = [at_s for entry in self._waiting.values() for at_s in entry.times_s if at_s is not None]
         return min(times_s, default=None)
 
     def rendered(self, rendered: Rendered, *, now_s: float) -> None:
         """Take note of what a render has read; a failure that may pass is tried again, a passing answer asked again."""
-        entry = self._entries[rendered.resource.name]
-        entry.dependencies = rendered.dependencies
+        name = rendered.resource.name
+        entry = self._entries[name]
+        self._readers.note(name, rendered.dependencies)
         # The DNS and the host tell nobody when they change: they are asked again.
         refresh_s = rendered.dependencies.refresh_s
         entry.refresh_at_s = None if refresh_s is None else now_s + refresh_s
+        self._keep_waiting(entry)
         if rendered.error is not None and rendered.error.is_transient:
-            self.failed(rendered.resource.name, now_s=now_s)
+            self.failed(name, now_s=now_s)
 
     def succeeded(self, name: str) -> None:
         """The destination and its program are up to date."""
         if entry := self._entries.get(name):
             entry.failures = 0
             entry.retry_at_s = None
+            self._keep_waiting(entry)
 
     def failed(self, name: str, *, now_s: float) -> None:
         """Try again later, each time after twice as long, up to the limit."""
@@ -137,3 +141,11 @@ class Schedule:
             pause_s = self._limits.retry_min_s * 2 ** min(entry.failures, 32)
             entry.failures += 1
             entry.retry_at_s = now_s + min(pause_s, self._limits.retry_max_s)
+            self._keep_waiting(entry)
+
+    def _keep_waiting(self, entry: _Entry) -> None:
+        """Hold the entry among those that wait if it has a reason to."""
+        if any(at_s is not None for at_s in entry.times_s):
+            self._waiting[entry.resource.name] = entry
+        else:
+            self._waiting.pop(entry.resource.name, None)

@@ -23,6 +23,7 @@ class Bench:
         self, confdir: ConfDir, tasks: asyncio.TaskGroup, threads: ThreadPoolExecutor, journal: Journal
     ) -> None:
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self.busy: set[str] = set()
         self.lane = Lane(
             Machine("web", journal.memory("web")),
             Effects(journal, confdir.settings()),
@@ -30,6 +31,7 @@ class Bench:
             tasks=tasks,
             executor=threads,
             report=self._outcomes.put_nowait,
+            busy=self.busy,
         )
 
     def offer(self, resource: Resource, content: bytes) -> None:
@@ -69,11 +71,13 @@ async def test_what_is_overtaken_while_it_waits_is_never_applied(
     )
     bench.offer(resource, b"1")
     await until_exists(started)
+    assert bench.busy == {"web"}
     bench.offer(resource, b"2")
     bench.offer(resource, b"3")
     gate.touch()
     assert [(await bench.outcome()).error, (await bench.outcome()).error] == [None, None]
     assert bench.lane.is_idle
+    assert bench.busy == set()
     assert log.read_text() == "13"
 
 

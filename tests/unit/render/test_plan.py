@@ -83,7 +83,7 @@ def test_only_a_passing_fault_of_a_template_is_tried_again(schedule: Schedule, r
     assert schedule.next_deadline_s() is None
     schedule.rendered(rendered(resource, error=TemplateError("r", "p", is_transient=True)), now_s=0)
     assert schedule.next_deadline_s() is not None
-    assert repr(schedule) == "<Schedule of 1 resources, 1 to try again>"
+    assert repr(schedule) == "<Schedule of 1 resources, 1 waiting>"
 
 
 def test_news_of_a_resource_that_is_gone_is_passed_over(schedule: Schedule) -> None:

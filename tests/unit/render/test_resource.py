@@ -67,8 +67,9 @@ def test_prefixes_are_joined_and_never_replaced(confdir: ConfDir) -> None:
 
 
 def test_keys_below_other_keys_are_seen_once(make_resource: MakeResource) -> None:
-    resource = make_resource(keys=["/foo", "/foo/bar/", "/foobar", "/foo"])
-    assert resource.visible == ("/foo", "/foobar")
+    resource = make_resource(keys=["/foo", "/foo/bar/", "/foo-x", "/foobar", "/foo", "/foo-x/y"])
+    assert resource.visible == ("/foo", "/foo-x", "/foobar")
+    assert make_resource(keys=["/foo", "/"]).visible == ("/",)
 
 
 def test_owner_and_group_may_be_names_or_numbers(make_resource: MakeResource) -> None:

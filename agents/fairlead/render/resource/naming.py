@@ -14,7 +14,8 @@ def group_name(name: str) -> str:
 def outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """Clean the paths and drop those that lie below another one."""
     kept: list[str] = []
-    for path in sorted({clean(path) for path in paths}):
-        if not any(is_under(path, above) for above in kept):
+    # With a slash at its end a path comes right before all that lies below it.
+    for path in sorted({clean(path) for path in paths}, key=lambda path: f"{path.rstrip('/')}/"):
+        if not kept or not is_under(path, kept[-1]):
             kept.append(path)
-    return tuple(kept)
+    return tuple(sorted(kept))
