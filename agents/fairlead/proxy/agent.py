@@ -11,9 +11,12 @@ from typing import TextIO
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error
 from fairlead.client import Change, Changes, Mirror
 from fairlead.proxy.access_log import AccessLog
+from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.edge import Edge
 from fairlead.proxy.keys import watched_prefixes
 from fairlead.proxy.routes import Routes
+from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
 from fairlead.proxy.state import Snapshot
 from fairlead.proxy.stats import StatsCollector
@@ -32,7 +35,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)
     with _access_log(config.access_log) as log:
-        service = Service(limits=config.limits)
+        service = Service(limits=config.limits, certificates=Certificates(_seal_key(config.seal_key_file)))
         if log is not None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)
@@ -79,12 +82,14 @@ async def _follow(
     def switch(snapshot: Snapshot) -> None:
         service.snapshot = snapshot
 
+    edge = Edge(service, context.status)
     routes = Routes(
         watched_prefixes(config.etcd_key),
         limits=config.limits,
         board=context.status,
         switch=switch,
         zone=config.zone,
+        edge=edge.follow,
     )
     service.on_tick += (routes.tick,)
     for each in changes:
@@ -95,6 +100,7 @@ async def _follow(
     await service.start()
     context.ready(address)
     async with asyncio.TaskGroup() as group:
+        group.create_task(edge.run())
         for each in changes:
             group.create_task(_apply_all(routes, each))
 
@@ -124,6 +130,17 @@ def _open_log(path: str) -> TextIO:
         return Path(path).open("a", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}", "check --access-log") from error
+
+
+def _seal_key(path: Path | None) -> SealKey | None:
+    if path is None:
+        return None
+    try:
+        return SealKey(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", "check --seal-key-file") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}", "make one with: openssl rand -hex 32") from error
 
 
 def _make_data_dir(path: Path) -> None:

@@ -32,6 +32,9 @@ from fairlead.proxy.config import ProxyConfig
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
 @click.option("--zone", default="", metavar="NAME", help="Where this proxy is; servers there are preferred.")
+@click.option(
+    "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
+)
 @click.option("--admin-listen", metavar="HOST:PORT", help="Not built yet.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
 def proxy(
@@ -43,6 +46,7 @@ def proxy(
     data_dir: str | None,
     access_log: str | None,
     zone: str,
+    seal_key_file: str | None,
     admin_listen: str | None,
     workers: int,
 ) -> int:
@@ -63,5 +67,6 @@ def proxy(
         data_dir=Path(data_dir) if data_dir else None,
         access_log=access_log,
         zone=zone,
+        seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )
     return run_agent("proxy", options, functools.partial(serve, config=config))

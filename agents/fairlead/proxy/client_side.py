@@ -16,8 +16,10 @@ from fairlead.proxy.record import Refused
 from fairlead.proxy.timers import Timed
 
 if TYPE_CHECKING:
+    from fairlead.proxy.listening import Door
     from fairlead.proxy.origin import Origin
     from fairlead.proxy.plan import Plan
+    from fairlead.proxy.proxy_protocol import ProxyHeader
     from fairlead.proxy.service import Service
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
@@ -32,7 +34,7 @@ class ClientConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer",
+        "_buffer", "_door", "_header",
         "_is_blocked",
         "_is_paused",
         "_is_pumping",
@@ -49,9 +51,12 @@ class ClientConnection(asyncio.Protocol, Timed):
     transport: asyncio.Transport
     _origin: "Origin"
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: "Service", door: "Door", header: "ProxyHeader | None" = None) -> None:
+        """Serve a client that came in by ``door``, with what a PROXY header said of it."""
         super().__init__()
         self._service = service
+        self._door = door
+        self._header = header
         self.exchange: Exchange | None = None
         self.peer = b""
         self._buffer = b""
@@ -81,9 +86,8 @@ class ClientConnection(asyncio.Protocol, Timed):
             self.transport.abort()
             return
         self.transport.set_write_buffer_limits(high=self._service.limits.write_buffer_bytes_max)
-        self.peer = str(transport.get_extra_info("peername")[0]).encode()
-        port = str(transport.get_extra_info("sockname")[1]).encode()
-        self._origin = self._service.origin(peer=self.peer, port=port)
+        self._origin = self._door.origin(transport, self._header)
+        self.peer = self._origin.peer
         self._service.wheel.set(self, self._service.limits.head_s)
 
     def data_received(self, data: bytes) -> None:
@@ -310,7 +314,8 @@ class ClientConnection(asyncio.Protocol, Timed):
         if self.transport.is_closing():
             return
         self._linger_bytes = self._service.limits.linger_bytes_max
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self._service.wheel.set(self, self._service.limits.linger_s)
         if self._is_paused:
             self._is_paused = False

@@ -60,6 +60,7 @@ class ProxyConfig:
         data_dir: where a copy of the keys is kept; None keeps none.
         zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
+        seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
     """
 
     listen: Address
@@ -67,6 +68,7 @@ class ProxyConfig:
     data_dir: Path | None = None
     access_log: str | None = None
     zone: str = ""
+    seal_key_file: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -1,5 +1,7 @@
 """Where a request comes from: what all requests of one client connection have in common."""
 
+from collections.abc import Callable
+
 from fairlead.proxy.match import Conjunction
 
 
@@ -12,11 +14,13 @@ class Origin:
         scheme: ``b"http"`` or ``b"https"``.
         pseudonym: this proxy's name in Via (RFC 9110, section 7.6.3), unique among proxies.
         scope: what requests must meet to be routed here; None: nothing.
+        covers: whether this connection's certificate stands for a host, lower-case; None: nobody asks (no TLS,
+            or a client that named no host).
         usual_lines: what this hop adds to a request that brings nothing of the kind, up to the value of the
             last field, X-Forwarded-Host.
     """
 
-    __slots__ = ("peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
+    __slots__ = ("covers", "peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
 
     def __init__(
         self,
@@ -26,12 +30,14 @@ class Origin:
         pseudonym: bytes,
         scheme: bytes = b"http",
         scope: tuple[Conjunction, ...] | None = None,
+        covers: Callable[[str], bool] | None = None,
     ) -> None:
         self.peer = peer
         self.port = port
         self.pseudonym = pseudonym
         self.scheme = scheme
         self.scope = scope
+        self.covers = covers
         self.usual_lines = (
             b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
             b"Via: 1.1 %b\r\nX-Forwarded-Host: " % (peer, scheme, port, peer, pseudonym)

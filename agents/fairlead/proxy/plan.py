@@ -92,6 +92,9 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
         text = "the request came here twice: a server address leads back to this proxy"
         plan.refusal = (508, text, "LOOP")
         return plan
+    if origin.covers is not None and not origin.covers(request.host.decode()):
+        plan.refusal = (421, "this connection is for another host", "SNI")
+        return plan
     request.peer = origin.peer
     frontend = snapshot.router.find(request)
     if frontend is None or (origin.scope is not None and not meets(origin.scope, request)):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fairlead.proxy.catalog import Catalog
 from fairlead.proxy.config import Limits
+from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.registry import Registry
 from fairlead.proxy.state import Snapshot
 
@@ -40,6 +41,7 @@ class Routes:
         board: Board,
         switch: Callable[[Snapshot], None],
         zone: str = "",
+        edge: Callable[[Iterable[Listener], Iterable[Host]], None] = lambda *_: None,
     ) -> None:
         """Start with nothing.
 
@@ -49,11 +51,13 @@ class Routes:
             board: where problems are named.
             switch: puts a snapshot in force.
             zone: where this proxy is.
+            edge: told of the listeners and hosts when one of them has changed.
         """
         self._catalog = Catalog(prefixes)
         self._registry = Registry(limits, zone=zone)
         self._board = board
         self._switch = switch
+        self._edge = edge
         self._revision = 0
         self._has_switched = False
 
@@ -66,6 +70,8 @@ class Routes:
         if touched or not self._has_switched:
             self._has_switched = True
             self._switch(self._registry.follow(catalog, touched, revision=self._revision))
+        if touched.sockets:
+            self._edge(catalog.listeners.values(), catalog.hosts.values())
         for key in sorted(report.healed):
             board.healed(key)
         for key, text in sorted(report.problems.items()):

@@ -12,8 +12,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
+from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.listening import Door, Doors
+from fairlead.proxy.model import Listener
 from fairlead.proxy.origin import Origin
 from fairlead.proxy.plan import Plan, make_plan
 from fairlead.proxy.request import RequestParser
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from fairlead.proxy.record import Observer
 
 _LOG = logging.getLogger(__name__)
-_BACKLOG = 4096
 
 
 class Connecting(Protocol):
@@ -47,6 +49,7 @@ class Service:
 
     Attributes:
         snapshot: the configuration in force; assigning another one is the whole switch.
+        doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
         on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
         is_draining: answers carry ``Connection: close``, and nothing new is accepted.
@@ -56,6 +59,7 @@ class Service:
         self,
         *,
         limits: Limits | None = None,
+        certificates: Certificates | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -68,11 +72,13 @@ class Service:
         self.is_draining = False
         self._request_parser = RequestParser(self.limits)
         # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
-        self._pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
+        self.pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
         self._clients: set[ClientConnection] = set()
         self._tunnels: set[Tunnel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self.certificates = certificates or Certificates(None)
+        self.doors = Doors(self)
+        self._first: Door | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 
@@ -84,24 +90,20 @@ class Service:
         Raises:
             OSError: the address cannot be had.
         """
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: ClientConnection(self), host, port, backlog=_BACKLOG, start_serving=False
-        )
-        address = self._server.sockets[0].getsockname()
+        self._first = self.doors.bind(Listener(id="", host=host, port=port))
+        address = self._first.socket.getsockname()
         return str(address[0]), int(address[1])
 
     async def start(self) -> None:
         """Accept clients from now on."""
-        assert self._server is not None, "bind() comes first"
-        await self._server.start_serving()
+        if self._first is not None:
+            await self.doors.open(self._first)
         self._tick()
 
     async def drain(self, *, limit_s: float | None = None) -> None:
         """Stop accepting, finish what is under way within ``limit_s`` seconds; then end all that is left."""
-        assert self._server is not None, "bind() comes first"
         self.is_draining = True
-        self._server.close()
+        self.doors.close()
         for client in [each for each in self._clients if each.is_idle]:
             client.transport.close()
         try:
@@ -147,10 +149,6 @@ class Service:
         self.stats.clients = len(self._clients)
         if not self._clients:
             self._empty.set()
-
-    def origin(self, *, peer: bytes, port: bytes) -> Origin:
-        """Return what the requests of one connection have in common."""
-        return Origin(peer=peer, port=port, pseudonym=self._pseudonym)
 
     def plan(self, head: bytes, origin: Origin) -> Plan:
         """Decide about a request head.

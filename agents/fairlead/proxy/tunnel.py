@@ -76,7 +76,8 @@ class TunnelSide(asyncio.Protocol):
         """Pass the end on; the other side may still have something to say, and then this one stays open."""
         self.has_ended = True
         if not self._other.is_closing():
-            self._other.write_eof()
+            # TLS has no half of a connection to close.
+            (self._other.write_eof if self._other.can_write_eof() else self._other.close)()
         return not self._tunnel.is_over
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -9,7 +9,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from tests.unit.proxy.pairs import SEAL_KEY
+
 from fairlead.proxy import Limits, Routes, Service, Snapshot
+from fairlead.proxy.certificates import Certificates
+from fairlead.proxy.edge import Edge
 
 WITHIN_S = 10.0
 Handler = Callable[["Peer"], Awaitable[None]]
@@ -132,10 +136,15 @@ class Proxy:
 
     def __init__(self, **limits: Any) -> None:
         self.limits = Limits(**limits)
-        self.service = Service(limits=self.limits)
+        self.service = Service(limits=self.limits, certificates=Certificates(SEAL_KEY))
         self.board = Board()
+        self.edge = Edge(self.service, self.board)
         self.routes = Routes(
-            (b"/vulcand/", b"vulcand/"), limits=self.limits, board=self.board, switch=self._switch
+            (b"/vulcand/", b"vulcand/"),
+            limits=self.limits,
+            board=self.board,
+            switch=self._switch,
+            edge=self.edge.follow,
         )
         self.service.on_tick += (self.routes.tick,)
         self.port = 0
@@ -194,9 +203,11 @@ async def running(*upstreams: Upstream, **limits: Any) -> AsyncIterator[Proxy]:
     _, proxy.port = await proxy.service.bind("127.0.0.1", 0)
     await proxy.service.start()
     proxy.serve(*upstreams)
+    edge = asyncio.create_task(proxy.edge.run())
     try:
         yield proxy
     finally:
+        edge.cancel()
         for client in proxy.clients:
             client.close()
         await proxy.service.drain(limit_s=0)

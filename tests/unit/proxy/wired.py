@@ -6,6 +6,7 @@ again by others (h11, llhttp); all of them must have seen the same requests.
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from tests.unit.proxy.harness import OK, Board
 
 from fairlead.proxy import Limits, Routes, Service, Snapshot
 from fairlead.proxy.client_side import ClientConnection
+from fairlead.proxy.listening import Door
+from fairlead.proxy.model import Listener
 from fairlead.proxy.server_side import ServerConnection
 from fairlead.proxy.service import Connecting
 from fairlead.proxy.state import ServerState
@@ -37,6 +40,9 @@ class Wire:
         for piece in pieces:
             self.write(piece)
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         self.is_closed = True
 
@@ -54,7 +60,7 @@ class Wire:
     resume_reading = set_write_buffer_limits = lambda *_, **__: None
 
     def get_extra_info(self, name: str) -> Any:
-        return self if name == "socket" else ("127.0.0.1", 1)
+        return {"socket": self, "ssl_object": None}.get(name, ("127.0.0.1", 1))
 
     def setsockopt(self, *_: object) -> None:
         pass
@@ -87,6 +93,7 @@ class Wired:
 
     def __init__(self) -> None:
         self.service = WiredService()
+        self.door = Door(self.service, Listener(id=""), cast("socket.socket", Wire()))
         routes = Routes((b"/v/",), limits=self.service.limits, board=Board(), switch=self._switch)
         values: dict[str, object] = {
             "backends/b/servers/s": {"URL": "http://127.0.0.1:1"},
@@ -102,7 +109,7 @@ class Wired:
     def send(self, pieces: Iterable[bytes]) -> tuple[bytes, list[bytes], list[Seen]]:
         """Let a client send ``pieces``: what it got, what each server connection got, and what was seen there."""
         wire = Wire()
-        client = ClientConnection(self.service)
+        client = ClientConnection(self.service, self.door)
         client.connection_made(cast("asyncio.Transport", wire))
         self.service.upstreams.clear()
         answered: dict[int, int] = {}

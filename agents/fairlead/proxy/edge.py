@@ -1,0 +1,53 @@
+"""Listeners and certificates as they follow the store: the newest is put in force, one change at a time."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from fairlead.proxy.model import Host, Listener
+from fairlead.proxy.service import Service
+
+
+class EdgeBoard(Protocol):
+    """Where the operator is told; ``fairlead.agent.Status`` is one."""
+
+    def problem(self, key: bytes | str, text: str) -> None:
+        """``key`` is wrong."""
+
+    def healed(self, key: bytes | str) -> None:
+        """``key`` is right again, or gone."""
+
+
+class Edge:
+    """What ``Routes`` tells of listeners and hosts; ``run`` acts on it."""
+
+    def __init__(self, service: Service, board: EdgeBoard) -> None:
+        self._service = service
+        self._board = board
+        self._listeners: dict[str, Listener] = {}
+        self._changed = asyncio.Event()
+        self._reported: dict[str, str] = {}
+        self._host_problems: dict[str, str] = {}
+
+    def follow(self, listeners: Iterable[Listener], hosts: Iterable[Host]) -> None:
+        """Take the newest of both."""
+        wrong = self._service.certificates.follow(hosts)
+        self._host_problems = {f"hosts/{name}/host": text for name, text in wrong.items()}
+        self._listeners = {each.id: each for each in listeners}
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Open and close listeners until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            wrong = await self._service.doors.follow(self._listeners.values())
+            self._report({f"listeners/{name}": text for name, text in wrong.items()} | self._host_problems)
+
+    def _report(self, problems: dict[str, str]) -> None:
+        for key in self._reported.keys() - problems.keys():
+            self._board.healed(key)
+        for key, text in problems.items():
+            if self._reported.get(key) != text:
+                self._board.problem(key, text)
+        self._reported = problems

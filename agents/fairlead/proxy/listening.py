@@ -1,0 +1,263 @@
+"""The sockets that clients come to: opened and closed as the keys say, handed on to a successor, never in between.
+
+A listener that expects a PROXY header is accepted here and not by asyncio: the header comes before anything else,
+before TLS too, and is read off the socket to the byte.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.client_side import ClientConnection
+from fairlead.proxy.match import compile_expression
+from fairlead.proxy.model import Listener
+from fairlead.proxy.origin import Origin
+from fairlead.proxy.proxy_protocol import V2_BYTES_MAX, ProxyHeader, ProxyHeaderError, read_header
+
+if TYPE_CHECKING:
+    import ssl
+
+    from fairlead.proxy.service import Service
+
+_LOG = logging.getLogger(__name__)
+_BACKLOG = 4096
+_ACCEPTS_MAX = 64
+"""Connections that are taken in one turn of the loop."""
+_LOOK_AGAIN_S = 0.02
+_HANDSHAKE_S = 10.0
+
+
+def address_of(listener: Listener) -> str:
+    """Return what names the socket of ``listener``, for people and for a successor."""
+    if listener.path:
+        return f"unix:{listener.path}"
+    return (
+        f"[{listener.host}]:{listener.port}" if ":" in listener.host else f"{listener.host}:{listener.port}"
+    )
+
+
+def open_socket(listener: Listener, *, is_shared: bool = False) -> socket.socket:
+    """Take the address of ``listener``; ``is_shared``: other workers of this proxy take it too.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    if listener.path:
+        return _open_unix(listener.path)
+    family = socket.AF_INET6 if ":" in listener.host or not listener.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            # The kernel spreads the clients over all that listen.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6 and not listener.host:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        opened.setblocking(False)
+        opened.bind((listener.host or "::", listener.port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _open_unix(path: str) -> socket.socket:
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened.setblocking(False)
+    with contextlib.suppress(FileNotFoundError):
+        # What a process that is gone has left behind; anything else at this path is not ours to remove.
+        if Path(path).is_socket():
+            Path(path).unlink()
+    try:
+        opened.bind(path)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+class Door:
+    """One listener while it is open."""
+
+    def __init__(self, service: "Service", listener: Listener, opened: socket.socket) -> None:
+        self.listener = listener
+        self.socket = opened
+        self._service = service
+        self._server: asyncio.Server | None = None
+        self._is_open = False
+        self._scope = compile_expression(listener.scope) if listener.scope is not None else None
+        self._context: ssl.SSLContext | None = None
+        if listener.tls is not None:
+            self._context = service.certificates.listening_context(listener.tls)
+
+    async def open(self) -> None:
+        """Accept clients from now on."""
+        loop = asyncio.get_running_loop()
+        self._is_open = True
+        if self.listener.expects_proxy_protocol:
+            self.socket.listen(_BACKLOG)
+            loop.add_reader(self.socket, self._accept)
+            return
+        make = loop.create_unix_server if self.listener.path else loop.create_server
+        self._server = await make(
+            lambda: ClientConnection(self._service, self),
+            sock=self.socket,
+            backlog=_BACKLOG,
+            ssl=self._context,
+            ssl_handshake_timeout=_HANDSHAKE_S if self._context is not None else None,
+        )
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        if not self._is_open:
+            self.socket.close()
+            return
+        self._is_open = False
+        if self._server is not None:
+            self._server.close()
+        else:
+            asyncio.get_running_loop().remove_reader(self.socket)
+            self.socket.close()
+
+    def origin(self, transport: asyncio.BaseTransport, header: ProxyHeader | None) -> Origin:
+        """Return what the requests of a new connection have in common."""
+        source, destination = _ends(transport)
+        if header is not None and header.source is not None:
+            source, destination = header.source, header.destination
+        connection = transport.get_extra_info("ssl_object")
+        covers: Callable[[str], bool] | None = None
+        if connection is not None and (context := connection.context) is not self._context:
+            certificates = self._service.certificates
+            covers = lambda name: certificates.covers(context, name)  # noqa: E731  closes over this connection
+        return Origin(
+            peer=source[0].encode(),
+            port=str(destination[1]).encode() if destination is not None else b"",
+            pseudonym=self._service.pseudonym,
+            scheme=b"http" if self._context is None else b"https",
+            scope=self._scope,
+            covers=covers,
+        )
+
+    # With a PROXY header
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS_MAX):
+            try:
+                accepted, _address = self.socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return
+            except OSError as error:
+                _LOG.warning("cannot accept on %s: %s", address_of(self.listener), error)
+                return
+            self._service.spawn(self._receive(accepted))
+
+    async def _receive(self, accepted: socket.socket) -> None:
+        """Read the header, and hand the rest over."""
+        loop = asyncio.get_running_loop()
+        accepted.setblocking(False)
+        try:
+            async with asyncio.timeout(self._service.limits.head_s):
+                header = await _read_header(accepted)
+            await loop.connect_accepted_socket(
+                lambda: ClientConnection(self._service, self, header),
+                accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE_S if self._context is not None else None,
+            )
+        except (ProxyHeaderError, OSError, TimeoutError):
+            self._service.stats.refused += 1
+            accepted.close()
+
+
+async def _read_header(accepted: socket.socket) -> ProxyHeader:
+    while True:
+        try:
+            data = accepted.recv(V2_BYTES_MAX, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            continue
+        if not data:
+            raise ProxyHeaderError("the connection ended before its PROXY header")
+        header = read_header(data)
+        if header is not None:
+            accepted.recv(header.size_bytes)
+            return header
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _ends(transport: asyncio.BaseTransport) -> tuple[tuple[str, int], tuple[str, int] | None]:
+    """Both addresses of a connection; a unix socket has none, and stands for this machine."""
+    peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    if not isinstance(peer, tuple):
+        return ("127.0.0.1", 0), None
+    return (str(peer[0]), int(peer[1])), (str(own[0]), int(own[1]))
+
+
+class Doors:
+    """All listeners of one service.
+
+    Attributes:
+        is_shared: other workers listen on the same addresses.
+    """
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self.is_shared = False
+        self._open: dict[str, Door] = {}
+        self._inherited: dict[str, socket.socket] = {}
+
+    def inherit(self, sockets: Iterable[tuple[str, socket.socket]]) -> None:
+        """Take over what a predecessor listens on; each is used by the listener of the same address."""
+        self._inherited.update(sockets)
+
+    def sockets(self) -> list[tuple[str, socket.socket]]:
+        """Return what a successor takes over."""
+        return [(address_of(door.listener), door.socket) for door in self._open.values()]
+
+    def bind(self, listener: Listener) -> Door:
+        """Take an address without accepting anybody yet.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        opened = self._inherited.pop(address_of(listener), None) or open_socket(
+            listener, is_shared=self.is_shared
+        )
+        return Door(self._service, listener, opened)
+
+    async def open(self, door: Door) -> None:
+        """Accept clients at ``door``."""
+        self._open[door.listener.id] = door
+        await door.open()
+
+    async def follow(self, listeners: Iterable[Listener], *, fixed: str = "") -> dict[str, str]:
+        """Open what is new and close what is gone, all but the one called ``fixed``; return what went wrong."""
+        wanted = {each.id: each for each in listeners}
+        problems: dict[str, str] = {}
+        for name in [
+            name for name in self._open if name != fixed and wanted.get(name) != self._open[name].listener
+        ]:
+            self._open.pop(name).close()
+        for name, listener in wanted.items():
+            if name in self._open:
+                continue
+            address = address_of(listener)
+            if any(address == address_of(door.listener) for door in self._open.values()):
+                problems[name] = f"listener {name}: {address} is taken by another listener of this proxy"
+                continue
+            try:
+                await self.open(self.bind(listener))
+            except OSError as error:
+                problems[name] = f"listener {name}: cannot listen on {address}: {error.strerror}"
+        return problems
+
+    def close(self) -> None:
+        """Accept nobody any more; what was inherited and never wanted is closed too."""
+        for door in self._open.values():
+            door.close()
+        for opened in self._inherited.values():
+            opened.close()
