@@ -12,6 +12,7 @@ from pathlib import Path
 
 PACKAGES = {
     "curl": "curl",
+    "delv": "bind9-dnsutils",
     "dig": "bind9-dnsutils",
     "dnsmasq": "dnsmasq-base",
     "dnsperf": "dnsperf",
@@ -20,6 +21,7 @@ PACKAGES = {
     "h2load": "nghttp2-client",
     "haproxy": "haproxy",
     "kdig": "knot-dnsutils",
+    "named": "bind9",
     "nft": "nftables",
     "nginx": "nginx-light",
     "nsd": "nsd",
@@ -28,6 +30,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "unbound": "unbound",
     "wrk": "wrk",
+    "zonemaster-cli": "zonemaster-cli",
 }
 """Program to Debian package."""
 

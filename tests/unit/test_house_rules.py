@@ -31,6 +31,7 @@ CORES = {
     "wal": "record replay",
     "dns": "answer client edns frame hooks leases lookup message names presentation records responder semantics settings "
     "table tallies tree wire zone "
+    "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky balance/turns catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
     "model/middleware model/read model/server model/tls paths pattern relations router",

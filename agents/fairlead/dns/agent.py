@@ -9,6 +9,7 @@ from pathlib import Path
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error
 from fairlead.client import Mirror
 from fairlead.dns.around import STEERING_PREFIX, Around
+from fairlead.dns.attendants import Attendants
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.metrics import DnsCollector
@@ -80,6 +81,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
         copy_path = config.data_dir / COPY_NAME
     model = Model(config, report=context.status)
     server = DnsServer(model, config, hostname=context.options.host)
+    attendants = Attendants(config, model=model, responder=server.responder)
     addresses = await server.bind()
     context.metrics.register(DnsCollector(model, server.responder, udp=server.udp, tcp=server.tcp))
     around = Around(context, config, model=model, responder=server.responder)
@@ -89,7 +91,16 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     try:
         async with context.export(mirror), steering:
             running = asyncio.create_task(
-                _run(context, mirror, steering, around=around, server=server, addresses=addresses), name="dns"
+                _run(
+                    context,
+                    mirror,
+                    steering,
+                    around=around,
+                    attendants=attendants,
+                    server=server,
+                    addresses=addresses,
+                ),
+                name="dns",
             )
             stopping = asyncio.create_task(context.stopping.wait(), name="dns stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,6 +119,7 @@ async def _run(
     steering: Mirror,
     *,
     around: Around,
+    attendants: Attendants,
     server: DnsServer,
     addresses: list[Address],
 ) -> None:
@@ -121,8 +133,9 @@ async def _run(
     context.ready(*addresses)
     following = asyncio.create_task(around.run(mirror, steering), name="dns around")
     try:
-        async for change in changes:
-            around.take(change)
+        async with attendants.attending():
+            async for change in changes:
+                around.take(change)
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):

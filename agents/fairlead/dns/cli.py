@@ -8,6 +8,7 @@ from fairlead.commands import RunGroup, Table
 SUBCOMMANDS: Table = {
     "run": ("fairlead.dns.commands.run:run", "Answer DNS from keys (the default)."),
     "accept": ("fairlead.dns.commands.accept:accept", "Let go of what the deletion guard holds back."),
+    "keys": ("fairlead.dns.commands.keys:keys", "Make and roll over the keys that sign zones."),
 }
 
 

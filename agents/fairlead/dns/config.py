@@ -25,6 +25,7 @@ class DnsConfig:
         dialect: how they are read.
         local: what ``local.dns.<zone>`` stands for; None: itself.
         exact_zones: of ``zones``, those where a name is answered from its own key alone.
+        dnssec_keys: the folder of the keys that sign zones; None signs none.
         data_dir: where the copy of the records is kept; None keeps none.
         forward: who is asked for what is not ours.
         outage: how long the answers are worth what, while the store is away.
@@ -39,6 +40,7 @@ class DnsConfig:
     dialect: Dialect
     local: Name | None = None
     exact_zones: frozenset[Name] = frozenset()
+    dnssec_keys: Path | None = None
     data_dir: Path | None = None
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)

@@ -49,6 +49,9 @@ Transfer = Callable[[Query, Client], Iterator[bytes]]
 Handler = Callable[[bytes, Client], bytes | None]
 """Answers a packet of another opcode than QUERY; None for no answer.  Raises MessageError to refuse."""
 
+Sign = Callable[[Answer, Query], Answer]
+"""Gives an answer with signatures and proofs, to a query with the DO bit."""
+
 Seen = Callable[[Name, int, int], None]
 """Hears of a question that was not answered from the table: its name, type and response code."""
 
@@ -62,6 +65,7 @@ class Hooks:
         forward: asked instead of refusing what is not ours; setting it does not set RA, `Terms` does.
         complete: asked for each answer of ours; what is completed is kept in no table.
         transfer: asked for AXFR and IXFR over TCP and TLS.
+        sign: asked for what goes to clients that validate, before it is kept.
         opcodes: by opcode.
         seen: told of each question that the table did not answer.
     """
@@ -70,5 +74,6 @@ class Hooks:
     forward: Forward | None = None
     complete: Complete | None = None
     transfer: Transfer | None = None
+    sign: Sign | None = None
     opcodes: dict[int, Handler] = field(default_factory=dict)
     seen: Seen | None = None

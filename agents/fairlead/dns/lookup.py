@@ -17,7 +17,7 @@ from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 from fairlead.dns.tree import Place, Tree, fixed_part
 from fairlead.dns.wire import split_text
-from fairlead.dns.zone import Settings, Zone, Zones
+from fairlead.dns.zone import KEY_TTL_S, Settings, Zone, Zones
 
 RECORDS_MAX: Final = 4096
 """Records read for one answer; as A records alone they fill 64 KiB, which is all that DNS can carry."""
@@ -62,7 +62,6 @@ class Lookup:
             collect(self)
         elif self._is_exact():
             self.collect_data()
-            return
         if self._qtype not in _WITHOUT_OWN_DATA:
             self._collect_own_data()
 
@@ -90,6 +89,10 @@ class Lookup:
         if own is not None:
             for data in own.data_of(self._qtype):
                 self._answer.add(self._name, self._qtype, self._ttl_s(own), data)
+        for data in self._zones.key_data(self._name).get(self._qtype, ()):
+            # A zone without a parent here has no DS to show.
+            if self._qtype != Type.DS or (self._zone is not None and self._zone.name != self._name):
+                self._answer.add(self._name, self._qtype, KEY_TTL_S, data)
 
     def collect_services(self) -> None:
         """SRV: a weight is the record's share, in percent, of the weights of its priority."""

@@ -25,6 +25,7 @@ CD: Final = 0x0010
 RA: Final = 0x0080
 OPCODE: Final = 0x7800
 DO: Final = 0x8000  # in the flags of OPT
+CO: Final = 0x4000  # "compact answers OK" (RFC 9824, section 5.1)
 
 _HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")  # type, class, TTL, length of data: what follows a record's owner
@@ -64,6 +65,8 @@ class Type(IntEnum):
     RRSIG = 46
     NSEC = 47
     DNSKEY = 48
+    CDS = 59
+    CDNSKEY = 60
     SVCB = 64
     HTTPS = 65
     TKEY = 249
@@ -99,12 +102,14 @@ class Edns:
         udp_bytes_max: the client's limit, not yet clamped.
         version: 0 is the only one there is.
         dnssec_ok: the DO bit, to be copied.
+        compact_ok: the CO bit.
         options: code to data; of an option that comes twice, the last.
     """
 
     udp_bytes_max: int
     version: int
     dnssec_ok: bool
+    compact_ok: bool = False
     options: Mapping[int, bytes] = field(default_factory=dict)
 
 
@@ -134,6 +139,11 @@ class Query:
     def dnssec_ok(self) -> bool:
         """Whether the client wants signatures (RFC 3225)."""
         return self.edns is not None and self.edns.dnssec_ok
+
+    @property
+    def compact_ok(self) -> bool:
+        """Whether the client takes NXDOMAIN with a compact denial (RFC 9824)."""
+        return self.edns is not None and self.edns.compact_ok
 
     @property
     def recursion_desired(self) -> bool:
@@ -234,7 +244,13 @@ def _find_edns(packet: bytes, at: int, *, skipped: int, additionals: int) -> Edn
         if edns is not None or packet[owner]:
             raise MessageError(Rcode.FORMERR, "a second OPT record, or one with an owner")
         options = _options(packet[at - length : at]) if length else {}
-        edns = Edns(udp_bytes_max=rclass, version=ttl >> 16 & 0xFF, dnssec_ok=bool(ttl & DO), options=options)
+        edns = Edns(
+            udp_bytes_max=rclass,
+            version=ttl >> 16 & 0xFF,
+            dnssec_ok=bool(ttl & DO),
+            compact_ok=bool(ttl & CO),
+            options=options,
+        )
     return edns
 
 

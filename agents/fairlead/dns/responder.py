@@ -134,15 +134,22 @@ class Responder:
             answer = answer_question(query.name, query.qtype, tree=self._tree, zones=self._zones)
             if answer.rcode == Rcode.REFUSED:
                 return self.hooks.forward
-            if answer.rcode == Rcode.NXDOMAIN:
-                return self._table.denial(query.name, answer)
-            complete = self.hooks.complete(query, answer) if self.hooks.complete is not None else None
-            if complete is not None:
-                return complete
-            entry = self._table.compile(query.name, answer)
-            if answer.depends_on:
-                self._table.add(key, entry, answer.depends_on)
+            signed = self._signed(answer, query)
+            if signed.rcode == Rcode.NXDOMAIN:
+                return self._table.denial(query.name, signed)
+            # What is signed stays as it is: with others' answers added it would not validate.
+            if signed is answer and self.hooks.complete is not None:
+                complete = self.hooks.complete(query, answer)
+                if complete is not None:
+                    return complete
+            entry = self._table.compile(query.name, signed)
+            if signed.depends_on:
+                self._table.add(key, entry, signed.depends_on)
         return entry
+
+    def _signed(self, answer: Answer, query: Query) -> Answer:
+        sign = self.hooks.sign if query.dnssec_ok else None
+        return answer if sign is None else sign(answer, query)
 
     def _respond_chaos(self, query: Query, frame: Frame) -> bytes:
         body = self._chaos.body(query.name, query.qtype)

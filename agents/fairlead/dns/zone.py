@@ -5,7 +5,9 @@ new from old.
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.dialect import Dialect
@@ -13,6 +15,9 @@ from fairlead.dns.message import HEADER_BYTES, Class, Type
 from fairlead.dns.names import Name
 
 _SERIAL_MASK = 2**32 - 1
+_NO_KEY_DATA: Final[Mapping[int, tuple[bytes, ...]]] = {}
+KEY_TTL_S: Final = 3600
+"""How long what zones say of their keys may be remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,18 +102,23 @@ class Zone:
             ttl_s_max: and at most this.
             owner_offset: where in the message the zone's name begins: in the question.
         """
-        ttl_s = min(self.settings.negative_ttl_s, self.settings.dialect.soa_ttl_s, ttl_s_max)
-        return self._soa(owner_offset, ttl_s)
+        return self._soa(owner_offset, min(self.denial_ttl_s, ttl_s_max))
+
+    @property
+    def denial_ttl_s(self) -> int:
+        """How long "no" may be remembered."""
+        return min(self.settings.negative_ttl_s, self.settings.dialect.soa_ttl_s)
 
     def _soa(self, owner_offset: int, ttl_s: int) -> bytes:
         record = self._records.get((owner_offset, ttl_s))
         if record is None:
-            data = self._soa_data()
+            data = self.soa_data()
             fixed = struct.pack("!HHHIH", 0xC000 | owner_offset, Type.SOA, Class.IN, ttl_s, len(data))
             record = self._records[owner_offset, ttl_s] = fixed + data
         return record
 
-    def _soa_data(self) -> bytes:
+    def soa_data(self) -> bytes:
+        """Return the data of the SOA record."""
         settings = self.settings
         mailbox = settings.hostmaster or names.from_labels((b"hostmaster", *names.labels(self.name)))
         timers = (*settings.dialect.soa_timers_s, settings.negative_ttl_s)
@@ -121,6 +131,7 @@ class Zones:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._zones = {name: Zone(name, settings) for name in settings.zones}
+        self._key_data: Mapping[Name, Mapping[int, tuple[bytes, ...]]] = {}
         self._revision = 0
         self._epoch = 0
 
@@ -138,6 +149,14 @@ class Zones:
     def parent_of(self, zone: Zone) -> Zone | None:
         """Return the zone of ours that ``zone`` lies in, if any."""
         return None if zone.name == names.ROOT else self.of(zone.name[1 + zone.name[0] :])
+
+    def set_key_data(self, key_data: Mapping[Name, Mapping[int, tuple[bytes, ...]]]) -> None:
+        """Let zones with keys say so, by type: DNSKEY, CDS and CDNSKEY at their apex, DS in their parent."""
+        self._key_data = key_data
+
+    def key_data(self, name: Name) -> Mapping[int, tuple[bytes, ...]]:
+        """Return what `set_key_data` was given for ``name``."""
+        return self._key_data.get(name, _NO_KEY_DATA)
 
     def renew(self, settings: Settings) -> None:
         """Serve by ``settings`` from now on; the serials go on."""

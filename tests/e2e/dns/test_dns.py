@@ -37,13 +37,13 @@ SITE = {
 class NameServer:
     """``fairlead dns`` in front of a store, in ``directory``."""
 
-    def __init__(self, store: StoreServer, directory: Path) -> None:
+    def __init__(self, store: StoreServer, directory: Path, *flags: str) -> None:
         self.port, self.health_port = free_port(), free_port()
         self.program = Program(
             [
                 *(sys.executable, "-m", "fairlead.cli", "dns", "--endpoints", store.endpoint),
                 *("--listen", f"127.0.0.1:{self.port}", "--metrics-listen", f"127.0.0.1:{self.health_port}"),
-                *("--data-dir", str(directory / "copy")),
+                *("--data-dir", str(directory / "copy"), *flags),
             ],
             log=directory / "dns.log",
         )
@@ -79,8 +79,8 @@ class NameServer:
 
 
 @contextmanager
-def serving(store: StoreServer, directory: Path) -> Iterator[NameServer]:
-    server = NameServer(store, directory)
+def serving(store: StoreServer, directory: Path, *flags: str) -> Iterator[NameServer]:
+    server = NameServer(store, directory, *flags)
     server.start()
     try:
         yield server

@@ -45,6 +45,9 @@ from fairlead.dns.dialect import DIALECTS
     show_default=True,
     help="Whose reading of the keys to follow where the two differ.",
 )
+@click.option(
+    "--dnssec-keys", metavar="DIR", help='Sign the zones that have keys here; see "fairlead dns keys".'
+)
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
 @around_options
@@ -57,6 +60,7 @@ def run(
     local: str | None,
     path_prefix: str,
     dialect: str,
+    dnssec_keys: str | None,
     data_dir: str | None,
     workers: int,
     around: AroundOptions,
@@ -75,6 +79,7 @@ def run(
         local=name_of(local, flag="--local") if local else None,
         path_prefix=path_prefix,
         dialect=DIALECTS[dialect],
+        dnssec_keys=Path(dnssec_keys) if dnssec_keys else None,
         data_dir=Path(data_dir) if data_dir else None,
         forward=around.forward,
         outage=around.outage,
