@@ -35,6 +35,9 @@ CORES = {
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky balance/turns catalog expression headers keys match model/backend model/fields model/frontend model/host model/listener "
     "model/middleware model/read model/server model/tls paths pattern relations router",
+    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid sources "
+    "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
+    "rewrite/replacement",
     "render": "diff glob paths plan view",
 }
 SANS_IO = [

@@ -15,6 +15,8 @@ from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.edge import Edge
 from fairlead.proxy.keys import watched_prefixes
+from fairlead.proxy.middleware.making import Tools
+from fairlead.proxy.middleware.world import World
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
@@ -45,12 +47,19 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             raise listen_error(error, config.listen, flag="--listen") from error
         context.metrics.register(StatsCollector(service.stats))
         async with contextlib.AsyncExitStack() as stack:
+            world = World()
+            stack.push_async_callback(world.close)
             changes = [
                 (await stack.enter_async_context(mirror)).changes() for mirror in _mirrors(context, config)
             ]
             running = asyncio.create_task(
                 _follow(
-                    context, config, service=service, changes=changes, address=Address(host=host, port=port)
+                    context,
+                    config,
+                    service=service,
+                    changes=changes,
+                    address=Address(host=host, port=port),
+                    tools=world.tools,
                 ),
                 name="proxy",
             )
@@ -75,7 +84,13 @@ def _mirrors(context: AgentContext, config: ProxyConfig) -> list[Mirror]:
 
 
 async def _follow(
-    context: AgentContext, config: ProxyConfig, *, service: Service, changes: list[Changes], address: Address
+    context: AgentContext,
+    config: ProxyConfig,
+    *,
+    service: Service,
+    changes: list[Changes],
+    address: Address,
+    tools: Tools,
 ) -> None:
     """Load what there is, from the store or from the copies on disk; then accept clients and follow."""
 
@@ -90,6 +105,7 @@ async def _follow(
         switch=switch,
         zone=config.zone,
         edge=edge.follow,
+        tools=tools,
     )
     service.on_tick += (routes.tick,)
     for each in changes:

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.keys import Kind, ObjectId, object_of
+from fairlead.proxy.middleware.chains import closed_instead_of
 from fairlead.proxy.model import (
     Backend,
     Frontend,
@@ -73,6 +74,7 @@ class Catalog:
         self._check = check
         self._good: dict[ObjectId, dict[bytes, Object]] = {}
         self._bad_values: dict[bytes, str] = {}
+        self._closed: set[bytes] = set()  # of guards that never could be read, with nobody let in instead
         self._doubles: dict[bytes, str] = {}
         self._relations = Relations(self.has_backend)
         self._reported: dict[bytes, str] = {}
@@ -95,6 +97,7 @@ class Catalog:
                 keys.add(key)
                 identities.add(identity)
                 self._bad_values.pop(key, None)
+                self._closed.discard(key)
                 self._good.get(identity, {}).pop(key, None)
         for key, value in puts.items():
             if (identity := object_of(key, self._prefixes)) is not None:
@@ -109,16 +112,28 @@ class Catalog:
 
     def _read(self, identity: ObjectId, key: bytes, value: bytes) -> None:
         good = self._good.setdefault(identity, {})
+        made: Object | None = None
         try:
             made = read_object(identity, value)
             if isinstance(made, Middleware):
                 self._check(made)
         except KeyProblem as problem:
-            kept = "; the last good value stays in force" if key in good else ""
-            self._bad_values[key] = f"{identity}: {problem}{kept}"
+            self._bad_values[key] = f"{identity}: {problem}{self._instead(good, key, made)}"
         else:
             good[key] = made
             self._bad_values.pop(key, None)
+            self._closed.discard(key)
+
+    def _instead(self, good: dict[bytes, Object], key: bytes, made: Object | None) -> str:
+        """Return what is in force instead of a value that cannot be used, for the operator."""
+        if key in good and key not in self._closed:
+            return "; the last good value stays in force"
+        stand_in = closed_instead_of(made) if isinstance(made, Middleware) else None
+        if stand_in is None:
+            return ""
+        good[key] = stand_in
+        self._closed.add(key)
+        return f"; until it is mended frontend {stand_in.frontend_id} answers 503"
 
     def _choose(self, identity: ObjectId, touched: Touched) -> set[bytes]:
         """Put the object at the first of its keys in force; return the keys that it is or was at."""

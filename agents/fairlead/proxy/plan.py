@@ -22,11 +22,12 @@ class Plan:
         frontend: the one whose route matched; None when none did.
         target: what that frontend leads to.
         peer: the client's address as text; port: the one that it connected to.
+        scheme: ``b"http"`` or ``b"https"``, as the client speaks it.
     """
 
     __slots__ = (
         "_added", "_after_host", "_before_host", "_host", "frontend", "peer", "port", "refusal", "request",
-        "snapshot", "target",
+        "scheme", "snapshot", "target",
     )  # fmt: skip
 
     def __init__(self, request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes) -> None:
@@ -34,6 +35,7 @@ class Plan:
         self.snapshot = snapshot
         self.peer = peer
         self.port = port
+        self.scheme = b"http"
         self.refusal: tuple[int, str, str] | None = None
         self.frontend: Frontend | None = None
         self.target = _NOWHERE
@@ -64,6 +66,7 @@ class Plan:
         """Return the same plan for a request that a middleware has changed."""
         plan = Plan(request, self.snapshot, peer=self.peer, port=self.port)
         plan.frontend, plan.target, plan._added = self.frontend, self.target, self._added
+        plan.scheme = self.scheme
         plan._compose()
         return plan
 

@@ -11,6 +11,7 @@ from time import perf_counter
 from fairlead.proxy.balance import Chooser, Memory, make_balancer
 from fairlead.proxy.catalog import Catalog, Touched
 from fairlead.proxy.config import Limits
+from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.router import Router
 from fairlead.proxy.state import Group, ServerState, Snapshot, Target
@@ -22,6 +23,7 @@ class Registry:
     def __init__(
         self,
         limits: Limits,
+        chains: Chains,
         *,
         zone: str = "",
         rng: Random | None = None,
@@ -31,11 +33,13 @@ class Registry:
 
         Args:
             limits: for backends that name none.
+            chains: the middlewares of each frontend.
             zone: where this proxy is; empty: nowhere in particular.
             rng: for balancers that choose by chance.
             clock: the one by which requests are measured.
         """
         self._limits = limits
+        self._chains = chains
         self._zone = zone
         self._rng = rng or Random()  # noqa: S311  it spreads load and keeps no secret
         self._clock = clock
@@ -54,10 +58,11 @@ class Registry:
         if touched.frontends or touched.chains:
             targets = dict(targets)
             for name in touched.frontends.keys() | touched.chains:
+                chain = self._chains.follow(name, catalog.middlewares.get(name, {}).values())
                 if (frontend := catalog.frontends.get(name)) is None:
                     targets.pop(name, None)
                 else:
-                    targets[name] = Target(backend_id=frontend.backend_id)
+                    targets[name] = Target(backend_id=frontend.backend_id, chain=chain)
         if touched.backends:
             groups = dict(groups)
             for name in touched.backends:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from fairlead.proxy.catalog import Catalog
 from fairlead.proxy.config import Limits
+from fairlead.proxy.middleware.chains import Chains
+from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.registry import Registry
 from fairlead.proxy.state import Snapshot
@@ -40,6 +42,7 @@ class Routes:
         limits: Limits,
         board: Board,
         switch: Callable[[Snapshot], None],
+        tools: Tools,
         zone: str = "",
         edge: Callable[[Iterable[Listener], Iterable[Host]], None] = lambda *_: None,
     ) -> None:
@@ -50,11 +53,13 @@ class Routes:
             limits: for backends that name none.
             board: where problems are named.
             switch: puts a snapshot in force.
+            tools: what middlewares may use of the world.
             zone: where this proxy is.
             edge: told of the listeners and hosts when one of them has changed.
         """
-        self._catalog = Catalog(prefixes)
-        self._registry = Registry(limits, zone=zone)
+        self.chains = Chains(tools)
+        self._catalog = Catalog(prefixes, check=self.chains.check)
+        self._registry = Registry(limits, self.chains, zone=zone)
         self._board = board
         self._switch = switch
         self._edge = edge

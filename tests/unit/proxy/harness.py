@@ -14,6 +14,7 @@ from tests.unit.proxy.pairs import SEAL_KEY
 from fairlead.proxy import Limits, Routes, Service, Snapshot
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.edge import Edge
+from fairlead.proxy.middleware.world import World
 
 WITHIN_S = 10.0
 Handler = Callable[["Peer"], Awaitable[None]]
@@ -139,12 +140,14 @@ class Proxy:
         self.service = Service(limits=self.limits, certificates=Certificates(SEAL_KEY))
         self.board = Board()
         self.edge = Edge(self.service, self.board)
+        self.world = World()
         self.routes = Routes(
             (b"/vulcand/", b"vulcand/"),
             limits=self.limits,
             board=self.board,
             switch=self._switch,
             edge=self.edge.follow,
+            tools=self.world.tools,
         )
         self.service.on_tick += (self.routes.tick,)
         self.port = 0
@@ -211,6 +214,7 @@ async def running(*upstreams: Upstream, **limits: Any) -> AsyncIterator[Proxy]:
         for client in proxy.clients:
             client.close()
         await proxy.service.drain(limit_s=0)
+        await proxy.world.close()
         for upstream in upstreams:
             await upstream.stop()
 

@@ -9,6 +9,7 @@ from tests.unit.proxy.test_router import Asked
 
 from fairlead.proxy.config import Limits
 from fairlead.proxy.keys import Kind, ObjectId, object_of, watched_prefixes
+from fairlead.proxy.middleware.world import World
 from fairlead.proxy.model import Backend, Server, parse_duration_s, read_object
 from fairlead.proxy.plan import Plan
 from fairlead.proxy.request import Request
@@ -24,7 +25,9 @@ class Configured:
     def __init__(self) -> None:
         self.board = Board()
         self.snapshots: list[Snapshot] = []
-        self.routes = Routes(PREFIXES, limits=Limits(), board=self.board, switch=self.snapshots.append)
+        self.routes = Routes(
+            PREFIXES, limits=Limits(), board=self.board, switch=self.snapshots.append, tools=World().tools
+        )
 
     @property
     def now(self) -> Snapshot:

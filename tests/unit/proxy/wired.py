@@ -17,6 +17,7 @@ from tests.unit.proxy.harness import OK, Board
 from fairlead.proxy import Limits, Routes, Service, Snapshot
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.listening import Door
+from fairlead.proxy.middleware.world import World
 from fairlead.proxy.model import Listener
 from fairlead.proxy.server_side import ServerConnection
 from fairlead.proxy.service import Connecting
@@ -94,7 +95,13 @@ class Wired:
     def __init__(self) -> None:
         self.service = WiredService()
         self.door = Door(self.service, Listener(id=""), cast("socket.socket", Wire()))
-        routes = Routes((b"/v/",), limits=self.service.limits, board=Board(), switch=self._switch)
+        routes = Routes(
+            (b"/v/",),
+            limits=self.service.limits,
+            board=Board(),
+            switch=self._switch,
+            tools=World().tools,
+        )
         values: dict[str, object] = {
             "backends/b/servers/s": {"URL": "http://127.0.0.1:1"},
             "frontends/f/frontend": {"Type": "http", "BackendId": "b", "Route": 'PathRegexp(".*")'},

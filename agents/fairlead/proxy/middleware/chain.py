@@ -14,7 +14,7 @@ bug: it is logged, and answered 500.
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from fairlead.proxy.headers import Fields
+from fairlead.proxy.headers import FORWARDED_FIELDS, REQUEST_FIELDS, Fields
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
 
 if TYPE_CHECKING:
@@ -147,6 +147,15 @@ class Call:
             self.request = self.request.copy()
             self.is_edited = True
         return self.request
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of the field ``name`` (lower-case) as the server will see it, or ``b""``.
+
+        Those fields that the proxy writes itself are as the client sent them.
+        """
+        if self.is_edited and name not in REQUEST_FIELDS and name not in FORWARDED_FIELDS:
+            return next((value for each, value in self.request.fields if each.lower() == name), b"")
+        return self.request.header(name)
 
     # What the exchange asks for
 

@@ -1,0 +1,5 @@
+"""Middlewares: the chain that the data path runs, and how one is made from the JSON of its key."""
+
+from fairlead.proxy.middleware.chain import Answer, BodyFilter, Call, Chain, Middleware, Verdict
+
+__all__ = ["Answer", "BodyFilter", "Call", "Chain", "Middleware", "Verdict"]

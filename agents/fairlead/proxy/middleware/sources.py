@@ -1,0 +1,74 @@
+"""What tells clients apart: vulcand's variables ``client.ip``, ``request.host`` and ``request.header.X``.
+
+An address counts as a whole, IPv6 too.  (vulcand cut it at the first colon, so that all IPv6 clients were one.)
+"""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.headers import TOKEN
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.limits import SOURCE_BYTES_MAX
+
+Source = Callable[[Call], bytes]
+T = TypeVar("T")
+
+
+def read_source(variable: str) -> Source:
+    """Return what reads ``variable`` off a request.
+
+    Raises:
+        KeyProblem: there is no such variable.
+    """
+    if variable == "client.ip":
+        return lambda call: call.plan.peer
+    if variable == "request.host":
+        return lambda call: call.request.host
+    name = variable.removeprefix("request.header.").encode()
+    if name == variable.encode() or TOKEN.fullmatch(name) is None:
+        raise KeyProblem(f"{variable!r} is not one of client.ip, request.host, request.header.NAME")
+    wanted = name.lower()
+    return lambda call: call.header(wanted)[:SOURCE_BYTES_MAX]
+
+
+class Bounded(Generic[T]):
+    """A map that forgets: first who has not come for longer than needed, then who came longest ago."""
+
+    __slots__ = ("_entries", "_size_max")
+
+    def __init__(self, size_max: int) -> None:
+        self._entries: OrderedDict[bytes, tuple[float, T]] = OrderedDict()
+        self._size_max = size_max
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes, *, now_s: float, keep_s: float) -> T | None:
+        """Return the value, which is then kept for ``keep_s`` more seconds; None for a stranger."""
+        found = self._entries.get(key)
+        if found is None or found[0] <= now_s:
+            return None
+        self._entries[key] = (now_s + keep_s, found[1])
+        self._entries.move_to_end(key)
+        return found[1]
+
+    def put(self, key: bytes, value: T, *, now_s: float, keep_s: float) -> None:
+        """Add a value."""
+        self._entries.pop(key, None)
+        while self._entries and (
+            len(self._entries) >= self._size_max or next(iter(self._entries.values()))[0] <= now_s
+        ):
+            self._entries.popitem(last=False)
+        self._entries[key] = (now_s + keep_s, value)
+
+
+def address_of(peer: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address of a client; IPv4 in IPv6's clothes is IPv4, and a client on a unix socket has none."""
+    try:
+        address = ipaddress.ip_address(peer.decode("ascii", "replace").partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
