@@ -11,7 +11,10 @@ import pytest
 from tests import peers
 from tests.support.ports import free_ports
 from tests.support.processes import Program, clean_environment
-from tests.support.store import StoreServer
+from tests.support.store import KINDS, StoreServer
+from tests.support.wire import Wire
+
+from fairlead.proto import rpc_pb2 as pb
 
 APPLIED = "fairlead_agent_applied_revision "
 COMMAND = [sys.executable, "-m", "fairlead.cli", "render"]
@@ -111,15 +114,32 @@ class Site:
         return int(float(next(line for line in lines if line.startswith(APPLIED)).split()[1]))
 
 
-@pytest.fixture
-def etcdctl(store: StoreServer) -> Etcdctl:
-    return Etcdctl(store)
+@pytest.fixture(scope="module", params=[pytest.param("etcd", marks=pytest.mark.peer("etcd")), "fairlead"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """One store for all tests of a module, which take it through ``empty_store``: to start one takes long."""
+    with KINDS[request.param](tmp_path_factory.mktemp("store")) as running:
+        yield running
 
 
 @pytest.fixture
-def site(store: StoreServer, tmp_path: Path) -> Iterator[Site]:
+def empty_store(store: StoreServer) -> StoreServer:
+    """The store, running and without a key, whatever the last test did to it."""
+    if not store.program.is_running:
+        store.start()
+    with Wire(store.address) as wire:
+        wire.get("DeleteRange", pb.DeleteRangeRequest(key=b"\0", range_end=b"\0"))
+    return store
+
+
+@pytest.fixture
+def etcdctl(empty_store: StoreServer) -> Etcdctl:
+    return Etcdctl(empty_store)
+
+
+@pytest.fixture
+def site(empty_store: StoreServer, tmp_path: Path) -> Iterator[Site]:
     """A site whose agent is ended with the test."""
-    made = Site(tmp_path / "site", store)
+    made = Site(tmp_path / "site", empty_store)
     made.resource("marker", "{{ getv('/marker', '') }}", keys=["/marker"])
     yield made
     made.agent.stop()

@@ -46,8 +46,8 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, store: StoreServer) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path, store)
+def fleet(tmp_path: Path, empty_store: StoreServer) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path, empty_store)
     yield fleet
     fleet.stop()
 
