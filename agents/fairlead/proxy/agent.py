@@ -13,10 +13,13 @@ from fairlead.client import Change, Changes, Mirror
 from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.discovery import Discovery
 from fairlead.proxy.edge import Edge
 from fairlead.proxy.keys import watched_prefixes
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.world import World
+from fairlead.proxy.mirror import Mirroring
+from fairlead.proxy.naming import LOADING_S, follow_names
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
@@ -41,6 +44,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
         if log is not None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)
+        service.observers += (Mirroring(service).observe,)
         try:
             host, port = await service.bind(config.listen.host, config.listen.port)
         except OSError as error:
@@ -106,17 +110,23 @@ async def _follow(
         zone=config.zone,
         edge=edge.follow,
         tools=tools,
+        discovery=Discovery(config.dns_prefix, config.dns_domain),
     )
     service.on_tick += (routes.tick,)
     for each in changes:
         _apply(routes, await anext(each))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
-    await service.start()
-    context.ready(address)
+    names_loaded = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(edge.run())
+        group.create_task(follow_names(context, config, routes, loaded=names_loaded))
+        if routes.names_wanted.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(names_loaded.wait(), LOADING_S)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+        await service.start()
+        context.ready(address)
         for each in changes:
             group.create_task(_apply_all(routes, each))
 

@@ -60,7 +60,7 @@ class Catalog:
     """The last good object of every key.
 
     Attributes:
-        servers: by id of their backend and their own; middlewares: by id of their frontend and their own.
+        servers: by id of their backend and their own; discovered: those that DNS records tell of; middlewares: by id of their frontend and their own.
     """
 
     def __init__(self, prefixes: tuple[bytes, ...], *, check: Check = lambda _: None) -> None:
@@ -68,6 +68,7 @@ class Catalog:
         self.backends: dict[str, Backend] = {}
         self.servers: dict[str, dict[str, Server]] = {}
         self.middlewares: dict[str, dict[str, Middleware]] = {}
+        self.discovered: dict[str, dict[str, Server]] = {}
         self.hosts: dict[str, Host] = {}
         self.listeners: dict[str, Listener] = {}
         self._prefixes = prefixes
@@ -82,11 +83,36 @@ class Catalog:
     @property
     def servers_count(self) -> int:
         """How many servers there are in all backends."""
-        return sum(map(len, self.servers.values()))
+        return sum(map(len, self.servers.values())) + sum(map(len, self.discovered.values()))
 
     def has_backend(self, backend_id: str) -> bool:
         """Whether requests can go to ``backend_id``: servers without a backend make an ordinary one."""
-        return backend_id in self.backends or backend_id in self.servers or is_discovered(backend_id)
+        return (
+            backend_id in self.backends
+            or backend_id in self.servers
+            or (is_discovered(backend_id) and bool(self._relations.users_of(backend_id)))
+        )
+
+    def servers_of(self, backend_id: str) -> Mapping[str, Server]:
+        """Return all servers of a backend; what a key says goes before what a record says."""
+        return {**self.discovered.get(backend_id, {}), **self.servers.get(backend_id, {})}
+
+    def name_of(self, backend_id: str) -> str:
+        """Return the DNS name that gives a backend its servers; empty when none does, or nobody asks."""
+        backend = self.backends.get(backend_id)
+        if backend is not None and backend.discover:
+            return backend.discover
+        if is_discovered(backend_id) and (backend is not None or self._relations.users_of(backend_id)):
+            return backend_id.removeprefix("dns:")
+        return ""
+
+    def discover(self, backend_id: str, servers: dict[str, Server], touched: Touched) -> None:
+        """Take what DNS records say about a backend now."""
+        if self.discovered.get(backend_id, {}) != servers:
+            touched.backends.add(backend_id)
+            self.discovered[backend_id] = servers
+            if not servers:
+                del self.discovered[backend_id]
 
     def apply(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> tuple[Touched, Report]:
         """Take one change: new values by key, and the keys that are gone."""

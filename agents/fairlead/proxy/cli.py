@@ -31,6 +31,16 @@ from fairlead.proxy.config import ProxyConfig
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
+@click.option(
+    "--dns-prefix",
+    default="/skydns",
+    show_default=True,
+    metavar="PREFIX",
+    help="Where the records are of backends that are DNS names (dns:web.svc).",
+)
+@click.option(
+    "--dns-domain", default="skydns.local", show_default=True, metavar="NAME", help="What those names end in."
+)
 @click.option("--zone", default="", metavar="NAME", help="Where this proxy is; servers there are preferred.")
 @click.option(
     "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
@@ -45,6 +55,8 @@ def proxy(
     layout: str,
     data_dir: str | None,
     access_log: str | None,
+    dns_prefix: str,
+    dns_domain: str,
     zone: str,
     seal_key_file: str | None,
     admin_listen: str | None,
@@ -66,6 +78,8 @@ def proxy(
         etcd_key=etcd_key,
         data_dir=Path(data_dir) if data_dir else None,
         access_log=access_log,
+        dns_prefix=dns_prefix,
+        dns_domain=dns_domain,
         zone=zone,
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )

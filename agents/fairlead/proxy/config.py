@@ -58,6 +58,7 @@ class ProxyConfig:
     Attributes:
         etcd_key: where vulcand's keys are in the store, as its flag -etcdKey.
         data_dir: where a copy of the keys is kept; None keeps none.
+        dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
         seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
@@ -69,6 +70,8 @@ class ProxyConfig:
     access_log: str | None = None
     zone: str = ""
     seal_key_file: Path | None = None
+    dns_prefix: str = "/skydns"
+    dns_domain: str = "skydns.local"
     limits: Limits = field(default_factory=Limits)
 
 
@@ -87,5 +90,7 @@ REGEXP_SUBJECT_BYTES_MAX = 1024
 """Longer paths, hosts and header values match no regular expression."""
 QUERY_FIELDS_MAX = 100
 """Queries of more fields match no Query."""
+MIRRORED_MAX = 256
+"""Copies of requests under way to mirrors; beyond that they are dropped."""
 CACHED_MAX = 16_384
 """Compiled routes and patterns that are kept for the next change of the configuration."""

@@ -85,6 +85,12 @@ class Outward:
         """Who was asked last; empty when nobody was."""
         return self.server.server.id if self.server is not None else ""
 
+    def whole_body(self) -> list[bytes] | None:
+        """Return the request body as a server got it; None when not all of it is here."""
+        if self._body is None:
+            return []
+        return self._body.kept() if self._body.is_complete and self._body.is_kept else None
+
     @property
     def received_bytes(self) -> int:
         """Of the request's body."""
@@ -160,12 +166,13 @@ class Outward:
         target = self.plan.target
         # The servers of now, not of when the request came: it may have waited, or failed elsewhere.
         groups = self._service.snapshot.groups
+        now_s = perf_counter()
         split = target.split
-        group = groups.get(target.backend_id) if split is None else split(self.plan, groups)
+        group = groups.get(target.backend_id) if split is None else split(self.plan, groups, now_s)
         chosen: ServerState | Queue | None = None
         if group is not None:
             self.group = group
-            self._chosen_s = now_s = perf_counter()
+            self._chosen_s = now_s
             chosen = group.balancer.choose(self.plan, self._tried, now_s)
         if isinstance(chosen, ServerState):
             self._ask(chosen)

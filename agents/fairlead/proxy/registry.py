@@ -3,7 +3,7 @@
 Only what a change touches is made anew; all else is shared with the snapshot before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from time import perf_counter
@@ -14,6 +14,7 @@ from fairlead.proxy.config import Limits
 from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.router import Router
+from fairlead.proxy.split import make_split
 from fairlead.proxy.state import Group, ServerState, Snapshot, Target
 
 
@@ -62,7 +63,11 @@ class Registry:
                 if (frontend := catalog.frontends.get(name)) is None:
                     targets.pop(name, None)
                 else:
-                    targets[name] = Target(backend_id=frontend.backend_id, chain=chain)
+                    targets[name] = Target(
+                        backend_id=frontend.backend_id,
+                        chain=chain,
+                        split=make_split(frontend, rng=self._rng),
+                    )
         if touched.backends:
             groups = dict(groups)
             for name in touched.backends:
@@ -88,7 +93,7 @@ class Registry:
 
     def _group(self, catalog: Catalog, backend_id: str) -> Group | None:
         """Make one backend's group; None: it is gone, with all that was known of it."""
-        servers = catalog.servers.get(backend_id, {})
+        servers = catalog.servers_of(backend_id)
         if not catalog.has_backend(backend_id):
             self._retire(backend_id, servers)
             self._memories.pop(backend_id, None)
@@ -118,7 +123,7 @@ class Registry:
         state.pool.idle_max = idle_max
         return state
 
-    def _retire(self, backend_id: str, servers: dict[str, Server]) -> None:
+    def _retire(self, backend_id: str, servers: Mapping[str, Server]) -> None:
         """Forget the servers that are gone, and those that are at another address now."""
         known = self._servers.get(backend_id, {})
         for name, state in list(known.items()):

@@ -4,15 +4,18 @@ A Change is taken whole, a new snapshot is built beside the old one, and one ass
 request sees all of a transaction or nothing of it.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from fairlead.proxy.catalog import Catalog
+from fairlead.proxy.catalog import Catalog, Touched, is_discovered
 from fairlead.proxy.config import Limits
+from fairlead.proxy.discovery import Discovery
 from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.registry import Registry
+from fairlead.proxy.relations import backends_of
 from fairlead.proxy.state import Snapshot
 
 
@@ -33,7 +36,11 @@ class Board(Protocol):
 
 
 class Routes:
-    """The configuration as it follows the store."""
+    """The configuration as it follows the store.
+
+    Attributes:
+        names_wanted: set once a backend is a DNS name, and ``apply_names`` has to be called from then on.
+    """
 
     def __init__(
         self,
@@ -45,6 +52,7 @@ class Routes:
         tools: Tools,
         zone: str = "",
         edge: Callable[[Iterable[Listener], Iterable[Host]], None] = lambda *_: None,
+        discovery: Discovery | None = None,
     ) -> None:
         """Start with nothing.
 
@@ -56,8 +64,12 @@ class Routes:
             tools: what middlewares may use of the world.
             zone: where this proxy is.
             edge: told of the listeners and hosts when one of them has changed.
+            discovery: reads DNS records; None: those of SkyDNS's own prefix and domain.
         """
         self.chains = Chains(tools)
+        self.discovery = discovery or Discovery("/skydns", "skydns.local")
+        self.names_wanted = asyncio.Event()
+        self._names: dict[str, str] = {}  # by id of the backends that are DNS names
         self._catalog = Catalog(prefixes, check=self.chains.check)
         self._registry = Registry(limits, self.chains, zone=zone)
         self._board = board
@@ -72,9 +84,8 @@ class Routes:
         touched, report = catalog.apply(puts, deletes)
         # The two spellings of the prefix are followed apart; the newer of the two tells how far we are.
         self._revision = max(self._revision, revision)
-        if touched or not self._has_switched:
-            self._has_switched = True
-            self._switch(self._registry.follow(catalog, touched, revision=self._revision))
+        self._follow_names(touched)
+        self._follow(touched)
         if touched.sockets:
             self._edge(catalog.listeners.values(), catalog.hosts.values())
         for key in sorted(report.healed):
@@ -85,6 +96,41 @@ class Routes:
         board.count("backends", len(catalog.backends))
         board.count("servers", catalog.servers_count)
         board.applied(self._revision)
+
+    def apply_names(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
+        """Take one change of the DNS records."""
+        keys = self.discovery.apply(puts, deletes)
+        touched = Touched()
+        for backend_id, name in self._names.items():
+            if self.discovery.concerns(name, keys):
+                servers = self.discovery.servers_of(name, backend_id=backend_id)
+                self._catalog.discover(backend_id, servers, touched)
+        self._follow(touched)
+        self._board.count("servers", self._catalog.servers_count)
+
+    def _follow(self, touched: Touched) -> None:
+        if touched or not self._has_switched:
+            self._has_switched = True
+            self._switch(self._registry.follow(self._catalog, touched, revision=self._revision))
+
+    def _follow_names(self, touched: Touched) -> None:
+        """Find out which backends are DNS names now, and what their servers are."""
+        catalog = self._catalog
+        concerned = set(touched.backends)
+        for name, old in touched.frontends.items():
+            for frontend in (old, catalog.frontends.get(name)):
+                if frontend is not None:
+                    concerned |= {each for each in backends_of(frontend) if is_discovered(each)}
+        for backend_id in concerned:
+            if name := catalog.name_of(backend_id):
+                self._names[backend_id] = name
+                self.names_wanted.set()
+                servers = self.discovery.servers_of(name, backend_id=backend_id)
+            else:
+                self._names.pop(backend_id, None)
+                servers = {}
+            catalog.discover(backend_id, servers, touched)
+        touched.backends |= concerned
 
     def tick(self, now_s: float) -> None:
         """Do what time brings: for ``Service.on_tick``."""

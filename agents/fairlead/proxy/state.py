@@ -107,7 +107,7 @@ class Target:
     backend_id: str
     chain: Chain | None = None
     retry: RetryPolicy = NO_RETRY
-    split: "Callable[[Plan, Groups], Group | None] | None" = None
+    split: "Callable[[Plan, Groups, float], Group | None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,12 @@ class Chooser:
         if len(self._memory.queue) and self.has_place(now_s):
             self._memory.queue.call()
 
+    def is_fit(self, now_s: float) -> bool:
+        """See ``Balancer``."""
+        if now_s >= self._until_s or self._version != self._memory.version:
+            self._refresh(now_s)
+        return bool(self._eligible) and not self._memory.is_panicking
+
     def lines_for(self, plan: "Plan", server: "ServerState") -> bytes:
         """See ``Balancer``."""
         return self._sticky.line_for(plan, server) if self._sticky is not None else b""

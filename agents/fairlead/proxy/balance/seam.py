@@ -106,6 +106,9 @@ class Balancer(Protocol):
             now_s: monotonic.
         """
 
+    def is_fit(self, now_s: float) -> bool:
+        """Whether there is anybody who is fit to be asked, be there a place or not."""
+
     def lines_for(self, plan: "Plan", server: "ServerState") -> bytes:
         """Return field lines to add to the answer, each with its CR LF."""
 

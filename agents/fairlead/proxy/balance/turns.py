@@ -48,6 +48,10 @@ class RoundRobin:
     ) -> None:
         """Learn nothing."""
 
+    def is_fit(self, now_s: float) -> bool:
+        """See ``Balancer``."""
+        return bool(self._servers)
+
     def lines_for(self, plan: "Plan", server: "ServerState") -> bytes:
         """Add nothing."""
         return b""

@@ -71,6 +71,11 @@ def read_server(identity: ObjectId, fields: Fields) -> Server:
     )
 
 
+def is_host(text: str) -> bool:
+    """Whether ``text`` is a host name or an address as a URL may have it."""
+    return _HOST.fullmatch(text) is not None
+
+
 def read_url(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a server's URL.
 
@@ -83,6 +88,6 @@ def read_url(url: str) -> tuple[str, str, int]:
     except ValueError as error:
         raise KeyProblem(f"URL {url!r}: {error}") from error
     host = parts.hostname or ""
-    if parts.scheme not in DEFAULT_PORTS or not _HOST.fullmatch(host) or parts.username is not None:
+    if parts.scheme not in DEFAULT_PORTS or not is_host(host) or parts.username is not None:
         raise KeyProblem(f'URL must look like "http://10.0.0.1:8080", not {url!r}')
     return parts.scheme, host, port

@@ -1,0 +1,120 @@
+"""Copies of requests for another backend, whose answers nobody sees.
+
+A copy is made when the request is over, of what is still here of it: its head, and its body if that was small enough
+to be kept for another attempt.  So a mirror costs its clients nothing, and a slow one is skipped, not waited for.
+"""
+
+from random import Random
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+from fairlead.proxy.config import MIRRORED_MAX
+from fairlead.proxy.exchange import Exchange
+from fairlead.proxy.state import ServerState
+
+if TYPE_CHECKING:
+    from fairlead.proxy.balance import Chance, Failure
+    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.record import Record
+    from fairlead.proxy.response import Response
+    from fairlead.proxy.server_side import ServerConnection
+    from fairlead.proxy.service import Service
+    from fairlead.proxy.state import Group
+
+
+class Mirroring:
+    """Sends copies; ``observe`` is one of the service's observers.
+
+    Attributes:
+        sent: copies so far; dropped: those that there was no room for, or whose body was not here any more.
+    """
+
+    def __init__(self, service: "Service", *, rng: "Chance | None" = None) -> None:
+        self.sent = self.dropped = 0
+        self._service = service
+        self._rng = rng or Random()  # noqa: S311  it samples, and keeps no secret
+        self._under_way = 0
+
+    def observe(self, record: "Record") -> None:
+        """Copy a request that is over, if its frontend has a mirror."""
+        plan = record.plan
+        if plan is None or plan.frontend is None or (mirror := plan.frontend.mirror) is None:
+            return
+        if not isinstance(record, Exchange) or plan.request.upgrade or self._rng.random() >= mirror.ratio:
+            return
+        group = self._service.snapshot.groups.get(mirror.backend_id)
+        body = record.whole_body()
+        if group is None or body is None or self._under_way >= MIRRORED_MAX:
+            self.dropped += 1
+            return
+        server = group.balancer.choose(plan, (), perf_counter())
+        if not isinstance(server, ServerState):
+            self.dropped += 1
+            return
+        self.sent += 1
+        self._under_way += 1
+        _Copy(self, self._service, plan, group, server).begin(body)
+
+    def ended(self) -> None:
+        """A copy has got its answer, or will get none."""
+        self._under_way -= 1
+
+
+class _Copy:
+    """One copy: what an exchange is to a server's connection, without anybody behind it."""
+
+    def __init__(
+        self, mirroring: Mirroring, service: "Service", plan: "Plan", group: "Group", server: ServerState
+    ) -> None:
+        self.plan = plan
+        self.group = group
+        self.upload = None
+        self.connection: ServerConnection | None = None
+        self._mirroring = mirroring
+        self._service = service
+        self._server = server
+        self._body: list[bytes] = []
+        self._is_over = False
+
+    def begin(self, body: list[bytes]) -> None:
+        self._body = body
+        self._server.requests += 1
+        self._server.in_flight += 1
+        connection = self._service.pooled(self._server, is_repeatable=False)
+        if connection is not None:
+            self.attach(connection)
+        else:
+            self._service.connect(self, self._server, dial_s=self.group.dial_s)
+
+    def attach(self, connection: "ServerConnection") -> None:
+        self.connection = connection
+        connection.start(cast("Exchange", self), b"".join([self.plan.head_for(self._server), *self._body]))
+
+    def on_interim(self, response: "Response") -> None:
+        pass
+
+    def on_response(self, response: "Response", pieces: list[bytes], *, is_end: bool) -> None:
+        if is_end:
+            self._end(response.status, None)
+
+    def on_body(self, pieces: list[bytes], *, is_end: bool) -> None:
+        if is_end:
+            self._end(200, None)
+
+    def on_server_writable(self) -> None:
+        pass
+
+    def on_server_lost(self, *, was_reused: bool) -> None:
+        self._end(0, None)
+
+    def on_server_failure(self, failure: "Failure", reason: str) -> None:
+        self._end(0, failure)
+
+    def _end(self, status: int, failure: "Failure | None") -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._server.in_flight -= 1
+            self.group.balancer.ended(
+                self._server, status=status, failure=failure, head_us=0, now_s=perf_counter()
+            )
+            self._mirroring.ended()

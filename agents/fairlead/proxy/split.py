@@ -1,0 +1,74 @@
+"""Which backend a request goes to when its frontend names several: canaries first, a fallback when nobody is fit.
+
+A request that carries a canary's header or cookie goes to it; of the others, as many by chance as its percent says.
+Whether a backend can serve is asked for each attempt, so that a request that failed there may end up in the fallback.
+"""
+
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.balance.sticky import cookie_of
+from fairlead.proxy.model import Frontend
+
+if TYPE_CHECKING:
+    from fairlead.proxy.balance import Chance
+    from fairlead.proxy.plan import Plan
+    from fairlead.proxy.state import Group, Groups
+
+
+class Split:
+    """The choice of one frontend; see ``Target.split``."""
+
+    __slots__ = ("_backend_id", "_canaries", "_fallback", "_rng")
+
+    def __init__(self, frontend: Frontend, *, rng: "Chance") -> None:
+        self._backend_id = frontend.backend_id
+        self._canaries = [
+            (canary, _wanted(canary.header), _wanted(canary.cookie)) for canary in frontend.canaries
+        ]
+        self._fallback = frontend.fallback
+        self._rng = rng
+
+    def __call__(self, plan: "Plan", groups: "Groups", now_s: float) -> "Group | None":
+        """Return the group that ``plan`` goes to; None: there is none."""
+        group = self._canary(plan, groups, now_s) or groups.get(self._backend_id)
+        if self._fallback and (group is None or not group.balancer.is_fit(now_s)):
+            group = groups.get(self._fallback) or group
+        return group
+
+    def _canary(self, plan: "Plan", groups: "Groups", now_s: float) -> "Group | None":
+        # One draw for all of them: their percents are parts of the same whole.
+        share = self._rng.random()
+        for canary, header, cookie in self._canaries:
+            if _carries(plan, header, cookie) or share < canary.ratio:
+                group = groups.get(canary.backend_id)
+                # A canary that has died takes nobody along.
+                return group if group is not None and group.balancer.is_fit(now_s) else None
+            share -= canary.ratio
+        return None
+
+
+Wanted = tuple[bytes, bytes | None]
+"""A name, and the value that it must have; None: any."""
+
+
+def _wanted(text: str) -> Wanted | None:
+    name, has_value, value = text.partition("=")
+    return (name.encode(), value.encode() if has_value else None) if name else None
+
+
+def _carries(plan: "Plan", header: Wanted | None, cookie: Wanted | None) -> bool:
+    if header is not None:
+        name, value = header
+        values = plan.request.header_values(name.lower())
+        if value in values if value is not None else values:
+            return True
+    if cookie is None:
+        return False
+    name, value = cookie
+    found = cookie_of(plan, name)
+    return found is not None and value in (None, found)
+
+
+def make_split(frontend: Frontend, *, rng: "Chance") -> Split | None:
+    """Return what chooses; None: it is always the frontend's own backend."""
+    return Split(frontend, rng=rng) if frontend.canaries or frontend.fallback else None
