@@ -35,8 +35,8 @@ CORES = {
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
     "balance/turns catalog discovery expression headers keys match model/backend model/fields model/frontend "
-    "model/host model/listener model/middleware model/read model/server model/tls paths pattern relations router split",
-    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid sources "
+    "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations rolling router split",
+    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
     "render": "diff glob paths plan view",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from fairlead.proxy.naming import LOADING_S, follow_names
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
+from fairlead.proxy.sharing import ShareKeeper
 from fairlead.proxy.state import Snapshot
 from fairlead.proxy.stats import StatsCollector
 
@@ -67,15 +69,24 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
                 ),
                 name="proxy",
             )
+            member = f"{context.options.host}-{secrets.token_hex(4)}"
+            keeping = asyncio.create_task(
+                ShareKeeper(context.client, world.share, member=member).run(), name="proxy shares"
+            )
+            stack.push_async_callback(_cancel, keeping)
             stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await service.drain()
             if log is not None:
                 log.flush()
             stopping.cancel()
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await _cancel(running)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _mirrors(context: AgentContext, config: ProxyConfig) -> list[Mirror]:
