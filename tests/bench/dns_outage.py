@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from typing import Self
 
@@ -124,11 +124,15 @@ def run(folder: Path, *, seconds: float, say: Callable[[str], None] = print) -> 
 def _go_through(
     store: StoreServer, server: NameServer, clients: Clients, *, seconds: float, say: Callable[[str], None]
 ) -> None:
+    def restart(number: Signals) -> None:
+        server.program.stop(number)
+        server.start()
+
     part_s = seconds / 5
     steps: list[tuple[str, Callable[[], object]]] = [
         ("the store is killed", lambda: store.kill(SIGKILL)),
-        ("the agent is killed and started again", lambda: (server.program.stop(SIGKILL), server.start())),
-        ("the agent is stopped and started again", lambda: (server.program.stop(), server.start())),
+        ("the agent is killed and started again", lambda: restart(SIGKILL)),
+        ("the agent is stopped and started again", lambda: restart(SIGTERM)),
         ("the store is back", store.restart),
     ]
     time.sleep(part_s)
