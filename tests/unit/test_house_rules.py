@@ -32,7 +32,9 @@ CORES = {
     "dns": "answer client edns frame hooks leases lookup message names presentation records responder semantics settings "
     "table tallies tree wire zone "
     "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
-    "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
+    "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
+    "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings health/schedule "
+    "health/state outage",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
     "balance/turns catalog discovery expression headers keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations rolling router split",
