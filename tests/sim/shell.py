@@ -13,7 +13,6 @@ from tests.sim.snapshots import Snapshots
 from tests.sim.workload import Mode, Request
 
 from fairlead.api.watch import WatchStream
-from fairlead.member.acknowledgements import Acknowledgements
 from fairlead.member.checkpoints import Checkpoints
 from fairlead.member.leader import KEEP_ALIVE
 from fairlead.member.opening import Opened, load_applied, mark_applied
@@ -57,7 +56,6 @@ class Shell:
         self._works: list[Work] = []
         self._is_committing = False
         self._is_ending = False
-        self._acknowledgements = Acknowledgements()
         index, term, _ = load_applied(opened.backend)
         self.committed = Checkpoint(term, index)
         self.checkpoints = Checkpoints(
@@ -158,10 +156,9 @@ class Shell:
         self.world.saw(self)
 
     def _send(self, messages: Any) -> None:
-        sent = self._acknowledgements.sift(messages)
-        for message in sent:
+        for message in messages:
             self.world.oracle.sends(message)
-        self.world.network.send(sent)
+        self.world.network.send(messages)
 
     def _write(self, work: Work) -> Job:
         wal, ready = self.opened.wal, work.ready

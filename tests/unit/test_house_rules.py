@@ -29,16 +29,15 @@ CORES = {
     "progress proposals quorum raft reads replication transfer types",
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
     "wal": "record replay",
-    "dns": "answer client edns frame hooks leases lookup message names presentation records responder semantics settings "
-    "table tallies tree wire zone "
+    "dns": "answer client cookies edns frame gate hooks leases local_names lookup message names networks presentation "
+    "rate_limit records responder semantics settings table tallies tree wire zone "
+    "doh/exchange doh/http1 doh/http2 "
     "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
-    "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
-    "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings health/schedule "
-    "health/state outage",
+    "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
-    "balance/turns catalog discovery expression failover headers keys match model/backend model/fields model/frontend "
-    "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split",
-    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
+    "balance/turns catalog discovery expression headers keys match model/backend model/fields model/frontend "
+    "model/host model/listener model/middleware model/read model/server model/tls paths pattern relations router split",
+    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid sources "
     "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
     "render": "diff glob paths plan view",

@@ -3,70 +3,19 @@
 import asyncio
 import contextlib
 import gc
-from importlib.metadata import version
 from pathlib import Path
 
-from fairlead.agent import Address, AgentContext, ConfigError, listen_error
+from fairlead.agent import Address, AgentContext, ConfigError
 from fairlead.client import Mirror
 from fairlead.dns.around import STEERING_PREFIX, Around
 from fairlead.dns.attendants import Attendants
-from fairlead.dns.chaos import Chaos
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.metrics import DnsCollector
 from fairlead.dns.model import Model
-from fairlead.dns.responder import Responder
-from fairlead.dns.server_tcp import TcpServer
-from fairlead.dns.server_udp import UdpServer
+from fairlead.dns.server import DnsServer, Identity
+from fairlead.dns.sockets import address_of, bind_all
 
 COPY_NAME = "dns.copy"
-
-
-class DnsServer:
-    """The sockets of one name server, and the one responder behind them."""
-
-    def __init__(self, model: Model, config: DnsConfig, *, hostname: str) -> None:
-        limits = config.limits
-        chaos = Chaos(version=f"fairlead {version('fairlead')}", hostname=hostname)
-        self.responder = Responder(
-            tree=model.tree, zones=model.zones, table=model.table, chaos=chaos, limits=limits
-        )
-        self._listen = config.listen
-        self.udp = [
-            UdpServer(self.responder, datagrams_per_wake_max=limits.datagrams_per_wake_max)
-            for _ in self._listen
-        ]
-        self.tcp = [TcpServer(self.responder, limits) for _ in self._listen]
-
-    async def bind(self) -> list[Address]:
-        """Take the ports, so that a port in use is known at once; nothing is answered yet.
-
-        Raises:
-            ConfigError: one cannot be had.
-        """
-        bound = []
-        for address, udp, tcp in zip(self._listen, self.udp, self.tcp, strict=True):
-            try:
-                host, port = udp.bind(address.host, address.port)
-                await tcp.bind(host, port)
-            except OSError as error:
-                self.close()
-                raise listen_error(error, address, flag="--listen") from error
-            bound.append(Address(host=host, port=port))
-        return bound
-
-    async def start(self) -> None:
-        """Answer from now on."""
-        for udp in self.udp:
-            udp.start()
-        for tcp in self.tcp:
-            await tcp.start()
-
-    def close(self) -> None:
-        """Let go of everything."""
-        for udp in self.udp:
-            udp.close()
-        for tcp in self.tcp:
-            tcp.close()
 
 
 async def serve(context: AgentContext, config: DnsConfig) -> None:
@@ -80,9 +29,12 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
         _make_data_dir(config.data_dir)
         copy_path = config.data_dir / COPY_NAME
     model = Model(config, report=context.status)
-    server = DnsServer(model, config, hostname=context.options.host)
+    identity = Identity.new(context.options.host)
+    server = DnsServer(model, config, identity=identity, write=context.log.info)
     attendants = Attendants(config, model=model, responder=server.responder)
-    addresses = await server.bind()
+    sockets, *_ = bind_all(config)
+    await server.adopt(sockets)
+    addresses = [address_of(bound) for bound in (*sockets.udp, *sockets.tls, *sockets.https)]
     context.metrics.register(DnsCollector(model, server.responder, udp=server.udp, tcp=server.tcp))
     around = Around(context, config, model=model, responder=server.responder)
     around.restore()

@@ -12,11 +12,16 @@ _HOST = ("hostname.bind", "id.server")
 
 
 class Chaos:
-    """The answers of class CHAOS."""
+    """The answers of class CHAOS.
+
+    Args:
+        version: of this server; empty tells nothing.
+        hostname: of this host; empty tells nothing.
+    """
 
     def __init__(self, *, version: str, hostname: str) -> None:
         texts = {**dict.fromkeys(_VERSION, version), **dict.fromkeys(_HOST, hostname)}
-        self._bodies = {names.from_text(name): _txt_body(text) for name, text in texts.items()}
+        self._bodies = {names.from_text(name): _txt_body(text) for name, text in texts.items() if text}
 
     def body(self, name: Name, qtype: int) -> bytes | None:
         """Return the one record that answers, after the question; None when there is none to give."""

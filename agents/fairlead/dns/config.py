@@ -5,13 +5,13 @@ from pathlib import Path
 
 from fairlead.agent import Address
 from fairlead.dns import names
-from fairlead.dns.choose.settings import ChooseSettings
 from fairlead.dns.dialect import Dialect
 from fairlead.dns.forward.settings import ForwardSettings
 from fairlead.dns.guard import GuardSettings
 from fairlead.dns.limits import Limits
 from fairlead.dns.names import Name
 from fairlead.dns.outage import OutageSettings
+from fairlead.dns.serving import Serving
 from fairlead.dns.zone import Settings
 
 
@@ -31,9 +31,9 @@ class DnsConfig:
         forward: who is asked for what is not ours.
         outage: how long the answers are worth what, while the store is away.
         guard: which disappearances are held back.
-        choose: among the records of a name.
         ndots: names outside of fewer labels are not asked for.
         limits: see there.
+        serving: see there.
     """
 
     listen: tuple[Address, ...]
@@ -47,9 +47,9 @@ class DnsConfig:
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
-    choose: ChooseSettings = field(default_factory=ChooseSettings)
     ndots: int = 2
     limits: Limits = field(default_factory=Limits)
+    serving: Serving = field(default_factory=Serving)
 
     def __post_init__(self) -> None:
         assert self.listen

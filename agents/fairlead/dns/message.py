@@ -191,6 +191,21 @@ def error_response(packet: bytes, rcode: int) -> bytes:
     return packet[:2] + flags.to_bytes(2, "big") + bytes(8)
 
 
+def cacheable_for_s(response: bytes) -> int:
+    """Return for how long ``response``, one of ours, may be kept: its least TTL; 0 for one without records."""
+    _, _, _, answers, authorities, _ = _HEADER.unpack_from(response)
+    if not answers and not authorities:
+        return 0
+    at = _question_name_end(response) + 4
+    ttls: list[int] = []
+    for _ in range(answers + authorities):
+        at = _skip_name(response, at)
+        _, _, ttl_s, length = _FIXED.unpack_from(response, at)
+        ttls.append(ttl_s)
+        at += _FIXED.size + length
+    return min(ttls)
+
+
 def _question_name_end(packet: bytes) -> int:
     """Return the offset after the question's name.
 

@@ -10,12 +10,13 @@ from fairlead.dns import message
 from fairlead.dns.answer import Answer
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.client import LATER, Client, Transport
-from fairlead.dns.edns import Ede
+from fairlead.dns.edns import Ede, EdeCode
 from fairlead.dns.errors import MessageError
-from fairlead.dns.frame import Frame
+from fairlead.dns.frame import Frame, Manners
 from fairlead.dns.hooks import Forward, Hooks, Reply
-from fairlead.dns.limits import Limits
+from fairlead.dns.local_names import answer_locally
 from fairlead.dns.message import AA, HEADER_BYTES, Class, Opcode, Query, Rcode, Type
+from fairlead.dns.networks import Networks
 from fairlead.dns.semantics import answer_question
 from fairlead.dns.table import Entry, Table, Terms, key_of
 from fairlead.dns.tallies import NO_TYPE, Tallies, kind_of
@@ -38,15 +39,19 @@ class Responder:
 
     Attributes:
         hooks: what other parts of the server have hooked in.
+        allowed: who is answered.
     """
 
-    def __init__(self, *, tree: Tree, zones: Zones, table: Table, chaos: Chaos, limits: Limits) -> None:
+    def __init__(
+        self, *, tree: Tree, zones: Zones, table: Table, chaos: Chaos, manners: Manners, allowed: Networks
+    ) -> None:
         self.hooks = Hooks()
+        self.allowed = allowed
         self._tree = tree
         self._zones = zones
         self._table = table
         self._chaos = chaos
-        self._limits = limits
+        self._manners = manners
         self._entries = table.entries
         self._ready = table.ready
         self.tallies = Tallies()
@@ -87,7 +92,7 @@ class Responder:
             if opcode != Opcode.QUERY:
                 return self._respond_opcode(opcode, packet, client)
             query = message.parse_query(packet)
-            frame = Frame(query, client, limits=self._limits, terms=self._table.terms)
+            frame = Frame(query, client, manners=self._manners, terms=self._table.terms)
             return self._respond_query(query, client, frame)
         except MessageError as error:
             response = message.error_response(packet, error.rcode)
@@ -103,6 +108,8 @@ class Responder:
     def _respond_query(self, query: Query, client: Client, frame: Frame) -> bytes | None:
         if query.edns is not None and query.edns.version:
             return self._refuse(query, frame, Rcode.BADVERS)
+        if client.ip not in self.allowed:
+            return self._refuse(query, frame, Rcode.REFUSED, Ede(EdeCode.PROHIBITED))
         if query.qclass == Class.CH:
             return self._respond_chaos(query, frame)
         if query.qclass != Class.IN:
@@ -133,7 +140,8 @@ class Responder:
         if entry is None:
             answer = answer_question(query.name, query.qtype, tree=self._tree, zones=self._zones)
             if answer.rcode == Rcode.REFUSED:
-                return self.hooks.forward
+                local = self._local_answer(query)
+                return self.hooks.forward if local is None else self._table.compile(query.name, local)
             signed = self._signed(answer, query)
             if signed.rcode == Rcode.NXDOMAIN:
                 return self._table.denial(query.name, signed)
@@ -147,6 +155,15 @@ class Responder:
                 self._table.add(key, entry, signed.depends_on)
         return entry
 
+    def _local_answer(self, query: Query) -> Answer | None:
+        """Return the answer to a name that nobody else may be asked about.
+
+        Reverse names of private addresses go to the forwarder, if there is one: it may know the site's.
+        """
+        if self._tree.exists(query.name):
+            return None
+        return answer_locally(query.name, query.qtype, is_reverse_ours=self.hooks.forward is None)
+
     def _signed(self, answer: Answer, query: Query) -> Answer:
         sign = self.hooks.sign if query.dnssec_ok else None
         return answer if sign is None else sign(answer, query)
@@ -158,14 +175,18 @@ class Responder:
         return self._note(query, frame.give_body(AA, body))
 
     def _transfer(self, query: Query, client: Client, frame: Frame) -> bytes | None:
-        if self.hooks.transfer is None or client.transport not in {Transport.TCP, Transport.TLS}:
+        if client.transport not in {Transport.TCP, Transport.TLS}:
+            return self._refuse(query, frame, Rcode.NOTIMP)
+        if self.hooks.transfer is None:
             return self._refuse(query, frame, Rcode.REFUSED)
         client.stream(self.hooks.transfer(query, client))
         return LATER
 
     def _hand_on(self, forward: Forward | None, query: Query, client: Client, frame: Frame) -> bytes | None:
-        if forward is None or self.forwarding >= self._limits.forwarding_max:
-            return self._refuse(query, frame, Rcode.REFUSED)
+        if forward is None:
+            return self._refuse(query, frame, Rcode.REFUSED, Ede(EdeCode.NOT_AUTHORITATIVE))
+        if self.forwarding >= self._manners.limits.forwarding_max:
+            return self._refuse(query, frame, Rcode.REFUSED, Ede(EdeCode.OTHER, "too many questions wait"))
         self.forwarding += 1
 
         def finish(response: bytes | Answer | None, edes: tuple[Ede, ...]) -> None:

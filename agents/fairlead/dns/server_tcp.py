@@ -1,42 +1,41 @@
-"""DNS over TCP (RFC 7766): two bytes of length before each message, many messages on a connection.
+"""Listening sockets for streams: DNS over TCP (RFC 7766), over TLS (RFC 7858), and over HTTPS (RFC 8484).
 
 Every connection costs the same bounded amount whatever its client does: a partial message of at most 64 KiB, a bounded
-queue of unsent responses, and a clock that only whole queries wind up again.
+queue of unsent responses, and a clock that only whole queries wind up again.  It is counted from the moment it is accepted,
+before any handshake.
 """
 
 import asyncio
+import contextlib
+import socket
+import ssl
 from collections import Counter
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable
+from typing import Protocol, cast
 
-from fairlead.dns.client import LATER, Answerer, Transport
+from fairlead.dns.client import Answerer
 from fairlead.dns.limits import Limits
 
-_LENGTH_BYTES = 2
 _SWEEPS_PER_IDLE = 4
 
 
-class Framer:
-    """Cuts a stream of bytes into messages."""
+class Connection(Protocol):
+    """One client's stream, as its server sees it: an asyncio protocol that keeps time."""
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
+    ip: str
+    last_query_s: float
 
-    def feed(self, data: bytes) -> None:
-        """Take in what has come."""
-        self._buffer += data
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The stream is open, for TLS behind the handshake."""
 
-    def next(self) -> bytes | None:
-        """Return the next whole message; None when there is none yet."""
-        buffer = self._buffer
-        if len(buffer) < _LENGTH_BYTES:
-            return None
-        end = _LENGTH_BYTES + (buffer[0] << 8 | buffer[1])
-        if len(buffer) < end:
-            return None
-        message = bytes(buffer[_LENGTH_BYTES:end])
-        del buffer[:end]
-        return message
+    def close(self) -> None:
+        """End once everything is written."""
+
+    def abort(self) -> None:
+        """End at once."""
+
+
+Make = Callable[["TcpServer"], Connection]
 
 
 class TcpServer:
@@ -45,31 +44,42 @@ class TcpServer:
     Args:
         answerer: gives the response to a message, now or later.
         limits: the bounds that are named ``tcp_...``.
+        make: makes the protocol of one connection.
+        tls: for streams within TLS.
     """
 
-    def __init__(self, answerer: Answerer, limits: Limits) -> None:
+    def __init__(
+        self,
+        answerer: Answerer,
+        limits: Limits,
+        make: Make,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answerer = answerer
         self.limits = limits
         self.refused = 0
         """Connections beyond the limits."""
-        self._connections: dict[_Connection, str] = {}
+        self.failed_handshakes = 0
+        self._make = make
+        self._tls = tls
+        self._connections: dict[Connection, str] = {}
         self._per_ip: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._handshakes: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    async def bind(self, host: str, port: int) -> tuple[str, int]:
-        """Bind, without accepting yet; return the address.  Raises OSError."""
+    async def adopt(self, bound: socket.socket) -> None:
+        """Use a socket that is bound already, without accepting yet, and close it in the end."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), host, port, start_serving=False)
-        address = self._server.sockets[0].getsockname()
-        return address[0], address[1]
+        self._server = await loop.create_server(lambda: _Door(self), sock=bound, start_serving=False)
 
     async def start(self) -> None:
         """Accept from now on."""
-        assert self._server is not None, "bind first"
+        assert self._server is not None, "adopt a socket first"
         await self._server.start_serving()
         self._sweep()
 
@@ -79,12 +89,40 @@ class TcpServer:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
+        for handshake in self._handshakes:
+            handshake.cancel()
         for connection in tuple(self._connections):
             connection.close()
 
-    def admit(self, connection: "_Connection", ip: str) -> bool:
-        """Take ``connection`` in, if the limits allow one more."""
+    def open(self, transport: asyncio.Transport) -> None:
+        """Serve a connection that was just accepted, if the limits allow one more."""
+        connection = self._make(self)
+        peer = transport.get_extra_info("peername")
+        # A client that is gone already has no name; all of them share one.
+        connection.ip = peer[0] if peer else ""
+        if not self._admit(connection):
+            transport.abort()
+        elif self._tls is None:
+            transport.set_protocol(cast("asyncio.Protocol", connection))
+            connection.connection_made(transport)
+        else:
+            task = asyncio.create_task(
+                self._shake_hands(transport, connection, self._tls), name="dns handshake"
+            )
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    def forget(self, connection: Connection) -> None:
+        """Let go of a ``connection`` that has ended."""
+        ip = self._connections.pop(connection, None)
+        if ip is not None:
+            self._per_ip[ip] -= 1
+            if not self._per_ip[ip]:
+                del self._per_ip[ip]
+
+    def _admit(self, connection: Connection) -> bool:
         limits = self.limits
+        ip = connection.ip
         if (
             len(self._connections) >= limits.tcp_connections_max
             or self._per_ip[ip] >= limits.tcp_connections_per_ip_max
@@ -95,13 +133,26 @@ class TcpServer:
         self._per_ip[ip] += 1
         return True
 
-    def forget(self, connection: "_Connection") -> None:
-        """Let go of a ``connection`` that has ended; one that was not admitted is nothing to us."""
-        ip = self._connections.pop(connection, None)
-        if ip is not None:
-            self._per_ip[ip] -= 1
-            if not self._per_ip[ip]:
-                del self._per_ip[ip]
+    async def _shake_hands(
+        self, transport: asyncio.Transport, connection: Connection, tls: ssl.SSLContext
+    ) -> None:
+        opened = None
+        try:
+            opened = await asyncio.get_running_loop().start_tls(
+                transport,
+                cast("asyncio.Protocol", connection),
+                tls,
+                server_side=True,
+                ssl_handshake_timeout=self.limits.tcp_idle_s,
+            )
+        except (OSError, EOFError):  # no TLS, a client that has gone or lets us wait
+            self.failed_handshakes += 1
+        finally:
+            if opened is None:
+                transport.abort()
+                self.forget(connection)
+        if opened is not None:
+            connection.connection_made(opened)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -112,117 +163,28 @@ class TcpServer:
         self._sweeper = loop.call_later(self.limits.tcp_idle_s / _SWEEPS_PER_IDLE, self._sweep)
 
 
-class _Connection(asyncio.Protocol):
-    """One client."""
-
-    transport = Transport.TCP
+class _Door(asyncio.Protocol):
+    """What a connection comes in by: it is counted before anything is read from it."""
 
     def __init__(self, server: TcpServer) -> None:
         self._server = server
-        self._framer = Framer()
-        self._in_flight = 0
-        self._stream: Iterator[bytes] | None = None
-        self._is_full = False
-        self._is_reading = True
-        self._transport: asyncio.Transport
-        self.ip = ""
-        self.last_query_s = asyncio.get_running_loop().time()
-
-    # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's by shape, not by class.
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=self._server.limits.tcp_unsent_bytes_max)
-        peer = transport.get_extra_info("peername")
-        # A client that is gone already has no name; all of them share one.
-        self.ip = peer[0] if peer else ""
-        if not self._server.admit(self, self.ip):
-            self._transport.abort()
+        self._server.open(cast("asyncio.Transport", transport))
 
-    def data_received(self, data: bytes) -> None:
-        self._framer.feed(data)
-        self._serve()
 
-    def pause_writing(self) -> None:
-        self._is_full = True
-
-    def resume_writing(self) -> None:
-        self._is_full = False
-        self._serve()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._server.forget(self)
-
-    # What the server calls.
-
-    def close(self) -> None:
-        """End once everything is written."""
-        self._transport.close()
-
-    def abort(self) -> None:
-        """End at once."""
-        self._transport.abort()
-
-    # What the answerer calls: this is its `Client`.
-
-    def send(self, response: bytes) -> None:
-        """Send a response that was not at hand when its query came."""
-        self._in_flight -= 1
-        self._write(response)
-        self._serve()
-
-    def abandon(self) -> None:
-        """Go on without a response to one query."""
-        self._in_flight -= 1
-        self._serve()
-
-    def stream(self, messages: Iterator[bytes]) -> None:
-        """Send ``messages``, each when the client has taken most of those before; other queries wait meanwhile."""
-        self._stream = messages
-        self._in_flight -= 1  # LATER stands for them all
-
-    def _serve(self) -> None:
-        """Answer the whole messages at hand, until the client must take some answers first."""
-        while self._may_go_on() and (self._stream is not None or self._answer_next()):
-            if self._stream is not None:
-                self._write_next()
-        self._read(self._may_go_on())
-
-    def _may_go_on(self) -> bool:
-        in_flight_max = self._server.limits.tcp_in_flight_max
-        return not self._is_full and self._in_flight < in_flight_max and not self._transport.is_closing()
-
-    def _answer_next(self) -> bool:
-        packet = self._framer.next()
-        if packet is None:
-            return False
-        response = self._server.answerer.respond(packet, self)
-        if response is None:  # RFC 7766, section 8: what is no query ends the connection
-            self._transport.close()
-            return False
-        self.last_query_s = asyncio.get_running_loop().time()
-        if response is LATER:
-            self._in_flight += 1
-        else:
-            self._write(response)
-        return True
-
-    def _write_next(self) -> None:
-        assert self._stream is not None
-        message = next(self._stream, None)
-        if message is None:
-            self._stream = None
-        else:
-            self.last_query_s = asyncio.get_running_loop().time()
-            self._write(message)
-
-    def _write(self, message: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
-
-    def _read(self, is_wanted: bool) -> None:  # noqa: FBT001 - what is wanted is the one thing to say
-        if is_wanted is not self._is_reading and not self._transport.is_closing():
-            self._is_reading = is_wanted
-            (self._transport.resume_reading if is_wanted else self._transport.pause_reading)()
+def listening_socket(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Return a TCP socket bound to ``host`` and ``port``; ``is_shared`` among worker processes.  Raises OSError."""
+    with contextlib.ExitStack() as stack:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+        stack.pop_all()
+    return bound

@@ -8,9 +8,13 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterator, MutableSequence
+from time import perf_counter
 
 from fairlead.dns.client import Answerer, Transport
 from fairlead.dns.datagrams import Ancillary, Datagrams, Peer, datagrams_of, send_one
+from fairlead.dns.gate import Gate
+from fairlead.dns.query_log import QueryLog
+from fairlead.dns.tallies import Durations
 
 _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -20,33 +24,40 @@ class UdpServer:
 
     Args:
         answerer: gives the response to a packet, now or later.
+        gate: decides who is answered, and how often; None: everybody, always.
+        log: writes a sample of the queries.
         datagrams_per_wake_max: queries answered before other sockets get their turn.
     """
 
-    def __init__(self, answerer: Answerer, *, datagrams_per_wake_max: int) -> None:
+    def __init__(
+        self,
+        answerer: Answerer,
+        *,
+        gate: Gate | None = None,
+        log: QueryLog | None = None,
+        datagrams_per_wake_max: int,
+    ) -> None:
+        self.durations = Durations()
         self._answerer = answerer
+        self._gate = gate
+        self._log = log
         self._per_wake = datagrams_per_wake_max
         self._socket: socket.socket | None = None
         self._datagrams: Datagrams
         self.unsent = 0
         """Responses that the system did not take."""
 
-    def bind(self, host: str, port: int) -> tuple[str, int]:
-        """Bind, without answering yet; return the address.  Raises OSError."""
-        self.adopt(bound_socket(host, port))
-        assert self._socket is not None
-        address = self._socket.getsockname()
-        return address[0], address[1]
-
     def adopt(self, bound: socket.socket) -> None:
-        """Use a socket that is bound already, and close it in the end."""
-        is_wildcard = ipaddress.ip_address(bound.getsockname()[0].partition("%")[0]).is_unspecified
+        """Use a socket that is bound already, without answering yet, and close it in the end."""
+        host = bound.getsockname()[0].partition("%")[0]
+        is_wildcard = ipaddress.ip_address(host).is_unspecified
+        self._is_gated = self._gate is not None and self._gate.concerns(host)
         self._socket = bound
         self._datagrams = datagrams_of(bound, per_turn=self._per_wake, asks_destination=is_wildcard)
 
     def start(self) -> None:
-        """Answer from now on, what has come in since `bind` too."""
-        assert self._socket is not None, "bind first"
+        """Answer from now on, what has come in since the socket was bound too."""
+        assert self._socket is not None, "adopt a socket first"
         asyncio.get_running_loop().add_reader(self._socket, self._drain)
 
     def close(self) -> None:
@@ -63,14 +74,24 @@ class UdpServer:
             self.unsent += not send_one(self._socket, response, peer, ancillary)
 
     def _drain(self) -> None:
+        """Answer what has come: what is at hand first, by as few steps as can be."""
+        began_s = perf_counter()
         datagrams = self._datagrams
         packets = datagrams.receive()
         if not packets:
             return
-        responses = list(map(self._answerer.from_table, packets))
-        if None in responses:
-            self._respond(packets, responses)
+        if self._is_gated:
+            responses = self._respond_gated(packets)
+        else:
+            responses = list(map(self._answerer.from_table, packets))
+            if None in responses:
+                self._respond(packets, responses)
         self.unsent += datagrams.send(responses)
+        if self._log is not None:
+            for at in self._log.pick(len(packets)):
+                ip = datagrams.sender(at)[0][0]
+                self._log.write(packets[at], responses[at], ip, Transport.UDP)
+        self.durations.add(perf_counter() - began_s, len(packets))
 
     def _respond(self, packets: list[bytes], responses: MutableSequence[bytes | None]) -> None:
         """Fill in the responses that were not at hand."""
@@ -78,6 +99,21 @@ class UdpServer:
             if response is None:
                 client = UdpClient(self, *self._datagrams.sender(at))
                 responses[at] = self._answerer.respond(packets[at], client)
+
+    def _respond_gated(self, packets: list[bytes]) -> list[bytes | None]:
+        """Answer each packet as the gate allows."""
+        gate, from_table = self._gate, self._answerer.from_table
+        assert gate is not None
+        responses: list[bytes | None] = []
+        for at, packet in enumerate(packets):
+            peer, ancillary = self._datagrams.sender(at)
+            ip = peer[0]
+            # Who is not allowed is not at hand: the responder refuses it.
+            response = from_table(packet) if ip in gate.allowed else None
+            if response is None:
+                response = self._answerer.respond(packet, UdpClient(self, peer, ancillary))
+            responses.append(gate.pass_on(packet, response, ip) if response else response)
+        return responses
 
 
 class UdpClient:

@@ -118,7 +118,8 @@ class Entry:
     def of_answer(cls, question_name: Name, answer: Answer, terms: Terms) -> "Entry":
         """Return the entry of a question for ``question_name``, as large as TCP allows."""
         question_size = len(question_name) + 4
-        is_ours = answer.zone is not None and answer.rcode != Rcode.SERVFAIL and not answer.is_referral
+        is_ours = (answer.zone is not None and not answer.is_referral) or answer.is_local
+        is_ours = is_ours and answer.rcode != Rcode.SERVFAIL
         flags = answer.rcode | (AA if is_ours else 0) | (RA if terms.recursion_available else 0)
         if answer.soa is not Soa.NOWHERE:
             entry = cls._of_soa(question_name, answer, flags, terms)

@@ -1,5 +1,6 @@
 """Counters of responses: by type, response code and size, for the pages that Prometheus reads."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -51,3 +52,20 @@ class Tallies:
         """Count ``count`` responses."""
         if count:
             self._counts[kind] = self._counts.get(kind, 0) + count
+
+
+DURATIONS_MAX_S: Final = (5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2, 0.1)
+"""Upper bounds, in seconds, of the classes of time spent on a query."""
+
+
+class Durations:
+    """How long queries took.  Those that came together are timed together, and count as equally long."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(DURATIONS_MAX_S) + 1)
+        self.sum_s = 0.0
+
+    def add(self, together_s: float, count: int) -> None:
+        """Count ``count`` queries that took ``together_s`` seconds."""
+        self.counts[bisect_left(DURATIONS_MAX_S, together_s / count)] += count
+        self.sum_s += together_s

@@ -14,6 +14,9 @@ from fairlead.agent import Address
 from fairlead.dns import SKYDNS, Dialect, DnsConfig, Limits, Model, Responder, names
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.client import LATER, Transport
+from fairlead.dns.cookies import Cookies
+from fairlead.dns.frame import Manners
+from fairlead.dns.networks import EVERYWHERE, Networks
 
 ZONE = "skydns.test."
 
@@ -73,6 +76,7 @@ class Site:
         exact: tuple[str, ...] = (),
         local: str | None = None,
         limits: Limits | None = None,
+        allowed: Iterable[str] = EVERYWHERE,
     ) -> None:
         config = DnsConfig(
             listen=(Address(host="127.0.0.1", port=0),),
@@ -83,6 +87,7 @@ class Site:
             exact_zones=frozenset(map(names.from_text, exact)),
             limits=limits or Limits(),
         )
+        self.now_s = 1_000_000.0
         self.complaints = Complaints()
         self.model = Model(config, report=self.complaints)
         self.responder = Responder(
@@ -90,7 +95,13 @@ class Site:
             zones=self.model.zones,
             table=self.model.table,
             chaos=Chaos(version="fairlead test", hostname="host-a"),
-            limits=config.limits,
+            manners=Manners(
+                limits=config.limits,
+                identity=b"site-1",
+                cookies=Cookies(bytes(16)),
+                clock=lambda: self.now_s,
+            ),
+            allowed=Networks(allowed),
         )
         self.revision = 1
         self.put(records or {})
@@ -119,6 +130,14 @@ class Site:
         if response is None:
             response = self.responder.respond(packet, asker)
         return asker.sent.pop() if response == LATER else response
+
+    def ask_as(self, asker: Asker, query: dns.message.Message) -> dns.message.Message:
+        """Ask as ``asker``, past the table."""
+        wire = self.responder.respond(query.to_wire(), asker)
+        assert wire
+        response = dns.message.from_wire(wire)
+        assert query.is_response(response)
+        return response
 
     def ask(
         self, name: str, rtype: str = "A", *, tcp: bool = False, **options: object

@@ -401,8 +401,8 @@ def test_skydns_answers_ptr_from_its_key_without_claiming_the_zone() -> None:
     response = site.ask("1.0.0.10.in-addr.arpa", "PTR")
     assert rdatas(response, "PTR") == ["reverse.example.com."]
     assert "AA" not in flags(response).split()
-    for name in ("0.0.10.in-addr.arpa", "9.0.0.10.in-addr.arpa", "2.0.0.10.in-addr.arpa"):
-        assert rcode(site.ask(name, "PTR")) == "REFUSED"
+    assert rcode(site.ask("0.0.10.in-addr.arpa", "PTR")) == "REFUSED", "a key lies below"
+    assert rcode(site.ask("9.0.0.10.in-addr.arpa", "PTR")) == "NXDOMAIN", "nobody's address (RFC 6303)"
     assert rcode(site.ask("1.0.0.10.in-addr.arpa", "A")) == "REFUSED"
 
 

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import dns.message
 import pytest
@@ -13,7 +14,9 @@ import uvloop
 from tests.unit.dns.site import Site, rdatas, until
 
 from fairlead.dns import Limits
-from fairlead.dns.server_tcp import Framer, TcpServer
+from fairlead.dns.client import Transport
+from fairlead.dns.server_tcp import TcpServer, listening_socket
+from fairlead.dns.stream import DnsStream, Framer
 
 WITHIN_S = 10.0
 RECORDS = {f"{n}.web.skydns.test": {"host": f"10.0.0.{n}"} for n in range(1, 4)}
@@ -22,14 +25,21 @@ BIG = {"big.skydns.test": {"text": "t" * 60_000}}
 
 @asynccontextmanager
 async def serving(site: Site, limits: Limits | None = None) -> AsyncIterator[tuple[TcpServer, int]]:
-    server = TcpServer(site.responder, limits or Limits())
-    _, port = await server.bind("127.0.0.1", 0)
+    make = partial(DnsStream, transport=Transport.TCP)
+    server = TcpServer(site.responder, limits or Limits(), make)
+    bound = listening_socket("127.0.0.1", 0)
+    port = bound.getsockname()[1]
+    await server.adopt(bound)
     await server.start()
     try:
         yield server, port
     finally:
         server.close()
         await until(lambda: len(server) == 0)
+
+
+def streams(server: TcpServer) -> list[DnsStream]:
+    return [each for each in server._connections if isinstance(each, DnsStream)]
 
 
 @asynccontextmanager
@@ -167,10 +177,12 @@ async def _ask_much_and_read_late(*, queries: int) -> None:
                 loop.sock_sendall(client, query("big.skydns.test", "TXT") * queries)
             )
             unsent = 0
-            await until(lambda: any(each._is_full for each in server._connections))
+            await until(lambda: any(each._is_full for each in streams(server)))
             for _ in range(20):
                 await asyncio.sleep(0.01)
-                unsent = max(each._transport.get_write_buffer_size() for each in server._connections)
+                unsent = max(
+                    each._wire.get_write_buffer_size() for each in streams(server) if each._wire is not None
+                )
             assert 0 < unsent < 400_000
             received = 0
             async with asyncio.timeout(60):

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.dns.site import Site, rdatas, until
 
 from fairlead.dns.client import Client
-from fairlead.dns.server_udp import UdpServer
+from fairlead.dns.server_udp import UdpServer, bound_socket
 
 WITHIN_S = 10.0
 RECORDS = {"web.skydns.test": {"host": "10.0.0.1"}}
@@ -29,9 +29,11 @@ async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> N
     """What waits in the socket from before the start is answered too."""
     server = UdpServer(Site(RECORDS).responder, datagrams_per_wake_max=8)
     try:
-        address = server.bind(host, 0)
+        bound = bound_socket(host, 0)
     except OSError:
         pytest.skip(f"no {host} here")
+    address = bound.getsockname()
+    server.adopt(bound)
     client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     client.setblocking(False)
     client.connect(address)
@@ -52,7 +54,9 @@ async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> N
 
 async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
     server = UdpServer(Repeats(), datagrams_per_wake_max=8)
-    address = server.bind("127.0.0.1", 0)
+    bound = bound_socket("127.0.0.1", 0)
+    address = bound.getsockname()
+    server.adopt(bound)
     server.start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"larger than a datagram", address)
@@ -61,9 +65,12 @@ async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
 
 
 async def test_a_port_in_use_is_an_error_at_once() -> None:
+    with bound_socket("127.0.0.1", 0) as bound, pytest.raises(OSError, match="in use"):
+        bound_socket(*bound.getsockname())
+
+
+async def test_closing_twice_does_no_harm() -> None:
     server = UdpServer(Repeats(), datagrams_per_wake_max=8)
-    address = server.bind("127.0.0.1", 0)
-    with pytest.raises(OSError, match="in use"):
-        UdpServer(Repeats(), datagrams_per_wake_max=8).bind(*address)
+    server.adopt(bound_socket("127.0.0.1", 0))
     server.close()
     server.close()

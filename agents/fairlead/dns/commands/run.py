@@ -8,9 +8,11 @@ import click
 from fairlead.agent import Address, AgentOptions, ConfigError, common_options, run_agent
 from fairlead.dns.agent import serve
 from fairlead.dns.commands.around import AroundOptions, around_options
+from fairlead.dns.commands.serving_options import serving_options
 from fairlead.dns.commands.zones import name_of, parts_of, zones_of
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.dialect import DIALECTS
+from fairlead.dns.serving import Serving
 
 
 @click.command(name="run")
@@ -49,7 +51,7 @@ from fairlead.dns.dialect import DIALECTS
     "--dnssec-keys", metavar="DIR", help='Sign the zones that have keys here; see "fairlead dns keys".'
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
+@serving_options
 @around_options
 def run(
     *,
@@ -62,12 +64,10 @@ def run(
     dialect: str,
     dnssec_keys: str | None,
     data_dir: str | None,
-    workers: int,
+    serving: Serving,
     around: AroundOptions,
 ) -> int:
-    """Answer DNS from SkyDNS's keys, over UDP and TCP."""
-    if workers != 1:
-        raise ConfigError(f"--workers {workers} is not possible yet", "leave it out, or give 1")
+    """Answer DNS from SkyDNS's keys, over UDP and TCP, TLS and HTTPS."""
     zones = zones_of(domain, flag="--domain")
     exact_zones = frozenset(zones_of(exact, flag="--exact") if exact else ())
     if not exact_zones <= set(zones):
@@ -84,7 +84,7 @@ def run(
         forward=around.forward,
         outage=around.outage,
         guard=around.guard,
-        choose=around.choose,
         ndots=around.ndots,
+        serving=serving,
     )
     return run_agent("dns", options, functools.partial(serve, config=config))

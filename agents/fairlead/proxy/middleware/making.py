@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware.chain import Middleware
-from fairlead.proxy.middleware.shares import Share
 from fairlead.proxy.middleware.spec import Spec
 
 
@@ -52,7 +51,6 @@ class Tools:
         compute: runs a slow function without holding up the loop, and returns its result.
         syslog: sends one line to a syslog; never waits, never fails.
         random_id: returns 32 fresh hexadecimal digits.
-        share: our part of limits that all proxies of a store keep together.
     """
 
     web: Web
@@ -60,7 +58,6 @@ class Tools:
     compute: Callable[..., Coroutine[Any, Any, Any]]
     syslog: "Callable[[SyslogAddress, str], None]"
     random_id: Callable[[], bytes]
-    share: Share
 
 
 class Make(Protocol):

@@ -1,0 +1,183 @@
+"""The sockets of one process, and the one responder behind them."""
+
+import os
+import random
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from fairlead.agent import ConfigError
+from fairlead.dns.chaos import Chaos
+from fairlead.dns.client import Answerer, Client, Transport
+from fairlead.dns.config import DnsConfig
+from fairlead.dns.cookies import SECRET_BYTES, Cookies
+from fairlead.dns.doh import HttpStream
+from fairlead.dns.doh.connection import ALPN as HTTPS_ALPN
+from fairlead.dns.frame import Manners
+from fairlead.dns.gate import Gate
+from fairlead.dns.model import Model
+from fairlead.dns.networks import Networks
+from fairlead.dns.query_log import QueryLog
+from fairlead.dns.rate_limit import RateLimiter
+from fairlead.dns.responder import Responder
+from fairlead.dns.server_tcp import TcpServer
+from fairlead.dns.server_udp import UdpServer
+from fairlead.dns.serving import Serving
+from fairlead.dns.sockets import Sockets
+from fairlead.dns.stream import DnsStream
+from fairlead.dns.table import Terms
+
+Write = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What all processes behind one address have in common.
+
+    Attributes:
+        hostname: of this host.
+        cookie_secret: see `Cookies`.
+    """
+
+    hostname: str
+    cookie_secret: bytes
+
+    @classmethod
+    def new(cls, hostname: str) -> "Identity":
+        """Return an identity with a secret of its own."""
+        return cls(hostname=hostname, cookie_secret=os.urandom(SECRET_BYTES))
+
+
+class DnsServer:
+    """The sockets of one process, and the one responder behind them.
+
+    Args:
+        write: takes the lines of the query log, as structlog does.
+
+    Raises:
+        ConfigError: the certificate cannot be used.
+    """
+
+    def __init__(self, model: Model, config: DnsConfig, *, identity: Identity, write: Write) -> None:
+        serving, limits = config.serving, config.limits
+        self._config = config
+        self.gate = _gate(config, identity)
+        self.responder = Responder(
+            tree=model.tree,
+            zones=model.zones,
+            table=model.table,
+            chaos=_chaos(serving, identity),
+            manners=Manners(
+                limits=limits,
+                identity=serving.identity.encode(),
+                cookies=self.gate.cookies,
+                clock=time.time,
+            ),
+            allowed=self.gate.allowed,
+        )
+        self.responder.set_terms(Terms(answers_max=serving.answers_max))
+        self.log: QueryLog | None = None
+        self._streams: Answerer = self.responder
+        if serving.log_share > 0:
+            # Not for secrets: it chooses which queries are logged.
+            rng = random.Random()  # noqa: S311
+            self.log = QueryLog(write, serving.log_share, rng=rng, monotonic=time.monotonic)
+            self._streams = _Logged(self.responder, self.log)
+        self.udp: list[UdpServer] = []
+        self.tcp: list[TcpServer] = []
+        self._tls = self._https = None
+        if serving.listen_tls:
+            self._tls = _tls_context(serving, alpn=("dot",))
+        if serving.listen_https:
+            self._https = _tls_context(serving, alpn=HTTPS_ALPN)
+
+    async def adopt(self, sockets: Sockets) -> None:
+        """Use sockets that are bound, without answering yet, and close them in the end."""
+        limits = self._config.limits
+        for bound in sockets.udp:
+            udp = UdpServer(
+                self.responder,
+                gate=self.gate,
+                log=self.log,
+                datagrams_per_wake_max=limits.datagrams_per_wake_max,
+            )
+            udp.adopt(bound)
+            self.udp.append(udp)
+        stream = partial(DnsStream, transport=Transport.TCP)
+        for group, make, tls in (
+            (sockets.tcp, stream, None),
+            (sockets.tls, partial(DnsStream, transport=Transport.TLS), self._tls),
+            (sockets.https, HttpStream, self._https),
+        ):
+            for bound in group:
+                tcp = TcpServer(self._streams, limits, make, tls=tls)
+                await tcp.adopt(bound)
+                self.tcp.append(tcp)
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        for udp in self.udp:
+            udp.start()
+        for tcp in self.tcp:
+            await tcp.start()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for udp in self.udp:
+            udp.close()
+        for tcp in self.tcp:
+            tcp.close()
+
+
+class _Logged:
+    """Writes the query log for streams; UDP does it by the batch."""
+
+    def __init__(self, responder: Responder, log: QueryLog) -> None:
+        self._responder = responder
+        self._log = log
+
+    def from_table(self, packet: bytes, /) -> bytes | None:
+        return self._responder.from_table(packet)
+
+    def respond(self, packet: bytes, client: Client, /) -> bytes | None:
+        response = self._responder.respond(packet, client)
+        if self._log.pick(1):
+            self._log.write(packet, response, client.ip, client.transport)
+        return response
+
+
+def _gate(config: DnsConfig, identity: Identity) -> Gate:
+    return Gate(
+        clock=time.time,
+        monotonic=time.monotonic,
+        allowed=Networks(config.serving.allowed),
+        limiter=RateLimiter(config.serving.rates),
+        cookies=Cookies(identity.cookie_secret),
+        udp_bytes_max=config.limits.udp_bytes_max,
+    )
+
+
+def _chaos(serving: Serving, identity: Identity) -> Chaos:
+    return Chaos(
+        version=f"fairlead {version('fairlead')}" if serving.tells_version else "",
+        hostname=serving.identity or identity.hostname,
+    )
+
+
+def _tls_context(serving: Serving, *, alpn: tuple[str, ...]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    assert serving.tls_cert is not None
+    try:
+        context.load_cert_chain(serving.tls_cert, serving.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"cannot use the certificate {serving.tls_cert} with the key {serving.tls_key}: {error}",
+            "give PEM files by --tls-cert and --tls-key that this user can read",
+        ) from error
+    context.set_alpn_protocols(list(alpn))
+    return context
