@@ -5,6 +5,7 @@ sends on, so that no byte of a peer's chunk headers, extensions or trailers pass
 """
 
 import re
+from collections.abc import Iterable
 from typing import Protocol
 
 from fairlead.proxy.errors import ProxyError
@@ -128,7 +129,7 @@ class Chunked:
         return False
 
 
-def chunk(pieces: list[bytes]) -> list[bytes]:
+def chunk(pieces: Iterable[bytes]) -> list[bytes]:
     """Return ``pieces`` in the chunked coding, without the last chunk."""
     framed: list[bytes] = []
     for piece in pieces:

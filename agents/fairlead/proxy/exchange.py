@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from fairlead.proxy.answers import as_response
 from fairlead.proxy.balance import Failure
 from fairlead.proxy.body import LAST_CHUNK, chunk
+from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware import Answer
 from fairlead.proxy.response import Response
 
@@ -65,7 +66,7 @@ class Exchange(Outward):
         if body is None:
             connection.start(self, head)
             return
-        connection.start(self, b"".join([head, *body.kept()]))
+        connection.start(self, head, body.kept(), is_end=body.is_complete)
         if self.upload is not None:
             body.forget_if_large()
             self._client.update_reading()
@@ -76,7 +77,10 @@ class Exchange(Outward):
         """Pass 1xx on to whom it means something."""
         request = self.plan.request
         if request.minor == 1 and (response.status != 100 or request.expects_continue):
-            self._client.transport.write(response.start() + b"\r\n")
+            self._send_interim(response)
+
+    def _send_interim(self, response: Response) -> None:
+        self._client.transport.write(response.start() + b"\r\n")
 
     def on_response(self, response: Response, pieces: list[bytes], *, is_end: bool) -> None:
         """Send the head on, with what came of the body in the same write."""
@@ -101,13 +105,16 @@ class Exchange(Outward):
         added = b""
         if self._server is not None and self.group.balancer.marks:
             added = self.group.balancer.lines_for(self.plan, self._server)
-        head = response.head_for(minor=request.minor, keep_alive=keep, added=added)
+        self._send_head(response, pieces, added, is_end=is_end)
+        if is_end:
+            self._finish()
+
+    def _send_head(self, response: Response, pieces: list[bytes], added: bytes, *, is_end: bool) -> None:
+        head = response.head_for(minor=self.plan.request.minor, keep_alive=self._keep, added=added)
         if pieces or self._is_chunking:
             self._client.transport.write(b"".join([head, *self._framed(pieces, is_end=is_end)]))
         else:
             self._client.transport.write(head)
-        if is_end:
-            self._finish()
 
     def _through_chain(self, response: Response) -> Response:
         assert self._call is not None
@@ -129,10 +136,16 @@ class Exchange(Outward):
         """Send body on."""
         if self._call is not None and self._response is not None:
             pieces = self._call.filter_response(self._response, pieces, is_end=is_end, is_start=False)
-        if pieces := self._framed(pieces, is_end=is_end):
-            self._client.transport.writelines(pieces)
+        self._send_body(pieces, is_end=is_end)
         if is_end:
             self._finish()
+
+    def _send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
+        if pieces := self._framed(pieces, is_end=is_end):
+            self._client.transport.writelines(pieces)
+
+    def on_trailers(self, fields: Fields) -> None:
+        """Drop them: HTTP/1.1 has no safe place for what nobody has asked for (RFC 9110, section 6.5.1)."""
 
     def on_upgrade(self, response: Response, early: bytes) -> None:
         """Both sides agreed to speak something else: step out of the way."""

@@ -88,7 +88,7 @@ class _Copy:
 
     def attach(self, connection: "ServerConnection") -> None:
         self.connection = connection
-        connection.start(cast("Exchange", self), b"".join([self.plan.head_for(self._server), *self._body]))
+        connection.start(cast("Exchange", self), self.plan.head_for(self._server), self._body)
 
     def on_interim(self, response: "Response") -> None:
         pass

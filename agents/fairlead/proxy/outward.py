@@ -17,7 +17,7 @@ from fairlead.proxy.answers import error_answer
 from fairlead.proxy.balance import LOST, NO_RETRY, Attempt, Failure, Queue
 from fairlead.proxy.body import BodyError
 from fairlead.proxy.middleware import Answer, Call, Verdict
-from fairlead.proxy.request import CHUNKED, NO_BODY
+from fairlead.proxy.request import NO_BODY
 from fairlead.proxy.response import Response
 from fairlead.proxy.state import ServerState
 from fairlead.proxy.upload import TooLarge, Upload
@@ -216,18 +216,27 @@ class Outward:
         except TooLarge:
             self.fail_request(413, "request body too large")
             return len(data)
-        if end >= 0:
+        self._pass_on(upload, pieces, is_end=end >= 0)
+        return end
+
+    def end_upload(self) -> None:
+        """The client has ended its body, in a way that is not part of it."""
+        if self.upload is not None:
+            self.upload.end()
+            self._pass_on(self.upload, [], is_end=True)
+
+    def _pass_on(self, upload: Upload, pieces: list[bytes], *, is_end: bool) -> None:
+        if is_end:
             self.upload = None
         if self._call is not None:
-            pieces = self._call.filter_request(pieces, is_end=end >= 0)
-        pieces = upload.frame(pieces, is_chunked=self.plan.request.framing is CHUNKED)
-        if self.connection is not None and pieces:
-            self.connection.send_body(pieces)
+            pieces = self._call.filter_request(pieces, is_end=is_end)
+        upload.keep(pieces)
+        if self.connection is not None and (pieces or is_end):
+            self.connection.send_body(pieces, is_end=is_end)
             upload.forget_if_large()
-        elif self.is_gathering and end >= 0:
+        elif self.is_gathering and is_end:
             self.is_gathering = False
             self._choose()
-        return end
 
     def on_server_writable(self) -> None:
         """The server takes more, or no more, of the request."""

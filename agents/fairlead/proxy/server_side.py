@@ -6,12 +6,13 @@ else's request ("response-queue poisoning").
 
 import asyncio
 import select
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT, Failure
-from fairlead.proxy.body import BodyError, Decoder
+from fairlead.proxy.body import LAST_CHUNK, BodyError, Decoder, chunk
 from fairlead.proxy.errors import BadResponse
-from fairlead.proxy.request import BY_LENGTH
+from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
 from fairlead.proxy.response import Response
 from fairlead.proxy.timers import Timed
 
@@ -64,18 +65,23 @@ class ServerConnection(asyncio.Protocol, Timed):
 
     # What the exchange asks for
 
-    def start(self, exchange: "Exchange", data: bytes) -> None:
-        """Send the beginning of a request and expect its response."""
+    def start(
+        self, exchange: "Exchange", head: bytes, pieces: Sequence[bytes] = (), *, is_end: bool = True
+    ) -> None:
+        """Send the beginning of a request, or all of it, and expect its response."""
         self._exchange = exchange
         self._response = None
         self._read_s = exchange.group.read_s
         self._service.wheel.set(self, self._read_s)
-        self.transport.write(data)
+        if exchange.plan.request.framing is not NO_BODY:
+            head = b"".join([head, *_framed(exchange, pieces, is_end=is_end)])
+        self.transport.write(head)
 
-    def send_body(self, pieces: list[bytes]) -> None:
+    def send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
         """Send more of the request; the server need not answer before it has it."""
         self._service.wheel.set(self, self._read_s)
-        self.transport.writelines(pieces)
+        if framed := _framed(self._exchange, pieces, is_end=is_end):
+            self.transport.writelines(framed)
 
     def release(self, *, is_reusable: bool) -> None:
         """Let the exchange go; the connection waits for another, or closes."""
@@ -276,3 +282,12 @@ class ServerConnection(asyncio.Protocol, Timed):
         self.transport.abort()
         if exchange is not None:
             exchange.on_server_failure(failure, reason)
+
+
+def _framed(exchange: "Exchange | None", pieces: Sequence[bytes], *, is_end: bool) -> Sequence[bytes]:
+    if exchange is None or exchange.plan.request.framing is not CHUNKED:
+        return pieces
+    framed = chunk(pieces)
+    if is_end:
+        framed.append(LAST_CHUNK)
+    return framed

@@ -1,9 +1,9 @@
-"""A request's body on its way to a server: taken apart, bounded, framed anew, and kept while it may be needed again.
+"""A request's body on its way to a server: taken apart, bounded, and kept while it may be needed again.
 
 Sans-IO; the exchange decides when.
 """
 
-from fairlead.proxy.body import LAST_CHUNK, chunk
+from fairlead.proxy.body import Decoder
 from fairlead.proxy.request import Request
 
 
@@ -30,9 +30,11 @@ class Upload:
         "received_bytes",
     )
 
-    def __init__(self, request: Request, *, limit: int, keep_bytes_max: int) -> None:
-        """Expect the body of ``request``; a ``limit`` of 0 is none."""
-        self._decoder = request.decoder()
+    def __init__(
+        self, request: Request, *, limit: int, keep_bytes_max: int, decoder: Decoder | None = None
+    ) -> None:
+        """Expect the body of ``request``; a ``limit`` of 0 is none, a ``decoder`` is used instead of its own."""
+        self._decoder = decoder or request.decoder()
         self._limit = limit
         self._kept: list[bytes] | None = []
         self._kept_bytes = 0
@@ -66,19 +68,18 @@ class Upload:
         self.is_complete = end >= 0
         return pieces, end
 
-    def frame(self, pieces: list[bytes], *, is_chunked: bool) -> list[bytes]:
-        """Return ``pieces`` as they are sent, and keep them."""
-        if is_chunked:
-            pieces = chunk(pieces)
-            if self.is_complete:
-                pieces.append(LAST_CHUNK)
+    def end(self) -> None:
+        """The body has ended, and it was not the decoder that saw it."""
+        self.is_complete = True
+
+    def keep(self, pieces: list[bytes]) -> None:
+        """Keep ``pieces``, as they are sent on but for the framing."""
         if self._kept is not None:
             self._kept += pieces
             self._kept_bytes += sum(map(len, pieces))
-        return pieces
 
     def kept(self) -> list[bytes]:
-        """Return all that has come, framed."""
+        """Return all that has come, without framing."""
         return self._kept or []
 
     def forget_if_large(self) -> None:
