@@ -1,6 +1,5 @@
 """Memory and file descriptors of three members under load for a long time: a curve that has to be flat."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,31 +24,47 @@ _PAUSE_S = 1.2
 
 
 def bench(*, folder: Path, say: Callable[[str], None], minutes: float = MINUTES) -> Results:
-    """Put and get for so long, with a compaction at each point of the curve, and look at each member."""
+    """Put and get for so long, keeping so much history, and look at the members now and then: all of them together.
+
+    The database is a file that is mapped: what of it lies in memory is the kernel's to take back, and is told apart.
+    """
     results = Results(
         f"{minutes:g} minutes of load on three members: the curve",
-        (Figure("RSS MB, largest member"), Figure("RSS MB, all"), Figure("open files, all")),
+        (
+            Figure("requests served", more_is_better=True),
+            Figure("own memory MB", 1),
+            Figure("with the mapped database MB", 1),
+            Figure("open files"),
+        ),
     )
     part_s = minutes * 60 / _POINTS
+    served = 0
     with StoreCluster(FairleadStore, folder / "soak") as cluster:
         leader, follower = roles(cluster)
         for point in range(_POINTS + 1):
             pids = [member.program.pid for member in cluster.members.values()]
-            rss = [_rss_bytes(pid) / 1e6 for pid in pids]
+            own, mapped = (sum(_memory_mb(pid, name) for pid in pids) for name in ("RssAnon", "RssFile"))
             files = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
             minute = point * part_s / 60
             results.add(
-                f"minute {minute:04.1f}",
+                f"minute {minute:05.2f}",
                 OURS,
-                **{"RSS MB, largest member": max(rss), "RSS MB, all": sum(rss), "open files, all": files},
+                **{
+                    "requests served": served,
+                    "own memory MB": own,
+                    "with the mapped database MB": own + mapped,
+                    "open files": files,
+                },
             )
-            say(f"minute {minute:.1f}: {', '.join(f'{each:.0f} MB' for each in rss)}, {files} open files")
+            say(f"minute {minute:.2f}: {served:,} requests, {own:.1f} + {mapped:.1f} MB, {files} open files")
             if point < _POINTS:
-                _load(leader, follower, part_s, point, folder)
+                served += _load(leader, follower, part_s, point, folder)
     return results
 
 
-def _load(leader: StoreServer, follower: StoreServer, part_s: float, point: int, folder: Path) -> None:
+def _load(leader: StoreServer, follower: StoreServer, part_s: float, point: int, folder: Path) -> int:
+    """Put and get in bursts, and compact behind them; return how many requests were served."""
+    served = 0
     ends_s = time.monotonic() + part_s
     turn = 0
     while time.monotonic() < ends_s:
@@ -59,15 +74,23 @@ def _load(leader: StoreServer, follower: StoreServer, part_s: float, point: int,
             ("/etcdserverpb.KV/Put", pb.PutRequest(key=key, value=VALUE)),
             ("/etcdserverpb.KV/Range", pb.RangeRequest(key=key)),
         ):
-            h2load.run(store, path, request, load=Load(4, 8, _BURST_S), folder=folder)
+            served += h2load.run(store, path, request, load=Load(4, 8, _BURST_S), folder=folder).done
         turn += 1
         time.sleep(_PAUSE_S)
+        _compact(leader)
+    return served
+
+
+def _compact(leader: StoreServer) -> None:
     with Wire(leader.address) as wire:
         revision = wire.revision()
         if revision > _KEEP_REVISIONS:
-            wire.get("Compact", pb.CompactionRequest(revision=revision - _KEEP_REVISIONS))
+            # Refused when nothing was written since the last one: then there is nothing to compact.
+            wire.call("Compact", pb.CompactionRequest(revision=revision - _KEEP_REVISIONS))
 
 
-def _rss_bytes(pid: int) -> int:
-    with Path(f"/proc/{pid}/statm").open() as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _memory_mb(pid: int, name: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0

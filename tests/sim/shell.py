@@ -13,6 +13,7 @@ from tests.sim.snapshots import Snapshots
 from tests.sim.workload import Mode, Request
 
 from fairlead.api.watch import WatchStream
+from fairlead.member.acknowledgements import Acknowledgements
 from fairlead.member.checkpoints import Checkpoints
 from fairlead.member.leader import KEEP_ALIVE
 from fairlead.member.opening import Opened, load_applied, mark_applied
@@ -56,6 +57,7 @@ class Shell:
         self._works: list[Work] = []
         self._is_committing = False
         self._is_ending = False
+        self._acknowledgements = Acknowledgements()
         index, term, _ = load_applied(opened.backend)
         self.committed = Checkpoint(term, index)
         self.checkpoints = Checkpoints(
@@ -156,9 +158,10 @@ class Shell:
         self.world.saw(self)
 
     def _send(self, messages: Any) -> None:
-        for message in messages:
+        sent = self._acknowledgements.sift(messages)
+        for message in sent:
             self.world.oracle.sends(message)
-        self.world.network.send(messages)
+        self.world.network.send(sent)
 
     def _write(self, work: Work) -> Job:
         wal, ready = self.opened.wal, work.ready

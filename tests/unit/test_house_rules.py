@@ -33,11 +33,13 @@ CORES = {
     "rate_limit records responder semantics settings table tallies tree wire zone "
     "doh/exchange doh/http1 doh/http2 "
     "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
-    "forward/cache forward/exchange forward/packet forward/routes forward/upstream",
+    "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
+    "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings health/schedule "
+    "health/state outage",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
-    "balance/turns catalog discovery expression headers keys match model/backend model/fields model/frontend "
-    "model/host model/listener model/middleware model/read model/server model/tls paths pattern relations router split",
-    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid sources "
+    "balance/turns catalog discovery expression failover headers keys match model/backend model/fields model/frontend "
+    "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split",
+    "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
     "render": "diff glob paths plan view",

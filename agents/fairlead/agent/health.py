@@ -123,15 +123,21 @@ class HealthServer:
         self._server: asyncio.Server | None = None
         self._open = 0
 
-    async def start(self, address: Address) -> Address:
+    async def start(self, address: Address, *, is_shared: bool = False) -> Address:
         """Listen; return the address with the port that was taken, where 0 was asked for.
+
+        ``is_shared``: other processes of this user may listen there too.
 
         Raises:
             ConfigError: the address cannot be bound.
         """
         try:
             self._server = await asyncio.start_server(
-                self._serve, address.host, address.port, limit=self._limits.head_bytes_max
+                self._serve,
+                address.host,
+                address.port,
+                limit=self._limits.head_bytes_max,
+                reuse_port=is_shared or None,
             )
         except OSError as error:
             raise listen_error(error, address, flag="--metrics-listen") from error

@@ -57,6 +57,7 @@ class AgentOptions:
     Attributes:
         config: the file of settings, for a reload.
         metrics_listen: where /metrics, /healthz and /readyz are served; None: nowhere.
+        metrics_is_shared: other processes may listen there too, such as this one's successor.
         host: what the status key is named after.
         pinned: settings that a flag or the environment gave; a reload of the file leaves them.
     """
@@ -66,6 +67,7 @@ class AgentOptions:
     credentials: Credentials | None = None
     config: Path | None = None
     metrics_listen: Address | None = None
+    metrics_is_shared: bool = False
     log_level: str = "info"
     log_format: str = "console"
     host: str = field(default_factory=socket.gethostname)

@@ -105,7 +105,8 @@ def _status_key(context: AgentContext) -> StatusKey:
 
 
 async def _start_health(context: AgentContext, *, stack: contextlib.AsyncExitStack) -> None:
-    if context.options.metrics_listen is None:
+    options = context.options
+    if options.metrics_listen is None:
         return
     pages = HealthPages(
         is_ready=lambda: context.is_ready,
@@ -114,7 +115,7 @@ async def _start_health(context: AgentContext, *, stack: contextlib.AsyncExitSta
         extra=context.pages,
     )
     server = HealthServer(pages)
-    address = await server.start(context.options.metrics_listen)
+    address = await server.start(options.metrics_listen, is_shared=options.metrics_is_shared)
     stack.push_async_callback(server.stop)
     context.log.info("metrics", address=str(address))
 

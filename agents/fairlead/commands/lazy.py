@@ -1,5 +1,6 @@
 """Groups of commands as tables: a command is imported only when it is called, so that the first word is quick."""
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +36,15 @@ class LazyGroup(click.Group):
         module, _, attribute = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the sub-command; of a word that is nearly one, say which."""
+        shown = [name for name, (_, text) in self.table.items() if text]
+        if args[0] not in self.table and (near := difflib.get_close_matches(args[0], shown, n=1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands without importing them."""

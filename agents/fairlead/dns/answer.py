@@ -32,12 +32,14 @@ class RRset:
         rtype: the records' type.
         ttl_s: 0 to 2^31-1.
         rdatas: each record's data in wire form; at least one, none twice.
+        weights: how often each of them comes first, where that differs; else empty.
     """
 
     owner: Name
     rtype: int
     ttl_s: int
     rdatas: tuple[bytes, ...]
+    weights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +82,30 @@ class Answer:
 class RRsets:
     """Records put together into RRsets: identical ones collapse, the first of an RRset gives its place."""
 
-    _sets: dict[tuple[Name, int], tuple[list[int], dict[bytes, None]]] = field(default_factory=dict)
+    _sets: dict[tuple[Name, int], tuple[list[int], dict[bytes, int]]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self._sets)
 
-    def add(self, owner: Name, rtype: int, ttl_s: int, rdata: bytes) -> None:
-        """Add one record."""
+    def add(self, owner: Name, rtype: int, ttl_s: int, rdata: bytes, weight: int = 0) -> None:
+        """Add one record; the weights of those that collapse add up."""
         ttls, rdatas = self._sets.setdefault((owner, rtype), ([], {}))
         ttls.append(ttl_s)
-        rdatas[rdata] = None
+        rdatas[rdata] = rdatas.get(rdata, 0) + weight
 
     def sealed(self, *, ttl_s_max: int | None = None) -> tuple[RRset, ...]:
         """Return the RRsets, each with its least TTL, at most ``ttl_s_max``."""
         most = [] if ttl_s_max is None else [ttl_s_max]
         return tuple(
-            RRset(owner, rtype, min(ttls + most), tuple(rdatas))
+            RRset(owner, rtype, min(ttls + most), tuple(rdatas), _weights_of(rdatas))
             for (owner, rtype), (ttls, rdatas) in self._sets.items()
         )
 
     def ttl_s_min(self) -> int | None:
         """Return the least TTL of all records; None when there are none."""
         return min((min(ttls) for ttls, _ in self._sets.values()), default=None)
+
+
+def _weights_of(rdatas: dict[bytes, int]) -> tuple[int, ...]:
+    weights = tuple(rdatas.values())
+    return weights if len(set(weights)) > 1 else ()

@@ -1,4 +1,4 @@
-"""What surrounds the answers from keys: forwarding, outages of the store, the deletion guard.
+"""What surrounds the answers from keys: forwarding, outages of the store, the deletion guard, health.
 
 One object hooks all of it into the responder, is told of each change, and looks at the clock once a second.
 """
@@ -23,6 +23,8 @@ from fairlead.dns.names import Name
 from fairlead.dns.outage import STALE, Freshness
 from fairlead.dns.responder import Responder
 from fairlead.dns.table import Terms
+from fairlead.dns.upkeep import Upkeep
+from fairlead.dns.wire import ALL
 
 STEERING_PREFIX: Final = b"/fairlead/dns/"
 """Keys by which name servers of one store are told what to do, and tell each other."""
@@ -44,6 +46,7 @@ class Around:
         model: what the keys say.
         forwarding: questions for others.
         guard: deletions that are held back.
+        upkeep: who is ill, who has just come, where clients are.
         freshness: what the answers are worth now.
     """
 
@@ -58,6 +61,7 @@ class Around:
         self._unsaved = False
         self._accepted = 0
         self.freshness = Freshness.LIVE
+        self.upkeep = Upkeep(context, config.choose, model=model)
         self._leases = LeaseReader(context.client, model)
         self.guard = Guard(config.guard, group_of=self._zone_of)
         forwarder = Forwarder(
@@ -120,6 +124,7 @@ class Around:
 
     def _applied(self, change: Change) -> None:
         """Take up what ``change``, which the model shows now, means for the surroundings."""
+        self.upkeep.follow(change)
         keys = self.model.keys
         if keys.config_key in change.puts or keys.config_key in change.deletes:
             self._renew_forwarding()
@@ -141,11 +146,13 @@ class Around:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_clock(mirror), name="dns clock")
             group.create_task(self._leases.run(), name="dns leases")
+            group.create_task(self.upkeep.doctor.run(), name="dns doctor")
             group.create_task(self._follow_steering(steering), name="dns steering")
 
     async def _follow_clock(self, mirror: Mirror) -> None:
         while True:
             self.look(mirror)
+            self.upkeep.tick(is_live=mirror.is_live)
             if self._unsaved:
                 await self._save()
             await asyncio.sleep(_TICK_S)
@@ -181,18 +188,20 @@ class Around:
 
     async def _follow_steering(self, steering: Mirror) -> None:
         async for change in steering.changes():
-            kv = change.puts.get(ACCEPT_KEY)
-            if kv is None:
-                continue
-            try:
-                revision = int(kv.value)
-            except ValueError:
-                self._context.status.problem(ACCEPT_KEY, "not a revision; run: fairlead dns accept")
-                continue
-            self._context.status.healed(ACCEPT_KEY)
-            accepted = self.accept(revision)
-            if accepted is not None:
-                self._apply(accepted)
+            self.upkeep.steer(change)
+            if ACCEPT_KEY in change.puts:
+                self._take_acceptance(change.puts[ACCEPT_KEY].value)
+
+    def _take_acceptance(self, value: bytes) -> None:
+        try:
+            revision = int(value)
+        except ValueError:
+            self._context.status.problem(ACCEPT_KEY, "not a revision; run: fairlead dns accept")
+            return
+        self._context.status.healed(ACCEPT_KEY)
+        accepted = self.accept(revision)
+        if accepted is not None:
+            self._apply(accepted)
 
     # Forwarding.
 
@@ -217,8 +226,8 @@ class Around:
 
     def _set_terms(self) -> None:
         terms = Terms(
-            answers_max=self._config.serving.answers_max,
             recursion_available=self.forwarding.settings.offers_recursion,
+            answers_max=self._config.choose.answers_max or ALL,
         )
         if self.freshness is not Freshness.LIVE:
             terms = replace(terms, ttl_s_max=self._config.outage.ttl_s, edes=(STALE,))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fairlead.agent import Address
 from fairlead.dns import names
+from fairlead.dns.choose.settings import ChooseSettings
 from fairlead.dns.dialect import Dialect
 from fairlead.dns.forward.settings import ForwardSettings
 from fairlead.dns.guard import GuardSettings
@@ -31,6 +32,7 @@ class DnsConfig:
         forward: who is asked for what is not ours.
         outage: how long the answers are worth what, while the store is away.
         guard: which disappearances are held back.
+        choose: among the records of a name.
         ndots: names outside of fewer labels are not asked for.
         limits: see there.
         serving: see there.
@@ -47,6 +49,7 @@ class DnsConfig:
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
+    choose: ChooseSettings = field(default_factory=ChooseSettings)
     ndots: int = 2
     limits: Limits = field(default_factory=Limits)
     serving: Serving = field(default_factory=Serving)

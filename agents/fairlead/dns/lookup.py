@@ -8,10 +8,11 @@ belongs to exactly its name.  Where SkyDNS and CoreDNS differ, the dialect's tab
 import struct
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.choose.nearness import NOWHERE, Hints
 from fairlead.dns.message import Type
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
@@ -19,12 +20,15 @@ from fairlead.dns.tree import Place, Tree, fixed_part
 from fairlead.dns.wire import split_text
 from fairlead.dns.zone import KEY_TTL_S, Settings, Zone, Zones
 
+if TYPE_CHECKING:
+    from fairlead.dns.choose.conditions import Seat
+
 RECORDS_MAX: Final = 4096
 """Records read for one answer; as A records alone they fill 64 KiB, which is all that DNS can carry."""
 
 _HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
 
-_Found = tuple[Name, int, int, bytes]  # owner, type, TTL in seconds, data
+_Found = tuple[Name, int, int, bytes, int]  # owner, type, TTL in seconds, data, weight
 
 
 class TooManyRecordsError(Exception):
@@ -36,6 +40,9 @@ class Lookup:
 
     def __init__(self, name: Name, qtype: int, *, tree: Tree, zones: Zones, zone: Zone | None) -> None:
         self.depends_on = {fixed_part(name)}
+        self.hints: set[Hints] = set()
+        """What the records said of where they are: an answer with any depends on who asks."""
+        self.seat: Seat | None = None
         self._name = name
         self._source = name
         self._is_kept = True
@@ -48,6 +55,14 @@ class Lookup:
         self._additional = RRsets()
         self._followed: dict[tuple[Name, int], bool] = {}
         self._records_left = RECORDS_MAX
+
+    def again(self, seat: "Seat") -> "Lookup":
+        """Return a fresh look-up of the same question, as asked from ``seat``."""
+        other = Lookup(self._name, self._qtype, tree=self._tree, zones=self._zones, zone=self._zone)
+        if self._source != self._name:
+            other.read_from(self._source, is_wildcard=not self._is_kept)
+        other.seat = seat
+        return other
 
     def read_from(self, source: Name, *, is_wildcard: bool = False) -> None:
         """Answer with the records of ``source`` as if they were the name's (RFC 4592, section 3.3.1)."""
@@ -97,7 +112,7 @@ class Lookup:
     def collect_services(self) -> None:
         """SRV: a weight is the record's share, in percent, of the weights of its priority."""
         hidden = self._dialect.srv_port_hidden
-        records = [r for r in choose_group(self._services()) if r.port != hidden]
+        records = self._tree.conditions.alive([r for r in choose_group(self._services()) if r.port != hidden])
         sums: dict[int, int] = {}
         for record in records:
             priority = self._priority(record)
@@ -113,7 +128,8 @@ class Lookup:
     def collect_mail(self) -> None:
         """MX: the records that say ``mail``."""
         records = self._records(self._source, lambda record: record.is_mail and _has_host(record))
-        for record in choose_group(records) if self._dialect.mx_is_grouped else records:
+        records = choose_group(records) if self._dialect.mx_is_grouped else records
+        for record in self._tree.conditions.alive(records):
             target = record.target or names.strip(record.owner, record.target_strip)
             data = struct.pack("!H", self._priority(record)) + target
             self._answer.add(self._name, Type.MX, self._ttl_s(record), data)
@@ -198,18 +214,27 @@ class Lookup:
         found: list[_Found] = []
         own = self._tree.own(source)
         if own is not None:
-            found += [(owner, rtype, self._ttl_s(own), data) for data in own.data_of(rtype)]
+            found += [(owner, rtype, self._ttl_s(own), data, 0) for data in own.data_of(rtype)]
         links: list[_Found] = []
-        for record in choose_group(records):
+        for record in self._chosen(choose_group(records), rtype):
             data = _data_of(record, rtype)
             if data is not None:
-                found.append((owner, rtype, self._ttl_s(record), data))
+                weight = self._tree.conditions.weight_of(record)
+                found.append((owner, rtype, self._ttl_s(record), data, weight))
             elif record.target is not None and self._is_followed(rtype):
-                links += self._through(record.target, owner, rtype, ttl_s=self._ttl_s(record), depth=depth)
+                links += self._through(record, owner, rtype, depth=depth)
         if not found:
             return links
         # Beside data of its own a name has no CNAME (RFC 1034, section 3.6.2): what the others lead to is its own too.
-        return found + [(owner, rtype, ttl_s, data) for _, kind, ttl_s, data in links if kind == rtype]
+        return found + [(owner, rtype, *rest) for _, kind, *rest in links if kind == rtype]  # type: ignore[misc]
+
+    def _chosen(self, records: list[Record], rtype: int) -> list[Record]:
+        """Of addresses, return the records that are alive, of the first tier, and near to who asks."""
+        if rtype not in {Type.A, Type.AAAA}:
+            return records
+        able = [r for r in records if r.target is not None or _data_of(r, rtype) is not None]
+        self.hints.update(record.hints for record in able if record.hints is not NOWHERE)
+        return self._tree.conditions.chosen(able, priority_of=self._priority, seat=self.seat)
 
     def _is_followed(self, rtype: int) -> bool:
         """Whether records that are names stand for what those names have of ``rtype``."""
@@ -220,13 +245,16 @@ class Lookup:
     def _is_exact(self) -> bool:
         return self._zone is not None and self._zone.is_exact
 
-    def _through(self, target: Name, owner: Name, rtype: int, *, ttl_s: int, depth: int) -> list[_Found]:
-        """Return the CNAME to ``target`` and what it leads to; nothing when it leads nowhere or in a circle.
+    def _through(self, record: Record, owner: Name, rtype: int, *, depth: int) -> list[_Found]:
+        """Return the CNAME to the target and what it leads to; nothing when it leads nowhere or in a circle.
 
         A target is read once for one answer, however many records lead to it: a tangle of CNAMEs written by
         somebody else costs no more than its records.
         """
-        link = (owner, int(Type.CNAME), ttl_s, target)
+        target = record.target
+        assert target is not None
+        weight = self._tree.conditions.weight_of(record)
+        link = (owner, int(Type.CNAME), self._ttl_s(record), target, weight)
         zone = self._zones.of(target)
         if zone is None:
             leads_on = names.count_labels(target) >= self._zones.settings.ndots and rtype != Type.TXT

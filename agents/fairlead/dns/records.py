@@ -10,7 +10,9 @@ import json
 from dataclasses import dataclass
 
 from fairlead.dns import names, presentation
+from fairlead.dns.choose.nearness import NOWHERE, Hints, parse_hints
 from fairlead.dns.errors import BadNameError, BadRecordError
+from fairlead.dns.health.check import Check, parse_check
 from fairlead.dns.message import TTL_S_MAX, Type
 from fairlead.dns.names import Name
 
@@ -41,6 +43,8 @@ class Record:
         target_strip: left labels to take off a target made from ``owner``.
         group: empty when there is none.
         data: type and data of the records that belong to exactly this name, from ``records`` and `TYPED_FIELDS`.
+        hints: where the record is, and whom it is near to.
+        check: how to find out whether what it names lives; None: it is taken for granted.
         lease_id: the lease that the key hangs on, or 0.
         lease_ttl_s: what that lease was granted for; 0 while that is unknown, or when there is none.
     """
@@ -58,6 +62,8 @@ class Record:
     target_strip: int = 0
     group: str = ""
     data: tuple[tuple[int, bytes], ...] = ()
+    hints: Hints = NOWHERE
+    check: Check | None = None
     lease_id: int = 0
     lease_ttl_s: int = 0
 
@@ -103,6 +109,8 @@ def parse_record(owner: Name, value: bytes, *, lease_id: int = 0, lease_ttl_s: i
         target_strip=_number(fields, "targetstrip", least=0, most=names.NAME_BYTES_MAX),
         group=_text(fields, "group"),
         data=data,
+        hints=parse_hints(fields),
+        check=parse_check(fields),
         lease_id=lease_id,
         lease_ttl_s=lease_ttl_s,
     )

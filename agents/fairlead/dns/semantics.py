@@ -5,11 +5,15 @@ key delegates is answered by a referral; a name that is not there by its closest
 Questions with wildcards see past all that.  What records say is `lookup`'s.
 """
 
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.choose.conditions import Seat
+from fairlead.dns.choose.nearness import Location, narrowest
+from fairlead.dns.client import Origin
 from fairlead.dns.lookup import Lookup, TooManyRecordsError, ttl_s_of
 from fairlead.dns.message import Rcode, Type
 from fairlead.dns.names import Name
@@ -48,7 +52,28 @@ def answer_question(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answ
         lookup.run()
     except TooManyRecordsError:
         return Answer(rcode=Rcode.SERVFAIL, zone=zone, depends_on=frozenset(lookup.depends_on))
-    return lookup.answer()
+    return _by_seat(lookup, tree) if lookup.hints else lookup.answer()
+
+
+def _by_seat(lookup: Lookup, tree: Tree) -> Answer:
+    """Return the answer whose records say where they are: one for each kind of client that they tell apart."""
+    conditions = tree.conditions
+    seats = conditions.seats(lookup.hints)
+    locations = {seat.location for seat in seats}
+    networks = [network for seat in seats if (network := seat.network) is not None]
+    answers: dict[Answer, int] = {}
+    numbers: dict[Seat, int] = {}
+    for seat in seats:
+        one = lookup.again(seat)
+        one.run()
+        numbers[seat] = answers.setdefault(one.answer(), len(answers))
+
+    def choose(origin: Origin) -> int:
+        location = conditions.map.locate(origin)
+        seat = Seat(location if location in locations else Location(), narrowest(origin, networks))
+        return numbers.get(seat, 0)
+
+    return replace(lookup.answer(), choose=choose, variants=tuple(answers))
 
 
 def _refer(cut: Name, *, tree: Tree, zones: Zones, zone: Zone) -> Answer:

@@ -29,7 +29,6 @@ from fairlead.dns.server_udp import UdpServer
 from fairlead.dns.serving import Serving
 from fairlead.dns.sockets import Sockets
 from fairlead.dns.stream import DnsStream
-from fairlead.dns.table import Terms
 
 Write = Callable[..., Any]
 
@@ -79,7 +78,6 @@ class DnsServer:
             ),
             allowed=self.gate.allowed,
         )
-        self.responder.set_terms(Terms(answers_max=serving.answers_max))
         self.log: QueryLog | None = None
         self._streams: Answerer = self.responder
         if serving.log_share > 0:

@@ -6,7 +6,6 @@ from pathlib import Path
 from fairlead.agent import Address
 from fairlead.dns.networks import EVERYWHERE
 from fairlead.dns.rate_limit import RateLimits
-from fairlead.dns.wire import ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,6 @@ class Serving:
         workers: processes that answer, 1 or more.
         allowed: networks that are answered.
         rates: how often over UDP.
-        answers_max: records of one RRset over UDP.
         log_share: which part of the queries is logged, 0 to 1.
         identity: what NSID and hostname.bind tell; empty: nothing.
         tells_version: whether version.bind is answered.
@@ -35,7 +33,6 @@ class Serving:
     workers: int = 1
     allowed: tuple[str, ...] = EVERYWHERE
     rates: RateLimits = field(default_factory=RateLimits)
-    answers_max: int = ALL
     log_share: float = 0.0
     identity: str = ""
     tells_version: bool = True

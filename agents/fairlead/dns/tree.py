@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fairlead.dns import names
+from fairlead.dns.choose.conditions import Conditions
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 
@@ -60,6 +61,8 @@ class Tree:
     """Every record, by name."""
 
     def __init__(self) -> None:
+        self.conditions = Conditions()
+        """What holds for the records at present, beside what their keys say."""
         self._root = Node()
         self._apexes: tuple[Name, ...] = ()
         self._records_count = 0

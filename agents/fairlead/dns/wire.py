@@ -12,6 +12,7 @@ from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRset
+from fairlead.dns.choose.turns import TURNS_MAX, weighted_turns
 from fairlead.dns.message import HEADER_BYTES, TTL_S_MAX, Class, Type
 from fairlead.dns.names import Name
 
@@ -63,6 +64,7 @@ class Sections:
         pointers = _pointers_into(question_name)
         encode = partial(_encode, pointers=pointers, ttl_s_max=ttl_s_max)
         self._answer = [encode(rrset) for rrset in answer.answer]
+        self._firsts = [_firsts_of(rrset) for rrset in answer.answer]
         # A name has one CNAME, whatever the keys say (RFC 2181, section 10.1); in the answer it is chosen by turns.
         self._takes = [1 if rrset.rtype == Type.CNAME else ALL for rrset in answer.answer]
         # A signature is of a whole RRset.
@@ -109,7 +111,7 @@ class Sections:
             if size <= room:
                 room -= size
                 glue += records
-        orders = _orders(kept, takes, is_rotated=self._is_rotated)
+        orders = _orders(kept, takes, self._firsts, is_rotated=self._is_rotated)
         tail = b"".join(authority) + b"".join(glue)
         return Layout(
             bodies=tuple(b"".join(order) + tail for order in orders),
@@ -140,21 +142,32 @@ def split_text(text: bytes) -> bytes:
     return b"".join(bytes((len(chunk),)) + chunk for chunk in chunks or [b""])
 
 
-def _orders(rrsets: list[list[bytes]], takes: list[int], *, is_rotated: bool) -> list[list[bytes]]:
+def _firsts_of(rrset: RRset) -> list[int]:
+    """Return which record comes first in each turn, as the weights say."""
+    return weighted_turns(rrset.weights) if rrset.weights else list(range(len(rrset.rdatas)))
+
+
+def _orders(
+    rrsets: list[list[bytes]], takes: list[int], firsts: list[list[int]], *, is_rotated: bool
+) -> list[list[bytes]]:
     """Return the records in some turns: each RRset turns in itself, and RRsets keep their places.
 
     That keeps CNAMEs before what they lead to, without which some resolvers of the C library give up.
     """
-    turns = max((len(records) for records in rrsets), default=1)
+    firsts = firsts[: len(rrsets)]
+    turns = max(map(len, firsts), default=1)
     are_all_sent = all(take == len(records) for records, take in zip(rrsets, takes, strict=True))
+    is_weighted = any(len(set(first)) < len(first) for first in firsts)
     size = sum(max(map(len, records)) * take for records, take in zip(rrsets, takes, strict=True))
     orders_max = (ROTATIONS_MAX if is_rotated else 1) if are_all_sent else _SUBSETS_MAX
+    if is_weighted and is_rotated:
+        orders_max = TURNS_MAX
     count = max(1, min(turns, orders_max, ROTATED_BYTES_MAX // max(size, 1)))
     return [
         [
             record
-            for records, take in zip(rrsets, takes, strict=True)
-            for record in _turned(records, turn * turns // count)[:take]
+            for records, take, first in zip(rrsets, takes, firsts, strict=True)
+            for record in _turned(records, first[turn * turns // count % len(first)])[:take]
         ]
         for turn in range(count)
     ]

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import os
+import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -23,8 +25,10 @@ from fairlead.proxy.naming import LOADING_S, follow_names
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
+from fairlead.proxy.sharing import ShareKeeper
 from fairlead.proxy.state import Snapshot
 from fairlead.proxy.stats import StatsCollector
+from fairlead.proxy.succession import Succession, inherited, say_ready
 
 _SPELLINGS = ("slash", "plain")
 # Objects of one request die young and in no cycles; collecting as seldom as this costs little memory.
@@ -45,6 +49,8 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)
         service.observers += (Mirroring(service).observe,)
+        service.doors.is_shared = config.is_worker
+        service.doors.inherit(inherited())
         try:
             host, port = await service.bind(config.listen.host, config.listen.port)
         except OSError as error:
@@ -67,15 +73,24 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
                 ),
                 name="proxy",
             )
+            member = f"{context.options.host}-{secrets.token_hex(4)}"
+            keeping = asyncio.create_task(
+                ShareKeeper(context.client, world.share, member=member).run(), name="proxy shares"
+            )
+            stack.push_async_callback(_cancel, keeping)
             stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await service.drain()
             if log is not None:
                 log.flush()
             stopping.cancel()
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await _cancel(running)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _mirrors(context: AgentContext, config: ProxyConfig) -> list[Mirror]:
@@ -127,8 +142,29 @@ async def _follow(
         gc.set_threshold(_GC_THRESHOLD)
         await service.start()
         context.ready(address)
+        _succeed(context, config, service)
         for each in changes:
             group.create_task(_apply_all(routes, each))
+
+
+def _succeed(context: AgentContext, config: ProxyConfig, service: Service) -> None:
+    """Tell the predecessor that it may go, and be ready to go the same way."""
+    say_ready()
+    if config.is_worker:
+        service.on_tick += (_leave_with_parent(context.stop),)
+    else:
+        Succession(sockets=service.doors.sockets, stop=context.stop).listen()
+
+
+def _leave_with_parent(stop: Callable[[], None]) -> Callable[[float], None]:
+    """A worker whose supervisor was killed has nobody who would start its successor, or stop it."""
+    parent = os.getppid()
+
+    def look(_: float) -> None:
+        if os.getppid() != parent:
+            stop()
+
+    return look
 
 
 async def _apply_all(routes: Routes, changes: Changes) -> None:

@@ -1,13 +1,17 @@
 """``fairlead proxy``."""
 
+import dataclasses
 import functools
 from pathlib import Path
 
 import click
 
-from fairlead.agent import Address, AgentOptions, ConfigError, common_options, run_agent
+from fairlead.agent import Address, AgentOptions, ConfigError, common_options, listen_error, run_agent
+from fairlead.logs import configure_logs
 from fairlead.proxy.agent import serve
 from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.model import Listener
+from fairlead.proxy.workers import Supervisor, worker_number
 
 
 @click.command()
@@ -46,7 +50,13 @@ from fairlead.proxy.config import ProxyConfig
     "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
 )
 @click.option("--admin-listen", metavar="HOST:PORT", help="Not built yet.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; only 1 for now.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes; one for each core.",
+)
 def proxy(
     *,
     options: AgentOptions,
@@ -63,8 +73,6 @@ def proxy(
     workers: int,
 ) -> int:
     """Route HTTP to servers by vulcand's keys, a whole store revision at a time."""
-    if workers != 1:
-        raise ConfigError(f"--workers {workers} is not possible yet", "leave it out, or give 1")
     if layout != "vulcand":
         raise ConfigError(f"--layout {layout} is not built yet", "leave it out, or give vulcand")
     if admin_listen:
@@ -83,4 +91,31 @@ def proxy(
         zone=zone,
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )
+    number = worker_number()
+    if workers > 1 and number is None:
+        return _supervise(options, config, workers)
+    if number is not None:
+        options, config = _for_worker(options, config, number)
+    # A successor serves its metrics while its predecessor still does.
+    options = dataclasses.replace(options, metrics_is_shared=True)
     return run_agent("proxy", options, functools.partial(serve, config=config))
+
+
+def _supervise(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
+    configure_logs(level=options.log_level, form=options.log_format)
+    listener = Listener(id="", host=config.listen.host, port=config.listen.port)
+    try:
+        supervisor = Supervisor(listener, workers)
+    except OSError as error:
+        raise listen_error(error, config.listen, flag="--listen") from error
+    return supervisor.run()
+
+
+def _for_worker(options: AgentOptions, config: ProxyConfig, number: int) -> tuple[AgentOptions, ProxyConfig]:
+    """What each worker has for itself: the port of its metrics, its copy of the keys, its status key."""
+    metrics = options.metrics_listen
+    if metrics is not None and metrics.port:
+        metrics = dataclasses.replace(metrics, port=metrics.port + number)
+    data_dir = config.data_dir / f"worker-{number}" if config.data_dir is not None else None
+    options = dataclasses.replace(options, metrics_listen=metrics, host=f"{options.host}.{number}")
+    return options, dataclasses.replace(config, data_dir=data_dir, is_worker=True)

@@ -182,6 +182,11 @@ class ClientConnection(asyncio.Protocol, Timed):
             if self._buffer:
                 self._pump()
 
+    def expect_last(self) -> None:
+        """The proxy drains: a request that is already on its way is answered, and then this ends."""
+        if self.is_idle and not self._is_blocked:
+            self._service.wheel.set(self, self._service.limits.drain_idle_s)
+
     def reset(self) -> None:
         """End the connection so that the client sees that something is missing, whatever the framing."""
         self.exchange = None

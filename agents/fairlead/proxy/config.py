@@ -47,6 +47,8 @@ class Limits:
     """How long an upgraded connection may be silent."""
     linger_s: float = 2.0
     """How long a client may take to notice an early answer."""
+    drain_idle_s: float = 0.5
+    """How long an idle connection stays open then: closing it while a request is on its way would lose it."""
     drain_s: float = 25.0
     """How long a stopping proxy waits for answers that are under way; less than run_agent waits for it."""
 
@@ -61,6 +63,7 @@ class ProxyConfig:
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
+        is_worker: others listen on the same addresses.
         seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
     """
 
@@ -72,6 +75,7 @@ class ProxyConfig:
     seal_key_file: Path | None = None
     dns_prefix: str = "/skydns"
     dns_domain: str = "skydns.local"
+    is_worker: bool = False
     limits: Limits = field(default_factory=Limits)
 
 

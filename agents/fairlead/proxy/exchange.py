@@ -224,6 +224,8 @@ class Exchange(Outward):
 
     def _record(self) -> None:
         self.duration_us = int((perf_counter() - self._started_s) * 1e6)
+        if self._total is not None:
+            self._total.cancel()
         service = self._service
         service.stats.answered(self.status, self.duration_us)
         if self._call is not None:

@@ -90,6 +90,9 @@ class _Copy:
         self.connection = connection
         connection.start(cast("Exchange", self), self.plan.head_for(self._server), self._body)
 
+    def patience_s(self) -> tuple[float, float]:
+        return self.group.read_s, self.group.read_s
+
     def on_interim(self, response: "Response") -> None:
         pass
 

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fairlead.proxy.answers import error_answer
-from fairlead.proxy.balance import LOST, NO_RETRY, Attempt, Failure, Queue
+from fairlead.proxy.balance import LOST, NO_RETRY, TIMEOUT, Attempt, Failure, Queue
 from fairlead.proxy.body import BodyError
 from fairlead.proxy.middleware import Answer, Call, Verdict
 from fairlead.proxy.request import NO_BODY
@@ -46,7 +46,7 @@ class Outward:
 
     __slots__ = (
         "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_over", "_is_sent", "_queue",
-        "_server", "_service", "_started_s", "_task", "_timer", "_tried", "attempts", "connection", "flag", "group",
+        "_server", "_service", "_started_s", "_task", "_timer", "_total", "_tried", "attempts", "connection", "flag", "group",
         "head_us", "is_gathering", "peer", "plan", "server", "status", "upload",
     )  # fmt: skip
 
@@ -73,6 +73,7 @@ class Outward:
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._total: asyncio.TimerHandle | None = None
         self._queue: Queue | None = None
         self._tried: tuple[ServerState, ...] = ()
         self._failure: Failure | None = None
@@ -101,6 +102,9 @@ class Outward:
     def begin(self) -> None:
         """Go through the middlewares, choose a server, and send what is there of the request."""
         plan = self.plan
+        patience = plan.target.patience
+        if patience is not None and patience.total_s is not None:
+            self._total = asyncio.get_running_loop().call_later(patience.total_s, self._on_total)
         if plan.refusal is not None:
             self.fail(*plan.refusal)
         elif (chain := plan.target.chain) is not None:
@@ -192,6 +196,31 @@ class Outward:
         self._queue = None
         self.fail(503, "no server became free in time", "UO")
 
+    def patience_s(self) -> tuple[float, float]:
+        """Return how long a server may take for the first byte of its answer, and between two pieces of it."""
+        patience, default_s = self.plan.target.patience, self.group.read_s
+        if patience is None:
+            return default_s, default_s
+        read_s = patience.read_s or default_s
+        return patience.try_s or read_s, read_s
+
+    def _dial_s(self) -> float:
+        patience = self.plan.target.patience
+        return patience.dial_s or self.group.dial_s if patience is not None else self.group.dial_s
+
+    def _on_total(self) -> None:
+        """The patience for all of the request is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._queue is not None:
+            self._queue.leave(self)
+            self._queue = None
+        if self.status:
+            self.flag = TIMEOUT.flag
+            self.cut()
+        else:
+            self.fail(TIMEOUT.status, "the request took too long", TIMEOUT.flag)
+
     def _ask(self, server: ServerState) -> None:
         self.server = self._server = server
         self.attempts += 1
@@ -202,7 +231,7 @@ class Outward:
         if connection is not None:
             self.attach(connection)
         else:
-            self._service.connect(self, server, dial_s=self.group.dial_s)
+            self._service.connect(self, server, dial_s=self._dial_s())
 
     def receive(self, data: bytes) -> int:
         """Take request body; return where it ended in ``data``, or -1 for not yet."""
@@ -267,7 +296,7 @@ class Outward:
             # The server closed it as idle while the request was on its way: no fault of the server.
             self._has_repeated = True
             self._service.stats.retries += 1
-            self._service.connect(self, self._server, dial_s=self.group.dial_s)
+            self._service.connect(self, self._server, dial_s=self._dial_s())
             if self.upload is not None:
                 self._client.update_reading()
             return

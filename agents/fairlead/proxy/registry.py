@@ -12,10 +12,11 @@ from fairlead.proxy.balance import Chooser, Memory, make_balancer
 from fairlead.proxy.catalog import Catalog, Touched
 from fairlead.proxy.config import Limits
 from fairlead.proxy.middleware.chains import Chains
-from fairlead.proxy.model import Backend, Server
+from fairlead.proxy.model import Backend, Frontend, Server
+from fairlead.proxy.retry import Budget, Repeating
 from fairlead.proxy.router import Router
 from fairlead.proxy.split import make_split
-from fairlead.proxy.state import Group, ServerState, Snapshot, Target
+from fairlead.proxy.state import Group, Patience, ServerState, Snapshot, Target
 
 
 class Registry:
@@ -46,6 +47,7 @@ class Registry:
         self._clock = clock
         self._servers: dict[str, dict[str, ServerState]] = {}
         self._memories: dict[str, Memory] = {}
+        self._budgets: dict[str, Budget] = {}
         self._snapshot = Snapshot(0, Router(), {}, {})
 
     def follow(self, catalog: Catalog, touched: Touched, *, revision: int) -> Snapshot:
@@ -62,11 +64,14 @@ class Registry:
                 chain = self._chains.follow(name, catalog.middlewares.get(name, {}).values())
                 if (frontend := catalog.frontends.get(name)) is None:
                     targets.pop(name, None)
+                    self._budgets.pop(name, None)
                 else:
                     targets[name] = Target(
                         backend_id=frontend.backend_id,
                         chain=chain,
+                        retry=Repeating(frontend, self._budgets.setdefault(name, Budget()), rng=self._rng),
                         split=make_split(frontend, rng=self._rng),
+                        patience=_patience(frontend),
                     )
         if touched.backends:
             groups = dict(groups)
@@ -137,3 +142,15 @@ class Registry:
 def _has_place(group: Group, now_s: float) -> bool:
     balancer = group.balancer
     return not isinstance(balancer, Chooser) or balancer.has_place(now_s)
+
+
+def _patience(frontend: Frontend) -> Patience | None:
+    retry, timeouts = frontend.retry, frontend.timeouts
+    if timeouts is None and (retry is None or retry.try_s is None):
+        return None
+    return Patience(
+        dial_s=timeouts.dial_s if timeouts else None,
+        try_s=retry.try_s if retry else None,
+        read_s=timeouts.read_s if timeouts else None,
+        total_s=timeouts.total_s if timeouts else None,
+    )

@@ -33,7 +33,7 @@ class ServerConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response",
+        "_body_s", "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response",
         "_server", "_service", "_was_used", "is_blocked", "is_open", "transport",
     )  # fmt: skip
 
@@ -52,7 +52,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         self._interims = 0
         self._is_paused = False
         self._was_used = False
-        self._read_s = 0.0
+        self._read_s = self._body_s = 0.0
         # The last head, whether it answered HEAD, and what it meant: servers repeat themselves.
         self._memo: tuple[bytes, bool, Response] | None = None
 
@@ -71,7 +71,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         """Send the beginning of a request, or all of it, and expect its response."""
         self._exchange = exchange
         self._response = None
-        self._read_s = exchange.group.read_s
+        self._read_s, self._body_s = exchange.patience_s()
         self._service.wheel.set(self, self._read_s)
         if exchange.plan.request.framing is not NO_BODY:
             head = b"".join([head, *_framed(exchange, pieces, is_end=is_end)])
@@ -242,6 +242,7 @@ class ServerConnection(asyncio.Protocol, Timed):
             exchange.on_response(response, [], is_end=True)
             return
         self._response, self._decoder = response, decoder
+        self._read_s = self._body_s
         pieces: list[bytes] = []
         body = data[end:]
         try:

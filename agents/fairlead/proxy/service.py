@@ -104,8 +104,8 @@ class Service:
         """Stop accepting, finish what is under way within ``limit_s`` seconds; then end all that is left."""
         self.is_draining = True
         self.doors.close()
-        for client in [each for each in self._clients if each.is_idle]:
-            client.transport.close()
+        for client in list(self._clients):
+            client.expect_last()
         try:
             async with asyncio.timeout(self.limits.drain_s if limit_s is None else limit_s):
                 while self._clients:

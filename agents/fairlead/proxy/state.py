@@ -94,6 +94,21 @@ Groups = Mapping[str, Group]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """What a frontend says about time, in place of its backend.  None: it says nothing.
+
+    Attributes:
+        try_s: for the first byte of an answer; read_s: between two pieces of it.
+        total_s: for all of it, whatever happens in between.
+    """
+
+    dial_s: float | None = None
+    try_s: float | None = None
+    read_s: float | None = None
+    total_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What one frontend leads to, compiled when it changes; its servers come and go beneath it.
 
@@ -101,12 +116,14 @@ class Target:
         backend_id: where its requests go; when there is no such group, 503.
         chain: its middlewares; None: it has none, and nothing is spent on them.
         retry: who decides about another attempt.
+        patience: None: its backend's.
         split: chooses among the groups for each request (canary, failover backend); None: it is always one.
     """
 
     backend_id: str
     chain: Chain | None = None
     retry: RetryPolicy = NO_RETRY
+    patience: Patience | None = None
     split: "Callable[[Plan, Groups, float], Group | None] | None" = None
 
 

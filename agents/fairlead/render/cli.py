@@ -1,6 +1,9 @@
 """``fairlead render``: its sub-commands.  Without one it runs, with confd's flags: a drop-in for confd."""
 
+import contextlib
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -26,12 +29,38 @@ SUBCOMMANDS: Table = {
 }
 
 
+class _WrongWordsError(click.UsageError):
+    """The command line is wrong; 2, which others say, is what ``plan`` says when something would change."""
+
+    exit_code = 64  # sysexits' EX_USAGE
+
+
 class _Render(RunGroup):
     """Its flags are confd's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Have a mistake in the flags exit with our status."""
+        with _usage_errors():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Have a mistake in the words of a command exit with our status."""
+        with _usage_errors():
+            return super().invoke(ctx)
 
     def translate(self, args: list[str]) -> list[str]:
         """Return confd's flags as ours."""
         return translate_arguments(args, environ=os.environ)
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (click.exceptions.NoArgsIsHelpError, _WrongWordsError):
+        raise
+    except click.UsageError as error:
+        raise _WrongWordsError(error.format_message(), error.ctx) from error
 
 
 @click.command(cls=_Render, table=SUBCOMMANDS)

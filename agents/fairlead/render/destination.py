@@ -64,6 +64,7 @@ class Destination:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
+                _copy_labels(self.path, file.fileno())
                 _set_attributes(file.fileno(), version)
                 os.fsync(file.fileno())
         except OSError as error:
@@ -141,6 +142,18 @@ class Destination:
             if version is not None:
                 _set_attributes(file.fileno(), version)
             os.fsync(file.fileno())
+
+
+def _copy_labels(path: Path, descriptor: int) -> None:
+    """Give the new file the old one's extended attributes: SELinux's context, access control lists, people's notes."""
+    try:
+        names = os.listxattr(path)
+    except OSError:  # there is no old file, or the file system has none
+        return
+    for name in names:
+        # What cannot be set, such as a context without the right to, is what the directory gives a new file.
+        with contextlib.suppress(OSError):
+            os.setxattr(descriptor, name, os.getxattr(path, name))
 
 
 def _set_attributes(descriptor: int, wanted: FileVersion) -> None:

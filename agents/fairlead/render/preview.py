@@ -1,7 +1,7 @@
 """What applying a render would change, without touching anything."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,24 @@ def preview(rendered: Rendered) -> Iterator[Preview]:
         wanted = wanted_version(file, version, uid=os.geteuid(), gid=os.getegid())
         state = FileState(content=file.content, mode=wanted.mode, uid=wanted.uid, gid=wanted.gid)
         yield Preview(file, state, found)
+
+
+def orphans(rendered: Rendered, prunable: Mapping[str, str]) -> list[str]:
+    """Return what an earlier list made and this one does not: it would be removed, unless somebody has edited it.
+
+    Args:
+        rendered: without an error.
+        prunable: what earlier lists made, and the digest it was given.
+
+    Raises:
+        OSError: a destination cannot be read.
+    """
+    assert rendered.files is not None
+    wanted = {file.dest for file in rendered.files}
+    found = {dest: Destination(Path(dest)).inspect() for dest in prunable if dest not in wanted}
+    return sorted(
+        dest for dest, version in found.items() if version is not None and version.digest == prunable[dest]
+    )
 
 
 def print_diff(rendered: Rendered) -> None:

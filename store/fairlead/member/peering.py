@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairlead.member.acknowledgements import Acknowledgements
 from fairlead.member.cluster import MembershipChange, MembershipChangeKind
 from fairlead.member.errors import MembershipError
 from fairlead.member.joining import MEMBERS
@@ -32,6 +33,7 @@ class Peering:
         self._member = member
         self._learnt: dict[int, tuple[str, ...]] = {}
         self._told: dict[int, tuple[str, ...]] = {}
+        self._acknowledgements = Acknowledgements()
         self._is_started = False
         self.transport = Transport(
             PeerConfig(
@@ -65,10 +67,12 @@ class Peering:
             self._is_started = False
             await self.transport.stop()
 
-    def send(self, messages: Sequence[PeerMessage]) -> None:
-        """Send what can be sent."""
+    def send(self, messages: Sequence[PeerMessage], *, at_once: bool = False) -> None:
+        """Send what can be sent, at the end of the turn or ``at_once``."""
         if messages and self._is_started:
-            self.transport.send(messages)
+            self.transport.send(self._acknowledgements.sift(messages))
+            if at_once:
+                self.transport.flush()
 
     def learn(self, entries: Sequence[Entry]) -> None:
         """Look for members to come in entries that are not applied yet."""
@@ -138,6 +142,7 @@ class Peering:
 
     def on_unreachable(self, member_id: int) -> None:
         """Learn that something for this member was lost."""
+        self._acknowledgements.forget(member_id)
         self._member.replica.report_unreachable(member_id)
         self._member.flush_soon()
 

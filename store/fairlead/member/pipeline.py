@@ -67,7 +67,8 @@ class Pipeline:
     def do(self, work: Work) -> None:
         """Begin."""
         if work.send:
-            self._peers.send(work.send)
+            # Followers take longer than all that is done here: their disks are to begin before this member's.
+            self._peers.send(work.send, at_once=work.needs_disk)
         for message in work.snapshots:
             self._snapshots.deliver(message)
         if work.ready is None:
@@ -110,5 +111,5 @@ class Pipeline:
             return
         in_flight = self._in_flight
         while in_flight and in_flight[0].is_durable:
-            self._peers.send(self._replica.written(in_flight.popleft().work))
+            self._peers.send(self._replica.written(in_flight.popleft().work), at_once=True)
         self._on_durable()

@@ -75,6 +75,12 @@ class Peer:
                 _log.warning("messages to a peer are dropped", member=f"{self.member:x}", why=why, bytes=size)
         return is_sent
 
+    def flush(self) -> None:
+        """Write what was sent at once, instead of at the end of the turn."""
+        for stream in (self.urgent, self.bulk):
+            if stream.wire is not None:
+                stream.wire.flush()
+
     def send_snapshot(self, message: InstallSnapshot, path: Path, done: Callable[[bool], None]) -> None:
         """Send a snapshot file, one at a time; see `fairlead.peer.Transport.send_snapshot`."""
         if self._upload is not None:

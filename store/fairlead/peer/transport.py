@@ -134,6 +134,11 @@ class Transport:
             if peer is None or not peer.send(message, cache):
                 self._note_unreachable(message.to)
 
+    def flush(self) -> None:
+        """Write what was sent at once, instead of at the end of the turn."""
+        for peer in self._peers.values():
+            peer.flush()
+
     def send_snapshot(self, message: InstallSnapshot, path: Path, done: Callable[[bool], None]) -> None:
         """Send a snapshot file, over as many connections as it takes.
 

@@ -138,7 +138,7 @@ class Wire(asyncio.Protocol):
         """End, once what was written is sent; one that does not take it is not waited for."""
         self._error = self._error or error
         self._push(self.connection.take())
-        self._flush()
+        self.flush()
         self.is_closed = True
         if self._transport is not None:
             self._transport.close()
@@ -154,11 +154,12 @@ class Wire(asyncio.Protocol):
     def _push(self, data: bytes) -> None:
         if data:
             if not self._out:
-                self._loop.call_soon(self._flush)
+                self._loop.call_soon(self.flush)
             self._out.append(data)
             self._out_bytes += len(data)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits for the end of the turn now: whoever it is for should not wait for the rest of the turn."""
         if self._out and self._transport is not None and not self.is_closed:
             self._written_bytes += self._out_bytes
             self._transport.write(b"".join(self._out))

@@ -102,8 +102,8 @@ def put(store: StoreServer, records: Mapping[str, object]) -> None:
         wire.get("Txn", rpc_pb2.TxnRequest(success=puts))
 
 
-def eventually(claim: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + WITHIN_S
+def eventually(claim: Callable[[], object], *, within_s: float = WITHIN_S) -> None:
+    deadline_s = time.monotonic() + within_s
     while not claim():
         assert time.monotonic() < deadline_s, "it did not come true"
         time.sleep(0.005)

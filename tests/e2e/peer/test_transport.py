@@ -101,14 +101,14 @@ async def test_a_turn_of_the_loop_is_one_write(world: World, monkeypatch: pytest
     wire = one.transport._peers[2].urgent.wire
     assert wire is not None
     flushed: list[int] = []
-    flush = type(wire)._flush
+    flush = type(wire).flush
 
     def counted(self: object) -> None:
         if self is wire:
             flushed.append(len(wire._out))
         flush(self)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(wire), "_flush", counted)
+    monkeypatch.setattr(type(wire), "flush", counted)
     for at in range(50):
         one.transport.send([heartbeat(2, 1, at)])
     await until(lambda: len(two.heard.messages) == 50)

@@ -112,7 +112,7 @@ def test_modes_that_exclude_each_other_are_a_usage_error(tmp_path: Path) -> None
         status, lines = refused("--onetime", *flags, "--confdir", str(tmp_path))
         assert status == 2
         assert "--onetime goes with neither --watch nor --interval" in lines[-1]
-    assert refused("--frobnicate")[0] == 2
+    assert refused("--frobnicate")[0] == 64
 
 
 def test_no_resources_is_said_and_is_no_failure(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def plan(site: Site, store: StoreServer, capsys: pytest.CaptureFixture[str]) -> 
 
     def run(*flags: str) -> Shown:
         capsys.readouterr()
-        argv = ["render", "plan", "--endpoints", store.endpoint, "--confdir", str(site.path), *flags]
+        folders = ["--confdir", str(site.path), "--state-dir", str(site.path / "state")]
+        argv = ["render", "plan", "--endpoints", store.endpoint, *folders, *flags]
         status = main(argv)
         return Shown(status, *capsys.readouterr())
 
@@ -84,6 +85,31 @@ def test_what_a_command_prints_of_a_secret_is_hidden(site: Site, etcdctl: Etcdct
     assert PASSWORD not in done.stdout + done.stderr
     journal = [path.read_bytes() for path in (site.path / "state").rglob("*") if path.is_file()]
     assert not any(PASSWORD.encode() in content for content in journal)
+
+
+def test_a_plan_knows_what_this_host_has_done(site: Site, etcdctl: Etcdctl, plan: Planner) -> None:
+    """What a run would remove, and what it would not do: the journal has it."""
+    (site.path / "templates" / "v.j2").write_text("{{ getv('/v/' ~ item) }}\n")
+    (site.path / "conf.d" / "v.yaml").write_text(
+        f"group: v\nfiles: [{{src: v.j2, foreach: ls('/v'), dest: '{site.out}/{{{{ item }}}}.v', prune: true}}]\n"
+        f"guards: {{ls('/v'): {{max_drop: 50%}}}}\nreload: {{shell: '! grep -q bad {site.out}/*.v'}}\n"
+    )
+    etcdctl("txn", stdin="\nput /v/a 1\nput /v/b 2\nput /v/c 3\n\n\n")
+    assert site.once().returncode == 0
+    assert plan().returncode == 0
+    etcdctl("del", "/v/c")
+    gone = plan()
+    assert (gone.returncode, gone.stdout) == (2, f"removed file {site.out}/c.v\n")
+    [line] = [json.loads(line) for line in plan("--json").stdout.splitlines() if "v.yaml" in line]
+    assert (line["files"], line["removed"]) == ([], [f"{site.out}/c.v"])
+    etcdctl("del", "/v/b")
+    assert "guard ls('/v'): drops from 3 to 1, by more than 50%" in plan().stderr
+    etcdctl("put", "/v/b", "bad")
+    assert plan().returncode == 2
+    assert site.once().returncode == 1
+    quarantined = plan()
+    assert (quarantined.returncode, quarantined.stdout) == (1, "")
+    assert "these files were rolled back before and are not tried again" in quarantined.stderr
 
 
 def test_what_cannot_be_planned_is_one_line_and_the_rest_is_shown(

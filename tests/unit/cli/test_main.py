@@ -24,11 +24,8 @@ def one_line(text: str) -> str:
         (["kv", "get"], "fairlead kv get: missing argument 'KEY'; see fairlead kv get --help"),
         (["up", "--nonsense"], "fairlead up: no such option '--nonsense'; see fairlead up --help"),
         (["dns", "--nonsense"], "fairlead dns run: no such option '--nonsense'; see fairlead dns run --help"),
-        (["proxy", "--nonsense"], "fairlead proxy: no such option '--nonsense'; see fairlead proxy --help"),
-        (
-            ["render", "--nonsense"],
-            "fairlead render run: no such option '--nonsense'. Did you mean '--onetime'? See fairlead render run --help",
-        ),
+        (["proxy", "--qqq"], "fairlead proxy: no such option '--qqq'; see fairlead proxy --help"),
+        (["stroe"], "fairlead: no such command 'stroe'. Did you mean 'store'? See fairlead --help"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(
@@ -39,6 +36,25 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert one_line(printed.err) == line
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (
+            ["--nonsense"],
+            "run: no such option '--nonsense'. Did you mean '--onetime'? See fairlead render run --help",
+        ),
+        (["pln"], "no such command 'pln'. Did you mean 'plan'? See fairlead render --help"),
+        (["plan", "--at-rev", "x"], "'x' is not a valid integer range; see fairlead render plan --help"),
+    ],
+)
+def test_a_wrong_word_for_the_renderer_is_not_taken_for_a_plan_with_changes(
+    argv: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There 2 means that something would change."""
+    assert main(["render", *argv]) == 64
+    assert one_line(capsys.readouterr().err).endswith(line)
 
 
 def test_a_value_that_looks_like_a_flag_is_told_its_cure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,17 @@ def test_timeouts_are_durations_as_go_writes_them(make_resource: MakeResource) -
     assert resource.check.command.timeout_s == 90.0
 
 
+def test_the_forks_fields_mean_what_they_are_meant_to(make_resource: MakeResource) -> None:
+    """Of a reload that comes too soon the fork loses sight; here it waits."""
+    resource = make_resource(
+        output_format="yml", min_reload_interval="30s", debounce="2s", reload_cmd="true", check_cmd="true"
+    )
+    assert resource.reload is not None
+    assert resource.reload.min_interval_s == 30.0
+    assert (resource.wait.min_s, resource.wait.max_s) == (2.0, 8.0)
+    assert resource.files[0].format == "yaml"
+
+
 def test_field_names_are_not_case_sensitive(confdir: ConfDir) -> None:
     """The decoder of confd takes Src and DEST as well."""
     resource = parse(confdir, '[Template]\nSrc = "a"\nDEST = "/b"')

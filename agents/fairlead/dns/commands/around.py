@@ -1,13 +1,14 @@
 """The flags of ``fairlead dns run`` about what surrounds the answers from keys."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
 from fairlead.agent import ConfigError
+from fairlead.dns.choose.settings import ChooseSettings
 from fairlead.dns.forward import ForwardLimits, ForwardSettings, parse_nameservers
 from fairlead.dns.guard import GuardSettings
 from fairlead.dns.outage import OutageSettings
@@ -22,6 +23,7 @@ class AroundOptions:
     forward: ForwardSettings
     outage: OutageSettings
     guard: GuardSettings
+    choose: ChooseSettings
     ndots: int
 
 
@@ -73,49 +75,66 @@ _FLAGS: Final = (
         metavar="PERCENT",
         help="Keep serving what a zone loses if it is more than this within a second; 100: never.",
     ),
+    click.option(
+        "--tiers", is_flag=True, help="Answer addresses of the least priority only, while one of them lives."
+    ),
+    click.option(
+        "--slow-start",
+        default=0.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Give new records their share of first places bit by bit.",
+    ),
+    click.option(
+        "--answers-max",
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Send so many records of a pool over UDP, by turns, and never TC; 0: all of them.",
+    ),
 )
+
+
+_NAMES: Final = (
+    "nameservers", "no_rec", "ndots", "no_stubzones", "stubzones", "cache_size", "serve_stale", "stale_after", "stale_ttl",
+    "freeze_leases", "deletion_guard", "tiers", "slow_start", "answers_max",
+)  # fmt: skip
 
 
 def around_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags to a click command, and hand them over as ``around: AroundOptions``."""
 
     @functools.wraps(function)
-    def command(
-        *,
-        nameservers: str | None,
-        no_rec: bool,
-        ndots: int,
-        no_stubzones: bool,
-        stubzones: bool,
-        cache_size: int,
-        serve_stale: float,
-        stale_after: float,
-        stale_ttl: int,
-        freeze_leases: float,
-        deletion_guard: float,
-        **others: Any,
-    ) -> Any:
-        del stubzones
-        if not 0 < deletion_guard <= 100:
-            raise ConfigError(f"--deletion-guard {deletion_guard:g} is no share", "give 1 to 100 percent")
-        if min(cache_size, serve_stale, stale_after, stale_ttl, freeze_leases, ndots) < 0:
-            raise ConfigError("sizes, times and counts cannot be negative", "check the flags")
-        limits = ForwardLimits(cache_bytes_max=cache_size * _MIB, stale_s_max=serve_stale)
-        texts = [part.strip() for part in (nameservers or "").split(",") if part.strip()]
-        around = AroundOptions(
-            forward=ForwardSettings(
-                nameservers=parse_nameservers(texts),
-                no_rec=no_rec,
-                has_stubs=not no_stubzones,
-                limits=limits,
-            ),
-            outage=OutageSettings(stale_after_s=stale_after, ttl_s=stale_ttl, leased_s_max=freeze_leases),
-            guard=GuardSettings(share_max=deletion_guard / 100),
-            ndots=ndots,
-        )
-        return function(around=around, **others)
+    def command(**values: Any) -> Any:
+        said = {name: values.pop(name) for name in _NAMES}
+        return function(around=_options(said), **values)
 
     decorated: Callable[..., Any] = command
     for flag in reversed(_FLAGS):
         decorated = flag(decorated)
     return decorated
+
+
+def _options(said: Mapping[str, Any]) -> AroundOptions:
+    if not 0 < said["deletion_guard"] <= 100:
+        raise ConfigError(f"--deletion-guard {said['deletion_guard']:g} is no share", "give 1 to 100 percent")
+    for name, value in said.items():
+        if isinstance(value, int | float) and value < 0:
+            raise ConfigError(f"--{name.replace('_', '-')} cannot be negative", "give 0 or more")
+    texts = [part.strip() for part in (said["nameservers"] or "").split(",") if part.strip()]
+    return AroundOptions(
+        forward=ForwardSettings(
+            nameservers=parse_nameservers(texts),
+            no_rec=said["no_rec"],
+            has_stubs=not said["no_stubzones"],
+            limits=ForwardLimits(cache_bytes_max=said["cache_size"] * _MIB, stale_s_max=said["serve_stale"]),
+        ),
+        outage=OutageSettings(
+            stale_after_s=said["stale_after"], ttl_s=said["stale_ttl"], leased_s_max=said["freeze_leases"]
+        ),
+        guard=GuardSettings(share_max=said["deletion_guard"] / 100),
+        choose=ChooseSettings(
+            is_tiered=said["tiers"], slow_start_s=said["slow_start"], answers_max=said["answers_max"]
+        ),
+        ndots=said["ndots"],
+    )

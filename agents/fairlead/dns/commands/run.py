@@ -84,6 +84,7 @@ def run(
         forward=around.forward,
         outage=around.outage,
         guard=around.guard,
+        choose=around.choose,
         ndots=around.ndots,
         serving=serving,
     )

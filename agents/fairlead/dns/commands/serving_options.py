@@ -12,7 +12,6 @@ from fairlead.dns.commands.zones import parts_of
 from fairlead.dns.networks import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.rate_limit import RateLimits
 from fairlead.dns.serving import Serving
-from fairlead.dns.wire import ALL
 
 _OPTIONS: Final = (
     click.option("--listen-tls", metavar="HOST:PORT[,...]", help="Answer DNS over TLS here (RFC 7858)."),
@@ -64,12 +63,6 @@ _OPTIONS: Final = (
     ),
     click.option("--rrl-log-only", is_flag=True, help="Count what would be dropped, and send it."),
     click.option(
-        "--max-answers",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Of a large pool send N records at most over UDP, by turns, and no TC.",
-    ),
-    click.option(
         "--log-queries",
         type=click.FloatRange(0, 1),
         default=0.0,
@@ -108,7 +101,7 @@ def serving_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _NAMES: Final = (
     "listen_tls", "listen_https", "tls_cert", "tls_key", "workers", "allow", "rrl", "rrl_slip", "queries_per_client",
-    "rrl_exempt", "rrl_log_only", "max_answers", "log_queries", "nsid", "hide_version", "lameduck",
+    "rrl_exempt", "rrl_log_only", "log_queries", "nsid", "hide_version", "lameduck",
 )  # fmt: skip
 
 
@@ -135,7 +128,6 @@ def _serving(values: dict[str, Any]) -> Serving:
             exempt=_networks(values["rrl_exempt"], flag="--rrl-exempt"),
             is_log_only=values["rrl_log_only"],
         ),
-        answers_max=values["max_answers"] or ALL,
         log_share=values["log_queries"],
         identity=values["nsid"],
         tells_version=not values["hide_version"],

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware.chain import Middleware
+from fairlead.proxy.middleware.shares import Share
 from fairlead.proxy.middleware.spec import Spec
 
 
@@ -51,6 +52,7 @@ class Tools:
         compute: runs a slow function without holding up the loop, and returns its result.
         syslog: sends one line to a syslog; never waits, never fails.
         random_id: returns 32 fresh hexadecimal digits.
+        share: our part of limits that all proxies of a store keep together.
     """
 
     web: Web
@@ -58,6 +60,7 @@ class Tools:
     compute: Callable[..., Coroutine[Any, Any, Any]]
     syslog: "Callable[[SyslogAddress, str], None]"
     random_id: Callable[[], bytes]
+    share: Share
 
 
 class Make(Protocol):

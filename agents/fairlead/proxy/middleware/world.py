@@ -12,6 +12,7 @@ from typing import Any
 
 from fairlead.proxy.middleware.limits import COMPUTING_THREADS, SPAWNED_MAX, SYSLOG_SOCKETS_MAX
 from fairlead.proxy.middleware.making import SyslogAddress, Tools, Web
+from fairlead.proxy.middleware.shares import Share
 from fairlead.proxy.middleware.web import Asker
 
 _LOG = logging.getLogger(__name__)
@@ -28,7 +29,9 @@ class World:
         self._sockets: dict[SyslogAddress, socket.socket] = {}
         self._host = socket.gethostname()
         self._pid = os.getpid()
+        self.share = Share()
         self.tools = Tools(
+            share=self.share,
             web=self._web,
             spawn=self.spawn,
             compute=self.compute,

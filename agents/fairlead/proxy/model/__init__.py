@@ -6,7 +6,7 @@ setting takes effect.  This package decides nothing and knows no socket.
 
 from fairlead.proxy.model.backend import BALANCES, Backend, HealthCheck, Outlier, Queue, Sticky
 from fairlead.proxy.model.fields import Fields, parse_duration_s
-from fairlead.proxy.model.frontend import Canary, ErrorPage, Frontend, Mirror, Retry, Timeouts
+from fairlead.proxy.model.frontend import ATTEMPTS_MAX, Canary, ErrorPage, Frontend, Mirror, Retry, Timeouts
 from fairlead.proxy.model.host import Host
 from fairlead.proxy.model.listener import Listener
 from fairlead.proxy.model.middleware import Middleware
@@ -15,6 +15,7 @@ from fairlead.proxy.model.server import DEFAULT_PORTS, DRAIN, MAINTENANCE, UP, S
 from fairlead.proxy.model.tls import AutoCert, Ocsp, TlsSettings
 
 __all__ = [
+    "ATTEMPTS_MAX",
     "BALANCES",
     "DEFAULT_PORTS",
     "DRAIN",

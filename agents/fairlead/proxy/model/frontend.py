@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.expression import Either, Expression, parse_expression, parse_rule
+from fairlead.proxy.failover import parse_failover
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
 
 _STATUS_MAX = 599
-_ATTEMPTS_MAX = 10
+ATTEMPTS_MAX = 10
 _BUDGET_RATIO = 0.2
 
 
@@ -53,7 +54,7 @@ class Retry:
 
     budget_ratio: float = _BUDGET_RATIO
     try_s: float | None = None
-    attempts_max: int = _ATTEMPTS_MAX
+    attempts_max: int = ATTEMPTS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         hostname=settings.header_text("Hostname"),
         body_bytes_max=max(0, limits.number("MaxBodyBytes")),
         memory_bytes_max=max(0, limits.number("MaxMemBodyBytes")),
-        failover=settings.text("FailoverPredicate"),
+        failover=_read_failover(settings),
         stream=settings.flag("Stream"),
         flush_s=max(0, settings.number("StreamFlushIntervalNanoSecs")) / 1e9,
         entrypoints=fields.texts("Entrypoints"),
@@ -172,6 +173,16 @@ def _read_route(fields: Fields) -> tuple[str, Expression, int]:
     return route, expression, priority
 
 
+def _read_failover(settings: Fields) -> str:
+    text = settings.text("FailoverPredicate")
+    if text:
+        try:
+            parse_failover(text)
+        except KeyProblem as problem:
+            raise KeyProblem(f"{settings.path('FailoverPredicate')}: {problem}") from problem
+    return text
+
+
 def _read_canary(fields: Fields) -> Canary:
     canary = Canary(
         backend_id=fields.required_text("BackendId"),
@@ -194,7 +205,7 @@ def _read_retry(fields: Fields) -> Retry:
     return Retry(
         budget_ratio=fields.ratio("Budget", _BUDGET_RATIO),
         try_s=fields.duration_s("PerTryTimeout"),
-        attempts_max=fields.number("Attempts", _ATTEMPTS_MAX, low=1, high=_ATTEMPTS_MAX),
+        attempts_max=fields.number("Attempts", ATTEMPTS_MAX, low=1, high=ATTEMPTS_MAX),
     )
 
 

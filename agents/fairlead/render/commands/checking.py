@@ -1,6 +1,7 @@
 """``fairlead render check``."""
 
 import json
+from collections.abc import Sized
 from pathlib import Path
 
 import click
@@ -28,5 +29,9 @@ def check(*, confdir: Path, prefix: str, as_json: bool) -> int:
     for name, text in problems:
         click.echo(json.dumps({"resource": name, "problem": text}, ensure_ascii=False) if as_json else text)
     if not as_json:
-        click.echo(f"{len(loaded.resources)} resources, {len(problems)} problems", err=True)
+        click.echo(f"{_count(loaded.resources, 'resource')}, {_count(problems, 'problem')}", err=True)
     return 1 if problems else 0
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"

@@ -1,6 +1,5 @@
 """``fairlead render status``: the table of all hosts and groups."""
 
-import asyncio
 import json
 import time
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ import click
 from fairlead.agent import AgentOptions, common_options
 from fairlead.client import Client
 from fairlead.render.commands.options import json_option
+from fairlead.render.commands.statuses import run_with_store
 from fairlead.render.fleet import STATUS_PREFIX
 
 _COLUMNS = ("host", "group", "revision", "output", "state", "since")
@@ -26,7 +26,7 @@ def status(*, options: AgentOptions, watch: bool, as_json: bool) -> int:
 
     The status is 1 when a group is not as its keys have it.
     """
-    return asyncio.run(_status(options, is_watch=watch, as_json=as_json))
+    return run_with_store(_status(options, is_watch=watch, as_json=as_json))
 
 
 async def _status(options: AgentOptions, *, is_watch: bool, as_json: bool) -> int:
@@ -62,6 +62,11 @@ def _print(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         for row in ordered:
             click.echo(json.dumps(row))
+        return
+    if not ordered:
+        click.echo(
+            "no host reports: there is a row for each group while fairlead render runs there", err=True
+        )
         return
     now_s = time.time()
     table = [[*_COLUMNS], *([_cell(row, column, now_s) for column in _COLUMNS] for row in ordered)]

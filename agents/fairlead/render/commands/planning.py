@@ -1,6 +1,5 @@
 """``fairlead render plan``."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,27 +7,29 @@ from typing import Any
 
 import click
 
-from fairlead.agent import AgentOptions, common_options
+from fairlead.agent import AgentOptions, ConfigError, common_options
 from fairlead.client import Client
+from fairlead.render.change import Memory, words
 from fairlead.render.change.in_place import shortcoming
-from fairlead.render.commands.options import json_option, require_resources, secret_key_option, source_options
+from fairlead.render.change.journal import read_memories
+from fairlead.render.change.model import output_digest
+from fairlead.render.commands.options import json_option, require_resources, secret_key_option, tree_options
+from fairlead.render.commands.statuses import CHANGES, run_with_store
 from fairlead.render.config import RenderSettings
 from fairlead.render.diff import describe_change
 from fairlead.render.environment import Renderer
+from fairlead.render.errors import JournalError
 from fairlead.render.guards import refusal
 from fairlead.render.paths import join
-from fairlead.render.preview import Preview, preview, print_diff
+from fairlead.render.preview import Preview, orphans, preview, print_diff
 from fairlead.render.reading import read_snapshot
 from fairlead.render.rendered import Rendered
 from fairlead.render.resource import load_resources, mirrored_prefixes
 
-CHANGES = 2
-"""The exit status when something would change, as ``diff`` and ``terraform plan`` have it."""
-
 
 @click.command()
 @common_options("render")
-@source_options
+@tree_options
 @click.option("--at-rev", type=click.IntRange(min=1), metavar="N", help="From the keys as of this revision.")
 @click.option(
     "--set", "what_if", multiple=True, metavar="KEY=VALUE", help="As if KEY had VALUE; may be repeated."
@@ -40,6 +41,7 @@ def plan(
     options: AgentOptions,
     confdir: Path,
     prefix: str,
+    state_dir: Path | None,
     at_rev: int | None,
     what_if: tuple[str, ...],
     secret_key_file: Path | None,
@@ -47,13 +49,14 @@ def plan(
 ) -> int:
     """Show what a run would change on this host, as a diff, and change nothing.
 
-    0 when nothing would change, 2 when something would, 1 when a resource cannot be rendered.
+    0 when nothing would change, 2 when something would, 1 when a resource cannot be rendered, a guard says no, or the
+    output is in quarantine; 6 when no store answers.
     """
     settings = require_resources(
-        RenderSettings(confdir=confdir, prefix=prefix, secret_key_file=secret_key_file)
+        RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
     )
     changes = dict(_what_if(text) for text in what_if)
-    return asyncio.run(_plan(options, settings, at_rev=at_rev or 0, what_if=changes, as_json=as_json))
+    return run_with_store(_plan(options, settings, at_rev=at_rev or 0, what_if=changes, as_json=as_json))
 
 
 def _what_if(text: str) -> tuple[str, str]:
@@ -81,9 +84,37 @@ async def _plan(
         snapshot = await read_snapshot(client, mirrored_prefixes(loaded.resources), revision=at_rev)
     snapshot.update(what_if, (), revision=snapshot.revision)
     renderer = Renderer.of(settings)
+    memories = _memories(settings)
     for resource in loaded.resources:
-        teller.rendered(renderer.render(resource, snapshot))
+        memory = memories.get(resource.group, Memory())
+        teller.rendered(renderer.render(resource, snapshot), memory)
     return teller.status
+
+
+def _memories(settings: RenderSettings) -> Mapping[str, Memory]:
+    """Return what this host's journal says; nothing where no renderer has run yet."""
+    try:
+        return read_memories(settings.state_folder)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        what = f"without the journal in {settings.state_folder} ({error.strerror})"
+        click.echo(f"fairlead render: {what}: what was pruned or rolled back is not seen", err=True)
+        return {}
+    except JournalError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _obstacle(rendered: Rendered, memory: Memory) -> str | None:
+    """Return why nothing would come of it; None where nothing is in the way."""
+    if rendered.error is not None:
+        return str(rendered.error)
+    resource = rendered.resource
+    assert rendered.files is not None
+    if output_digest({file.dest: file.digest for file in rendered.files}) == memory.quarantined:
+        return f"{resource.name}: {words.quarantined(resource.group, memory.reason)}"
+    reason = refusal(resource.guards, rendered.counts, memory.counts)
+    return None if reason is None else f"{resource.name}: {words.guarded(resource.group, reason)}"
 
 
 class _Teller:
@@ -94,40 +125,43 @@ class _Teller:
         self._as_json = as_json
 
     def failed(self, name: str, problem: str) -> None:
-        """One resource cannot be rendered."""
+        """Nothing would come of one resource."""
         self.status = 1
         if self._as_json:
             click.echo(json.dumps({"resource": name, "error": problem}, ensure_ascii=False))
         else:
             click.echo(f"fairlead render: {problem}", err=True)
 
-    def rendered(self, rendered: Rendered) -> None:
+    def rendered(self, rendered: Rendered, memory: Memory) -> None:
         """One resource could be rendered, or not."""
         name = rendered.resource.name
-        problem = None if rendered.error is None else str(rendered.error)
-        if problem is None and (reason := refusal(rendered.resource.guards, rendered.counts, {})) is not None:
-            problem = f"{name}: {reason}"
-        if problem is not None:
-            self.failed(name, problem)
-            return
         try:
-            files = list(preview(rendered))
+            files = [] if rendered.error is not None else list(preview(rendered))
+            removed = [] if rendered.error is not None else orphans(rendered, memory.prunable)
         except OSError as error:
             self.failed(name, f"{name}: {error.filename}: {error.strerror}")
             return
-        if any(one.is_changed for one in files):
-            self.status = self.status or CHANGES
-        warning = shortcoming(rendered.resource.check) if any(one.is_changed for one in files) else None
-        if not self._as_json:
-            print_diff(rendered)
-            if warning is not None:
-                click.echo(f"fairlead render: {name}: {warning}", err=True)
+        changed = [one for one in files if one.is_changed]
+        if (obstacle := _obstacle(rendered, memory)) is not None:
+            self.failed(name, obstacle)
             return
-        shown = [_shown(one) for one in files if one.is_changed]
-        told = {"resource": name, "revision": rendered.revision, "files": shown}
+        if changed or removed:
+            self.status = self.status or CHANGES
+        warning = shortcoming(rendered.resource.check) if changed or removed else None
+        if self._as_json:
+            told = {
+                "resource": name,
+                "revision": rendered.revision,
+                "files": [_shown(one) for one in changed],
+                "removed": removed,
+            }
+            click.echo(json.dumps(told | ({"warning": warning} if warning else {}), ensure_ascii=False))
+            return
+        print_diff(rendered)
+        for dest in removed:
+            click.secho(f"removed file {dest}", fg="red")
         if warning is not None:
-            told["warning"] = warning
-        click.echo(json.dumps(told, ensure_ascii=False))
+            click.echo(f"fairlead render: {name}: {warning}", err=True)
 
 
 def _shown(one: Preview) -> dict[str, Any]:

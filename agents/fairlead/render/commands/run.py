@@ -14,6 +14,7 @@ from fairlead.render.commands.options import (
     secret_key_option,
     tree_options,
 )
+from fairlead.render.commands.statuses import run_with_store
 from fairlead.render.config import RenderSettings
 from fairlead.render.init import under_init
 from fairlead.render.once import run_once
@@ -94,9 +95,9 @@ def once(
     """Process every resource once and exit.
 
     The status is 0 when all is well, 3 when a check failed, 4 when a program did not take its files, 5 when it did
-    not take the old ones either, and 1 for any other failure.
+    not take the old ones either, 6 when no store answers, and 1 for any other failure.
     """
     settings = require_resources(
         RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
     )
-    return asyncio.run(run_once(named(options, host), settings))
+    return run_with_store(run_once(named(options, host), settings))

@@ -16,13 +16,23 @@ from fairlead.render.config import RenderSettings
 from fairlead.render.errors import ResourceError
 from fairlead.render.paths import join
 from fairlead.render.resource.fields import Fields
-from fairlead.render.resource.model import Check, Command, FileSpec, Reload, Resource
+from fairlead.render.resource.model import (
+    WAIT_MAX_FACTOR,
+    Check,
+    Command,
+    FileSpec,
+    Reload,
+    Resource,
+    Wait,
+)
 from fairlead.render.resource.naming import group_name, outermost
 
 _FIELDS = (
     *("src", "dest", "keys", "prefix", "mode", "uid", "gid", "owner", "group"),
     *("check_cmd", "reload_cmd", "check_cmd_timeout", "reload_cmd_timeout"),
+    *("output_format", "min_reload_interval", "debounce"),
 )
+_FORMATS = ("", "json", "yaml", "yml", "toml", "xml")
 
 
 def parse_confd(text: str, *, name: str, settings: RenderSettings) -> Resource:
@@ -56,7 +66,10 @@ def parse_confd(text: str, *, name: str, settings: RenderSettings) -> Resource:
         root=root,
         visible=outermost(join(root, key) for key in fields.texts("keys") or ("/",)),
         check=None if check is None else Check(command=check),
-        reload=None if reload is None else Reload(command=reload),
+        reload=None
+        if reload is None
+        else Reload(command=reload, min_interval_s=fields.duration_s("min_reload_interval", 0.0)),
+        wait=_wait(fields),
         on_failure="retry",
     )
 
@@ -81,7 +94,14 @@ def _file(fields: Fields) -> FileSpec:
         mode=fields.mode("mode"),
         uid=fields.account(number="uid", word="owner", look_up=lambda who: pwd.getpwnam(who).pw_uid),
         gid=fields.account(number="gid", word="group", look_up=lambda who: grp.getgrnam(who).gr_gid),
+        format=fields.choice("output_format", _FORMATS, "").replace("yml", "yaml"),
     )
+
+
+def _wait(fields: Fields) -> Wait:
+    """Read the fork's ``debounce``; keys that never rest do not put a change off for ever."""
+    debounce_s = fields.duration_s("debounce", 0.0)
+    return Wait(min_s=debounce_s, max_s=debounce_s * WAIT_MAX_FACTOR)
 
 
 def _command(fields: Fields, field: str, *, timeout_s: float) -> Command | None:

@@ -29,6 +29,7 @@ from fairlead.render.paths import join
 from fairlead.render.presets import expand_preset
 from fairlead.render.resource.fields import Fields
 from fairlead.render.resource.model import (
+    WAIT_MAX_FACTOR,
     Check,
     Child,
     Command,
@@ -53,7 +54,6 @@ _FILE_FIELDS = (
 )
 _FORMATS = ("", "json", "yaml", "toml", "ini", "xml")
 _UNIT_ACTIONS = ("reload", "restart", "reload-or-restart", "try-reload-or-restart", "try-restart")
-_WAIT_MAX_FACTOR = 4  # as consul-template has it
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
@@ -205,7 +205,7 @@ class _Reader:
         if wait is None:
             return Wait()
         min_s = wait.duration_s("min", 0.0)
-        max_s = wait.duration_s("max", min_s * _WAIT_MAX_FACTOR)
+        max_s = wait.duration_s("max", min_s * WAIT_MAX_FACTOR)
         if max_s < min_s:
             raise wait.error("wait.max must not be less than wait.min")
         return Wait(min_s=min_s, max_s=max_s)

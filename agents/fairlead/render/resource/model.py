@@ -164,6 +164,10 @@ class Verify:
     pause_s: float = 0.2
 
 
+WAIT_MAX_FACTOR = 4
+"""The longest wait, of the shortest, where a resource does not say; as consul-template has it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Quiescence: a change is taken up ``min_s`` after the last one, ``max_s`` after the first at the latest."""

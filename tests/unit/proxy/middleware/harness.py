@@ -12,6 +12,7 @@ from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware import Answer, Call, Chain, Middleware
 from fairlead.proxy.middleware.chains import make_middleware
 from fairlead.proxy.middleware.making import SyslogAddress, Tools
+from fairlead.proxy.middleware.shares import Share
 from fairlead.proxy.model import Middleware as Settings
 from fairlead.proxy.plan import Plan
 from fairlead.proxy.record import Refused
@@ -38,8 +39,14 @@ class Told:
         self.asked: list[tuple[str, str, Fields, bytes]] = []
         self.lines: list[tuple[SyslogAddress, str]] = []
         self.tasks: list[asyncio.Task[object]] = []
+        self.share = Share()
         self.tools = Tools(
-            web=self, spawn=self._spawn, compute=self._compute, syslog=self._line, random_id=lambda: b"f" * 32
+            web=self,
+            spawn=self._spawn,
+            compute=self._compute,
+            syslog=self._line,
+            random_id=lambda: b"f" * 32,
+            share=self.share,
         )
 
     async def ask(

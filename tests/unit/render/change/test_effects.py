@@ -218,6 +218,29 @@ def test_a_kept_stage_file_shows_what_was_refused(put: Apply, dest: Path, *, noo
     assert (dest.parent / ".web.conf.staged~").read_bytes() == b"new"
 
 
+def test_extended_attributes_stay_with_the_name(put: Apply, dest: Path) -> None:
+    """SELinux's context is one: without it the program may not read its new file."""
+    dest.write_text("old")
+    try:
+        os.setxattr(dest, "user.note", b"mine")
+    except OSError as error:
+        pytest.skip(f"the file system of {dest.parent} has no extended attributes: {error}")
+    assert put(b"new").error is None
+    assert os.getxattr(dest, "user.note") == b"mine"
+    assert put(b"newer", reload_cmd="exit 1").error is not None
+    assert os.getxattr(dest, "user.note") == b"mine"
+
+
+def test_a_link_gives_way_to_a_file_and_what_it_led_to_is_left_alone(
+    put: Apply, dest: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.write_text("theirs")
+    dest.symlink_to(target)
+    assert put(b"new").error is None
+    assert (dest.is_symlink(), dest.read_text(), target.read_text()) == (False, "new", "theirs")
+
+
 def test_what_lies_at_the_staged_name_is_not_written_through(put: Apply, dest: Path, tmp_path: Path) -> None:
     """Somebody else's link there would lead our bytes into their file, or theirs into our place."""
     victim = tmp_path / "victim"

@@ -141,7 +141,7 @@ def test_check_passes_what_is_sound(tree: ConfDir, capsys: pytest.CaptureFixture
         "{% from 'macros.j2' import m with context %}{{ m(secret('/b')|shquote) }}{% set y = 1 %}{{ y }}",
     )
     assert run("check", "--confdir", tree.path) == 0
-    assert capsys.readouterr().err == "1 resources, 0 problems\n"
+    assert capsys.readouterr().err == "1 resource, 0 problems\n"
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,32 @@ ratelimit; unlike there, the part of a token that has grown when one is taken is
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fairlead.proxy.middleware.shares import WHOLE
+
 NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``average`` tokens every ``period_ns``, and up to ``burst`` of them at once."""
+    """``average`` tokens every ``period_ns``, and up to ``burst`` of them at once.
+
+    Attributes:
+        parts: of WHOLE: how much of the average is ours, where several proxies share a rate; above 0.
+    """
 
     period_ns: int
     average: int
     burst: int
+    parts: int = WHOLE
 
     @property
     def token_ns(self) -> int:
         """How long a token takes to grow."""
-        return self.period_ns // self.average
+        return self.period_ns * WHOLE // (self.average * self.parts)
+
+    def part(self, parts: int) -> "Rate":
+        """Return the part of this rate that is ours; a burst is at least one."""
+        return Rate(self.period_ns, self.average, max(1, self.burst * parts // WHOLE), parts)
 
 
 class Bucket:

@@ -3,7 +3,8 @@
     {"Requests": 10, "PeriodSeconds": 1, "Burst": 20, "Variable": "client.ip", "RateVar": "request.header.X-Rates"}
 
 ``RateVar`` names a header that may carry other rates, ``[{"PeriodSeconds": 1, "Requests": 2, "Burst": 3}]``;
-what cannot be read there leaves the rate as it is.  Refused requests get 429 with Retry-After and X-Retry-In.
+what cannot be read there leaves the rate as it is.  With ``"Cluster": true`` all proxies of the store share the
+rate; see ``shares``.  Refused requests get 429 with Retry-After and X-Retry-In.
 Source: vulcand, plugin/ratelimit.
 """
 
@@ -15,6 +16,7 @@ from fairlead.proxy.middleware.chain import Answer, Call, Middleware
 from fairlead.proxy.middleware.limits import RATES_MAX, SOURCES_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.ratelimit.buckets import NS, BucketSet, Rate, unambiguous
+from fairlead.proxy.middleware.shares import WHOLE, Share
 from fairlead.proxy.middleware.sources import Bounded, Source, read_source
 from fairlead.proxy.middleware.spec import Spec
 
@@ -30,6 +32,7 @@ class RateLimit(Middleware):
         rates: tuple[Rate, ...],
         source: Source,
         rates_of: Source | None = None,
+        share: Share | None = None,
         clients: Bounded[BucketSet] | None = None,
     ) -> None:
         self.clients = Bounded[BucketSet](SOURCES_MAX) if clients is None else clients
@@ -37,10 +40,14 @@ class RateLimit(Middleware):
         self._rates = rates
         self._source = source
         self._rates_of = rates_of
+        self._share = share
+        self._parts = WHOLE
+        self._our_rates = rates
 
     def on_request(self, call: Call) -> Answer | None:
         """Take a token of the client's, or say when there will be one."""
-        wait_ns = self.take(self._source(call), rates=self._effective(call), now_s=call.now_s)
+        rates = self._effective(call)
+        wait_ns = self.take(self._source(call), rates=rates, now_s=call.now_s) if rates else NS
         if wait_ns == 0:
             return None
         self.refused += 1
@@ -60,8 +67,19 @@ class RateLimit(Middleware):
         return buckets.take(1, now_ns=now_ns)
 
     def _effective(self, call: Call) -> tuple[Rate, ...]:
+        """Return the rates of this request; none while other proxies hold all of them."""
         text = self._rates_of(call) if self._rates_of is not None else b""
-        return (rates_in(text) if text else ()) or self._rates
+        rates = (rates_in(text) if text else ()) or self._rates
+        share = self._share
+        if share is None:
+            return rates
+        share.demand += 1
+        if rates is not self._rates:
+            return tuple(rate.part(share.parts) for rate in rates) if share.parts else ()
+        if share.parts != self._parts:
+            self._parts = share.parts
+            self._our_rates = tuple(rate.part(share.parts) for rate in rates) if share.parts else ()
+        return self._our_rates
 
     def describe(self) -> dict[str, Any]:
         """Return how many clients are told apart, and how many requests were refused."""
@@ -97,7 +115,7 @@ def _read_rate(spec: Spec) -> Rate:
     return Rate(period_s * NS, requests, spec.number("Burst", 0, low=0) or requests)
 
 
-def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RateLimit:  # noqa: ARG001
+def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RateLimit:
     """Read the JSON above; the buckets of ``previous`` stay, as far as their periods do."""
     rate = Rate(
         spec.whole("PeriodSeconds", low=1, high=_PERIOD_MAX) * NS,
@@ -109,6 +127,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RateLimit:
         rates=(rate,),
         source=read_source(spec.text("Variable", "client.ip")),
         rates_of=read_source(rates_of) if rates_of else None,
+        share=tools.share.wanted() if spec.flag("Cluster") else None,
         clients=previous.clients if isinstance(previous, RateLimit) else None,
     )
 
