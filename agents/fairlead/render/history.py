@@ -93,10 +93,15 @@ def entry_as_json(group: str, entry: Entry) -> dict[str, Any]:
     }
 
 
-def entry_as_line(entry: Entry) -> str:
-    """Return one change for people."""
+def entries_as_lines(memory: Memory) -> list[str]:
+    """Return every change for people, the oldest first; the last that was done is the one in force."""
+    in_force = max((entry.number for entry in memory.history if entry.kind == "done"), default=None)
+    return [_as_line(entry, is_in_force=entry.number == in_force) for entry in memory.history]
+
+
+def _as_line(entry: Entry, *, is_in_force: bool) -> str:
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at_s))
-    result = "in force" if entry.kind == "done" else "rolled back"
+    result = "in force" if is_in_force else "done" if entry.kind == "done" else "rolled back"
     cause = f", keys {some(entry.change.cause)}" if entry.change.cause else ""
     changed = some(tuple(file.dest for file in entry.change.changed)) or "nothing but the program"
     error = f": {entry.error}" if entry.error else ""
@@ -113,5 +118,5 @@ def explain(group: str, memory: Memory) -> Iterator[str]:
         yield f"{group}: an output is quarantined: {memory.reason}; try it with: fairlead render retry {group}"
     if not memory.history:
         yield f"{group}: no change has been finished yet"
-    for entry in reversed(memory.history):
-        yield f"{group}: {entry_as_line(entry).strip()}"
+    for line in reversed(entries_as_lines(memory)):
+        yield f"{group}: {line.strip()}"

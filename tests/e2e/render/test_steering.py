@@ -72,7 +72,8 @@ def test_a_host_tells_its_story_and_goes_back_and_forth(
         (3, "done"),
         (4, "rolled_back"),
     ]
-    assert "in force" in operator("history")
+    told = [line for line in operator("history").splitlines() if "app.conf" in line]
+    assert [line.split("revision")[1].split()[1] for line in told] == ["done", "done", "in", "rolled"]
     assert operator("show", "app", "1") == f"==> {operator.dest} <==\none"
     assert "-one" in operator("show", "app", "2", "--diff")
     why = operator("why", str(operator.dest))

@@ -118,7 +118,7 @@ def test_a_shell_is_asked_for_by_name(confdir: ConfDir) -> None:
         ("- a", "holds no resource"),
         ("group: x", "files is missing"),
         ("files: x", "files must be a list of texts, not 'x'"),
-        ("files: [x]", "files[0] must be a mapping, not 'x'"),
+        ("files: [x]", "files[0] must be a mapping such as {src: ...}, not 'x'"),
         ("files: [{src: a}]", "files[0].dest is missing"),
         ("files: [{src: a, dest: b}]", "files[0].dest b must be an absolute path"),
         ("files: [{src: a, dset: /b}]", "field files[0].dset is unknown; is it files[0].dest?"),

@@ -13,7 +13,7 @@ from fairlead.render.commands.options import json_option, state_options
 from fairlead.render.config import RenderSettings
 from fairlead.render.diff import describe_change
 from fairlead.render.errors import HistoryError, JournalError
-from fairlead.render.history import entry_as_json, entry_as_line, explain, find_entry, versions
+from fairlead.render.history import entries_as_lines, entry_as_json, explain, find_entry, versions
 from fairlead.render.plan import FileState
 
 
@@ -26,8 +26,13 @@ def history(*, group: str | None, confdir: Path, state_dir: Path | None, as_json
     for name, memory in _memories(confdir, state_dir, group=group).items():
         if not as_json and group is None:
             click.echo(f"{name}:")
-        for entry in memory.history:
-            click.echo(json.dumps(entry_as_json(name, entry)) if as_json else entry_as_line(entry))
+        told = (
+            [json.dumps(entry_as_json(name, entry)) for entry in memory.history]
+            if as_json
+            else entries_as_lines(memory)
+        )
+        for line in told:
+            click.echo(line)
     return 0
 
 

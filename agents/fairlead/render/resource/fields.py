@@ -40,10 +40,11 @@ class Fields:
         """
         self.name = name
         self.where = where
-        if not isinstance(values, Mapping):
-            raise self.error(f"{where.rstrip('.') or 'the file'} must be a mapping, not {values!r}")
-        self.values: dict[str, Any] = {str(field): value for field, value in values.items()}
         known = tuple(known)
+        if not isinstance(values, Mapping):
+            example = f" such as {{{known[0]}: ...}}" if known else ""
+            raise self.error(f"{where.rstrip('.') or 'the file'} must be a mapping{example}, not {values!r}")
+        self.values: dict[str, Any] = {str(field): value for field, value in values.items()}
         for field in self.values:
             if field not in known:
                 near = difflib.get_close_matches(field, known, n=1)
