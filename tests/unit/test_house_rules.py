@@ -37,7 +37,7 @@ CORES = {
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings health/schedule "
     "health/state outage",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
-    "balance/turns catalog discovery expression failover headers keys match model/backend model/fields model/frontend "
+    "balance/turns catalog discovery expression failover headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split",
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "

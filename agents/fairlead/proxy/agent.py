@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import os
 import secrets
@@ -17,6 +18,7 @@ from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.discovery import Discovery
 from fairlead.proxy.edge import Edge
+from fairlead.proxy.health import Prober, Verdict
 from fairlead.proxy.keys import watched_prefixes
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.world import World
@@ -26,7 +28,7 @@ from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
 from fairlead.proxy.sharing import ShareKeeper
-from fairlead.proxy.state import Snapshot
+from fairlead.proxy.state import ServerState, Snapshot
 from fairlead.proxy.stats import StatsCollector
 from fairlead.proxy.succession import Succession, inherited, say_ready
 
@@ -112,9 +114,11 @@ async def _follow(
     tools: Tools,
 ) -> None:
     """Load what there is, from the store or from the copies on disk; then accept clients and follow."""
+    prober = Prober(told=functools.partial(_tell_health, context))
 
     def switch(snapshot: Snapshot) -> None:
         service.snapshot = snapshot
+        prober.follow(snapshot.groups)
 
     edge = Edge(service, context.status)
     routes = Routes(
@@ -133,6 +137,7 @@ async def _follow(
     names_loaded = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(edge.run())
+        group.create_task(prober.run())
         group.create_task(follow_names(context, config, routes, loaded=names_loaded))
         if routes.names_wanted.is_set():
             with contextlib.suppress(TimeoutError):
@@ -165,6 +170,14 @@ def _leave_with_parent(stop: Callable[[], None]) -> Callable[[float], None]:
             stop()
 
     return look
+
+
+def _tell_health(context: AgentContext, state: ServerState, verdict: Verdict) -> None:
+    name = f"server {state.server.id} of backend {state.server.backend_id}"
+    if verdict.is_healthy:
+        context.status.healed(name)
+    else:
+        context.status.problem(name, f"is ill and not asked: {verdict.reason}")
 
 
 async def _apply_all(routes: Routes, changes: Changes) -> None:

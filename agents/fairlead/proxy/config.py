@@ -94,6 +94,8 @@ REGEXP_SUBJECT_BYTES_MAX = 1024
 """Longer paths, hosts and header values match no regular expression."""
 QUERY_FIELDS_MAX = 100
 """Queries of more fields match no Query."""
+PROBES_MAX = 64
+"""Health checks under way at a time; others wait."""
 MIRRORED_MAX = 256
 """Copies of requests under way to mirrors; beyond that they are dropped."""
 CACHED_MAX = 16_384

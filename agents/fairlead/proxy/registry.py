@@ -83,6 +83,10 @@ class Registry:
         self._snapshot = replace(now, revision=revision, router=router, groups=groups, targets=targets)
         return self._snapshot
 
+    def panicking(self) -> frozenset[str]:
+        """Return the ids of the backends none of whose servers is fit, so that all are asked."""
+        return frozenset(name for name, memory in self._memories.items() if memory.is_panicking)
+
     def tick(self, now_s: float) -> None:
         """Let those who wait in queues have what has become free, and turn away who has waited for too long."""
         for backend_id, memory in self._memories.items():
@@ -112,6 +116,7 @@ class Registry:
             backend=backend,
             servers=states,
             balancer=make_balancer(backend, states, memory, rng=self._rng, zone=self._zone),
+            memory=memory,
             dial_s=backend.dial_s or self._limits.dial_s,
             read_s=backend.read_s or self._limits.read_s,
         )

@@ -77,6 +77,7 @@ class Routes:
         self._edge = edge
         self._revision = 0
         self._has_switched = False
+        self._panicking: frozenset[str] = frozenset()
 
     def apply(self, revision: int, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
         """Take one change of the store, and switch if it touches anything."""
@@ -135,3 +136,12 @@ class Routes:
     def tick(self, now_s: float) -> None:
         """Do what time brings: for ``Service.on_tick``."""
         self._registry.tick(now_s)
+        panicking = self._registry.panicking()
+        if panicking != self._panicking:
+            for backend_id in panicking - self._panicking:
+                self._board.problem(
+                    f"backend {backend_id}", "none of its servers is fit; all of them are asked"
+                )
+            for backend_id in self._panicking - panicking:
+                self._board.healed(f"backend {backend_id}")
+            self._panicking = panicking

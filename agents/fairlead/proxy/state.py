@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.balance import NO_RETRY, Balancer, RetryPolicy, Standing
+from fairlead.proxy.balance import NO_RETRY, Balancer, Memory, RetryPolicy, Standing
 from fairlead.proxy.middleware import Chain
 from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.router import Router
@@ -78,6 +78,7 @@ class Group:
     """A backend and its servers as of one revision.
 
     Attributes:
+        memory: what is remembered of it; outlives the group.
         dial_s: how long connecting may take.
         read_s: how long the first byte of an answer, and then each next piece, may take.
     """
@@ -85,6 +86,7 @@ class Group:
     backend: Backend
     servers: tuple[ServerState, ...]
     balancer: Balancer
+    memory: Memory
     dial_s: float
     read_s: float
 
