@@ -246,7 +246,30 @@ def _directive(match: re.Match[str], arguments: _Arguments) -> str:
 def _asked(spec: _Spec, value: object, verb: str) -> str:
     if verb == "T":
         return spec.pad(type_name(value))
+    if verb == "v" and "#" in spec.flags:
+        return spec.pad(_source(value))
     return _shown(spec, value, verb)
+
+
+def _source(value: object, *, nil: str = "<nil>") -> str:
+    """Return ``%#v``: the value as Go source."""
+    if value is None:
+        return nil
+    if isinstance(value, str):
+        return quoted(value)
+    inside = "interface {}(nil)"
+    if isinstance(value, dict):
+        pairs = [f"{_source(key)}:{_source(value[key], nil=inside)}" for key in sorted(value)]
+        return f"{type_name(value)}{{{', '.join(pairs)}}}"
+    if is_struct(value):
+        assert isinstance(value, tuple)
+        names = [name[:1].upper() + name[1:] for name in value._fields]  # type: ignore[attr-defined]
+        fields = [f"{name}:{_source(item)}" for name, item in zip(names, value, strict=True)]
+        return f"{type_name(value)}{{{', '.join(fields)}}}"
+    if isinstance(value, list | tuple):
+        items = [_source(item, nil=inside) for item in value]
+        return f"{type_name(value)}{{{', '.join(items)}}}"
+    return value_text(value)
 
 
 def _star(arguments: _Arguments, index: str | None) -> int | None:
