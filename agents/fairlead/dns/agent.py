@@ -40,6 +40,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     around.restore()
     mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
     steering = Mirror(context.client, [STEERING_PREFIX])
+    around.show(mirror)
     try:
         async with context.export(mirror), steering:
             running = asyncio.create_task(

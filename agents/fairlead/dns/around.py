@@ -5,16 +5,21 @@ One object hooks all of it into the responder, is told of each change, and looks
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import Any, Final
 
 from fairlead.agent import AgentContext, ConfigError
 from fairlead.client import Change, KeyValue, Mirror
+from fairlead.dns import names
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.errors import BadKeyError
+from fairlead.dns.explain import Explainer
+from fairlead.dns.explain.live import Live
+from fairlead.dns.explain.pages import Pages
 from fairlead.dns.forward import TOKEN_BYTES, Forwarder, Forwarding, with_key
 from fairlead.dns.guard import Guard, Held, Ruling, load_held, save_held
 from fairlead.dns.lease_reader import LeaseReader
@@ -47,6 +52,7 @@ class Around:
         forwarding: questions for others.
         guard: deletions that are held back.
         upkeep: who is ill, who has just come, where clients are.
+        live: what is asked for, and what changes.
         freshness: what the answers are worth now.
     """
 
@@ -70,6 +76,30 @@ class Around:
         self.forwarding = Forwarding(forwarder, config.forward, zones=model.zones, report=context.status)
         responder.hooks.complete = self.forwarding.complete
         self._hook_forwarding()
+        self.live = Live(model)
+        responder.hooks.seen = self.live.seen
+        model.table.heard = self.live.heard
+
+    def show(self, mirror: Mirror) -> None:
+        """Add the pages that explain, over ``mirror``, to those of the agent."""
+        explainer = Explainer(
+            model=self.model,
+            responder=self._responder,
+            forwarding=self.forwarding,
+            kv_of=mirror.get,
+            problems=lambda: self._context.status.problems,
+            ill=lambda: self.upkeep.findings.down,
+        )
+        self._context.pages.update(Pages(explainer, self.live, about=self._about).by_path())
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "zones": " ".join(map(names.to_text, self.model.zones.settings.zones)),
+            "records": len(self.model.tree),
+            "revision": self._context.status.revision,
+            "degraded": self._context.degraded,
+            "problems": [f"{key}: {text}" for key, text in self._context.status.problems.items()][:10],
+        }
 
     def restore(self) -> None:
         """Take up what was held before a restart."""
@@ -125,6 +155,7 @@ class Around:
     def _applied(self, change: Change) -> None:
         """Take up what ``change``, which the model shows now, means for the surroundings."""
         self.upkeep.follow(change)
+        self.live.changed(change, now_s=time.time())
         keys = self.model.keys
         if keys.config_key in change.puts or keys.config_key in change.deletes:
             self._renew_forwarding()

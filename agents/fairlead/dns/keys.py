@@ -44,3 +44,7 @@ class KeySpace:
             return names.from_labels(reversed(elements))
         except BadNameError as error:
             raise BadKeyError(f"{error}; shorten the key") from error
+
+    def key_of(self, name: Name) -> bytes:
+        """Return the key that stands for ``name``."""
+        return self.prefix + b"/".join(reversed(names.labels(name)))

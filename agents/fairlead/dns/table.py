@@ -217,6 +217,8 @@ class Table:
         self.ready: dict[bytes, Ready] = {}
         """By all of a query but its id, the name in lower case.  Read on the hot path."""
         self.tallies = Tallies()
+        self.heard: Callable[[Name, int], None] | None = None
+        """Hears how often a name was answered from the table, when uses are counted."""
         self.terms = Terms()
         self._entries_max = entries_max
         self._denials: dict[tuple[Zone, int], Entry] = {}
@@ -259,9 +261,8 @@ class Table:
 
     def count(self) -> Tallies:
         """Return the tallies, with the uses of all responses that are ready counted in."""
-        for ready in self.ready.values():
-            self.tallies.add(ready.kind, ready.uses)
-            ready.uses = 0
+        for key, ready in self.ready.items():
+            self._tally(key, ready)
         return self.tallies
 
     def denial(self, question_name: Name, answer: Answer) -> Entry:
@@ -302,5 +303,12 @@ class Table:
                 del self._dependents[name]
 
     def _retire(self, key: bytes) -> None:
-        ready = self.ready.pop(key)
-        self.tallies.add(ready.kind, ready.uses)
+        self._tally(key, self.ready.pop(key))
+
+    def _tally(self, key: bytes, ready: Ready) -> None:
+        if ready.uses:
+            self.tallies.add(ready.kind, ready.uses)
+            if self.heard is not None:
+                # The key is a query without its id, and the name ends at its first zero byte.
+                self.heard(key[HEADER_BYTES - 2 : key.index(0, HEADER_BYTES - 2) + 1], ready.uses)
+            ready.uses = 0

@@ -115,6 +115,11 @@ class Tree:
         node = self._at(_path(name))
         return iter(()) if node is None else _walk(node, through_cuts=True)
 
+    def labels_below(self, name: Name) -> list[bytes]:
+        """Return the labels directly below ``name``."""
+        node = self._at(_path(name))
+        return sorted(node.children) if node is not None else []
+
     def exists(self, name: Name) -> bool:
         """Whether ``name`` or something below it has a record (RFC 8020: then it is no NXDOMAIN)."""
         return next(self._matches(name), None) is not None
