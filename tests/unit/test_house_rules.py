@@ -34,8 +34,8 @@ CORES = {
     "doh/exchange doh/http1 doh/http2 "
     "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
-    "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings health/schedule "
-    "health/state outage",
+    "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
+    "health/schedule health/state outage",
     "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
     "balance/turns catalog discovery expression failover headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split",

@@ -8,13 +8,13 @@ import click
 
 from fairlead.agent import Address, AgentOptions
 from fairlead.client import Client, KeyValue
-from fairlead.dns.chaos import Chaos
 from fairlead.dns.commands.zones import zones_of
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.dialect import DIALECTS
 from fairlead.dns.explain import Reports
 from fairlead.dns.model import Model
 from fairlead.dns.responder import Responder
+from fairlead.dns.server import DnsServer, Identity
 
 _FLAGS = (
     click.option("--domain", default="skydns.local.", show_default=True, help="The zones, as for run."),
@@ -67,11 +67,6 @@ async def read_keys(options: AgentOptions, *, domain: str, path_prefix: str, dia
     kvs = {kv.key: kv for kv in result.kvs}
     leases = {key: kv.lease for key, kv in kvs.items() if kv.lease}
     model.apply(result.revision, {key: kv.value for key, kv in kvs.items()}, leases=leases)
-    responder = Responder(
-        tree=model.tree,
-        zones=model.zones,
-        table=model.table,
-        chaos=Chaos(version="fairlead", hostname=options.host),
-        limits=config.limits,
-    )
-    return Reading(model=model, responder=responder, kvs=kvs, reports=reports)
+    # It is never bound: what is wanted is how it would answer.
+    server = DnsServer(model, config, identity=Identity.new(options.host), write=lambda *_, **__: None)
+    return Reading(model=model, responder=server.responder, kvs=kvs, reports=reports)
