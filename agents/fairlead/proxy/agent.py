@@ -17,6 +17,7 @@ from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.discovery import Discovery
+from fairlead.proxy.draining import DrainReporter, drain_rows
 from fairlead.proxy.edge import Edge
 from fairlead.proxy.health import Prober, Verdict
 from fairlead.proxy.keys import watched_prefixes
@@ -75,10 +76,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
                 ),
                 name="proxy",
             )
-            member = f"{context.options.host}-{secrets.token_hex(4)}"
-            keeping = asyncio.create_task(
-                ShareKeeper(context.client, world.share, member=member).run(), name="proxy shares"
-            )
+            keeping = asyncio.create_task(_keep(context, config, service, world), name="proxy keys")
             stack.push_async_callback(_cancel, keeping)
             stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -87,6 +85,19 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
                 log.flush()
             stopping.cancel()
             await _cancel(running)
+
+
+async def _keep(context: AgentContext, config: ProxyConfig, service: Service, world: World) -> None:
+    """Keep what this proxy writes into the store: its share of the limits, and how far servers have drained."""
+    member = f"{context.options.host}-{secrets.token_hex(4)}"
+    prefix = f"/{config.etcd_key.strip('/')}"
+
+    def rows() -> dict[str, str]:
+        return drain_rows(service.snapshot.groups, prefix=prefix, member=member)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ShareKeeper(context.client, world.share, member=member).run())
+        group.create_task(DrainReporter(context.client, rows).run())
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -1,0 +1,120 @@
+"""What deployers do through the store: drain, replace, discover; on Fairlead and on etcd."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable
+
+from tests.e2e.proxy.running import WITHIN_S, Echo, RunningProxy, frontend, server, upstreams
+from tests.unit.proxy.harness import OK, Peer, Upstream, status_of
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def until(claim: Callable[[], Awaitable[bool]]) -> None:
+    """Return once ``claim()`` is true."""
+    async with asyncio.timeout(WITHIN_S):
+        while not await claim():  # noqa: ASYNC110  only asking can tell
+            await asyncio.sleep(0.02)
+
+
+async def until_drained(proxy: RunningProxy, name: str, *rows: dict[str, object]) -> None:
+    """Wait until the keys about a server say ``rows``."""
+
+    async def say_so() -> bool:
+        found = await proxy.client.get(f"/vulcand/status/backends/b/servers/{name}/", prefix=True)
+        return [json.loads(kv.value) for kv in found.kvs] == list(rows)
+
+    await until(say_so)
+
+
+async def until_answers(proxy: RunningProxy, *wanted: bytes) -> None:
+    """Wait until exactly the servers ``wanted`` answer."""
+
+    async def only_they_do() -> bool:
+        return {(await proxy.get("/"))[1] for _ in range(2 * len(wanted))} == set(wanted)
+
+    await until(only_they_do)
+
+
+async def test_a_server_drains_and_the_store_says_when_it_is_empty(proxy: RunningProxy) -> None:
+    """Traefik's oldest wish (#41): say when no client is left."""
+    gate, arrived = asyncio.Event(), asyncio.Event()
+
+    async def hold(peer: Peer) -> None:
+        await peer.head()
+        arrived.set()
+        await gate.wait()
+        await peer.send(OK)
+
+    slow, other = Upstream(hold), Echo("other")
+    async with upstreams(slow, other):
+        await proxy.put({"frontends/f/frontend": frontend("/"), "backends/b/servers/other": server(other)})
+        await until_answers(proxy, b"other")
+        await proxy.put({"backends/b/servers/slow": server(slow)})
+        client = await proxy.connect()
+        async with asyncio.timeout(WITHIN_S):
+            while not arrived.is_set():
+                await client.send(GET)
+                waiting = asyncio.create_task(client.response())
+                arriving = asyncio.create_task(arrived.wait())
+                await asyncio.wait({waiting, arriving}, return_when=asyncio.FIRST_COMPLETED)
+                arriving.cancel()
+        await proxy.put({"backends/b/servers/slow": {**server(slow), "State": "drain"}})
+        await until_drained(proxy, "slow", {"State": "drain", "InFlight": 1})
+        await until_answers(proxy, b"other")
+        gate.set()
+        assert (await waiting)[1] == b"ok", "what was under way is finished"
+        await until_drained(proxy, "slow", {"State": "drain", "InFlight": 0})
+        await proxy.put({}, delete=["backends/b/servers/slow"])
+        await until_drained(proxy, "slow")
+        client.close()
+
+
+async def test_all_upstreams_are_replaced_by_drain_and_no_request_fails(proxy: RunningProxy) -> None:
+    """A rolling deploy under load: drain, wait for 0, replace, next."""
+    old = [Echo(f"old{n}") for n in range(3)]
+    new = [Echo(f"new{n}") for n in range(3)]
+    statuses: list[int] = []
+
+    async def load() -> None:
+        client = await proxy.connect()
+        try:
+            while True:
+                statuses.append(status_of((await client.ask(GET))[0]))
+        finally:
+            client.close()
+
+    async with upstreams(*old, *new):
+        servers = {f"backends/b/servers/s{n}": server(each) for n, each in enumerate(old)}
+        await proxy.put({"frontends/f/frontend": frontend("/"), **servers})
+        await proxy.until("/", 200)
+        loading = [asyncio.create_task(load()) for _ in range(4)]
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            key = f"backends/b/servers/s{number}"
+            await proxy.put({key: {**server(before), "State": "drain"}})
+            await until_drained(proxy, f"s{number}", {"State": "drain", "InFlight": 0})
+            await before.stop()
+            await proxy.put({key: server(after)})
+        await until_answers(proxy, b"new0", b"new1", b"new2")
+        for each in loading:
+            each.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await each
+        assert set(statuses) == {200}
+
+
+async def test_a_backend_that_is_a_dns_name_follows_the_records(proxy: RunningProxy) -> None:
+    one, two = Echo("one"), Echo("two")
+    async with upstreams(one, two):
+        key = "/skydns/local/skydns/svc/web"
+        await proxy.client.put(f"{key}/1", json.dumps({"host": "127.0.0.1", "port": one.port}))
+        await proxy.put({"frontends/f/frontend": frontend("/", backend="dns:web.svc")})
+        await until_answers(proxy, b"one")
+        await proxy.client.put(f"{key}/2", json.dumps({"host": "127.0.0.1", "port": two.port}))
+        await until_answers(proxy, b"one", b"two")
+        await proxy.client.delete(f"{key}/1")
+        await until_answers(proxy, b"two")
+        proxy.program.stop()
+        proxy.start()
+        assert (await proxy.get("/"))[1] == b"two", "and it is there before the first client"
