@@ -12,8 +12,10 @@ from fairlead.dns.attendants import Attendants
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.metrics import DnsCollector
 from fairlead.dns.model import Model
+from fairlead.dns.numbers import Numbers
 from fairlead.dns.server import DnsServer, Identity
 from fairlead.dns.sockets import address_of, bind_all
+from fairlead.dns.workers import Pool
 
 COPY_NAME = "dns.copy"
 
@@ -32,38 +34,51 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     identity = Identity.new(context.options.host)
     server = DnsServer(model, config, identity=identity, write=context.log.info)
     attendants = Attendants(config, model=model, responder=server.responder)
-    sockets, *_ = bind_all(config)
-    await server.adopt(sockets)
-    addresses = [address_of(bound) for bound in (*sockets.udp, *sockets.tls, *sockets.https)]
-    context.metrics.register(DnsCollector(model, server.responder, udp=server.udp, tcp=server.tcp))
-    around = Around(context, config, model=model, responder=server.responder)
-    around.restore()
-    mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
-    steering = Mirror(context.client, [STEERING_PREFIX])
-    around.show(mirror)
-    try:
-        async with context.export(mirror), steering:
-            running = asyncio.create_task(
-                _run(
-                    context,
-                    mirror,
-                    steering,
-                    around=around,
-                    attendants=attendants,
-                    server=server,
-                    addresses=addresses,
-                ),
-                name="dns",
-            )
-            stopping = asyncio.create_task(context.stopping.wait(), name="dns stopping")
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-    finally:
-        server.close()
-        await around.close()
+    ours, *theirs = bind_all(config)
+    with contextlib.ExitStack() as stack:
+        for sockets in theirs:
+            stack.callback(sockets.close)
+        pool = Pool(context, config, identity=identity, sockets=theirs)
+        await server.adopt(ours)
+        _export(context, model=model, server=server, pool=pool)
+        around = Around(context, config, model=model, responder=server.responder)
+        around.on_apply = pool.apply
+        around.restore()
+        mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
+        steering = Mirror(context.client, [STEERING_PREFIX])
+        around.show(mirror)
+        addresses = [address_of(bound) for bound in (*ours.udp, *ours.tls, *ours.https)]
+        try:
+            async with context.export(mirror), steering:
+                running = asyncio.create_task(
+                    _run(
+                        context,
+                        mirror,
+                        steering,
+                        around=around,
+                        attendants=attendants,
+                        server=server,
+                        pool=pool,
+                        addresses=addresses,
+                    ),
+                    name="dns",
+                )
+                await _until_stopped(context, running, lameduck_s=config.serving.lameduck_s)
+        finally:
+            server.close()
+            await around.close()
+
+
+async def _until_stopped(context: AgentContext, running: asyncio.Task[None], *, lameduck_s: float) -> None:
+    """Wait for the end; /readyz has closed by then, and answers go on until balancers have noticed."""
+    stopping = asyncio.create_task(context.stopping.wait(), name="dns stopping")
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done() and lameduck_s:
+        await asyncio.wait({running}, timeout=lameduck_s)
+    stopping.cancel()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
 async def _run(
@@ -74,6 +89,7 @@ async def _run(
     around: Around,
     attendants: Attendants,
     server: DnsServer,
+    pool: Pool,
     addresses: list[Address],
 ) -> None:
     """Load what there is, from the store or from the copy on disk; then serve and follow."""
@@ -82,17 +98,33 @@ async def _run(
     # The records stay: the collector need not look at them again at every turn.
     gc.collect()
     gc.freeze()
-    await server.start()
-    context.ready(*addresses)
-    following = asyncio.create_task(around.run(mirror, steering), name="dns around")
+    beside = [asyncio.create_task(pool.run(mirror), name="dns workers")]
     try:
+        await server.start()
+        beside.append(asyncio.create_task(_say_ready(context, pool, addresses), name="dns ready"))
+        beside.append(asyncio.create_task(around.run(mirror, steering), name="dns around"))
         async with attendants.attending():
             async for change in changes:
                 around.take(change)
     finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _say_ready(context: AgentContext, pool: Pool, addresses: list[Address]) -> None:
+    await pool.ready()
+    context.ready(*addresses)
+
+
+def _export(context: AgentContext, *, model: Model, server: DnsServer, pool: Pool) -> None:
+    context.metrics.register(
+        DnsCollector(
+            lambda: Numbers.of(model, server) + pool.numbers,
+            records=lambda: len(model.tree),
+            workers=lambda: 1 + len(pool),
+        )
+    )
 
 
 def _make_data_dir(path: Path) -> None:

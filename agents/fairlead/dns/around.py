@@ -6,11 +6,11 @@ One object hooks all of it into the responder, is told of each change, and looks
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fairlead.agent import AgentContext, ConfigError
 from fairlead.client import Change, KeyValue, Mirror
@@ -44,6 +44,25 @@ _GUARD_NAME: Final = "deletion guard"
 _CONFIG_NAME: Final = " (forwarding)"
 
 
+class RecordSource(Protocol):
+    """What of a mirror of the records is needed beside its changes."""
+
+    @property
+    def age_s(self) -> float:
+        """Time since the store was last heard of."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the store is followed."""
+
+    @property
+    def revision(self) -> int:
+        """The revision that is shown."""
+
+    def items(self, prefix: bytes) -> Iterator[KeyValue]:
+        """Yield what is below ``prefix``."""
+
+
 class Around:
     """The surroundings of one name server.
 
@@ -54,6 +73,7 @@ class Around:
         upkeep: who is ill, who has just come, where clients are.
         live: what is asked for, and what changes.
         freshness: what the answers are worth now.
+        on_apply: told of each change that is in force now.
     """
 
     def __init__(
@@ -67,6 +87,7 @@ class Around:
         self._unsaved = False
         self._accepted = 0
         self.freshness = Freshness.LIVE
+        self.on_apply: Callable[[Change], None] = lambda _: None
         self.upkeep = Upkeep(context, config.choose, model=model)
         self._leases = LeaseReader(context.client, model)
         self.guard = Guard(config.guard, group_of=self._zone_of)
@@ -149,6 +170,7 @@ class Around:
         self.model.apply(change.revision, puts, change.deletes, leases=leases)
         self._leases.wake()
         self._applied(change)
+        self.on_apply(change)
         self._context.status.count("records", len(self.model.tree))
         self._context.status.applied(change.revision)
 
@@ -167,7 +189,7 @@ class Around:
 
     # Time.
 
-    async def run(self, mirror: Mirror, steering: Mirror) -> None:
+    async def run(self, mirror: RecordSource, steering: Mirror) -> None:
         """Follow the clock, and the keys that steer, until cancelled.
 
         Args:
@@ -180,7 +202,7 @@ class Around:
             group.create_task(self.upkeep.doctor.run(), name="dns doctor")
             group.create_task(self._follow_steering(steering), name="dns steering")
 
-    async def _follow_clock(self, mirror: Mirror) -> None:
+    async def _follow_clock(self, mirror: RecordSource) -> None:
         while True:
             self.look(mirror)
             self.upkeep.tick(is_live=mirror.is_live)
@@ -188,7 +210,7 @@ class Around:
                 await self._save()
             await asyncio.sleep(_TICK_S)
 
-    def look(self, mirror: Mirror) -> None:
+    def look(self, mirror: RecordSource) -> None:
         """Find out what the answers are worth now, and let clients and probes know."""
         # After a start from the copy nobody knows how old it is: it counts from the start.
         age_s = min(mirror.age_s, asyncio.get_running_loop().time() - self._started_s)
@@ -201,7 +223,7 @@ class Around:
             lag = f"the store was last heard of {age_s:.0f} s ago"
             self._context.degraded = f"{freshness.value}: {lag}, answers are of revision {mirror.revision}"
 
-    def _turn(self, freshness: Freshness, mirror: Mirror) -> None:
+    def _turn(self, freshness: Freshness, mirror: RecordSource) -> None:
         before, self.freshness = self.freshness, freshness
         self._context.log.info("answers", worth=freshness.value, revision=mirror.revision)
         self._set_terms()

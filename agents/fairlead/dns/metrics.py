@@ -1,58 +1,143 @@
 """The name server's numbers for /metrics, read when they are asked for: the hot path counts in plain integers."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from fairlead.dns.message import Rcode
-from fairlead.dns.model import Model
-from fairlead.dns.responder import Responder
-from fairlead.dns.server_tcp import TcpServer
-from fairlead.dns.server_udp import UdpServer
+from fairlead.dns.numbers import Numbers
+from fairlead.dns.tallies import DURATIONS_MAX_S, SIZES_MAX, Kind
+
+_COUNTERS: Final = {
+    "udp_unsent_responses": "UDP responses that the system did not take.",
+    "tcp_refused_connections": "Connections beyond the limits.",
+    "tls_failed_handshakes": "TLS connections that came to nothing.",
+    "rate_limited_dropped": "Responses that rate limits kept back.",
+    "rate_limited_truncated": "Responses that rate limits sent truncated.",
+    "suppressed_log_lines": "Lines of the query log beyond what is written in a second.",
+}
+_GAUGES: Final = {
+    "table_entries": "Compiled answers kept.",
+    "tcp_connections": "Open connections, by TCP, TLS and HTTPS.",
+    "forwarding": "Questions being answered elsewhere.",
+    "rate_limit_accounts": "Clients and answers that rate limits count.",
+}
 
 
 class DnsCollector(Collector):
-    """Reads the counters of one name server."""
+    """Exports what all processes of one name server have counted.
+
+    Args:
+        read: gives the numbers.
+        records: gives how many records are served.
+        workers: gives how many processes answer.
+    """
 
     def __init__(
-        self, model: Model, responder: Responder, *, udp: list[UdpServer], tcp: list[TcpServer]
+        self, read: Callable[[], Numbers], *, records: Callable[[], int], workers: Callable[[], int]
     ) -> None:
-        self._model = model
-        self._responder = responder
-        self._counters: dict[str, tuple[str, Callable[[], int]]] = {
-            "udp_unsent_responses": (
-                "UDP responses that the system did not take.",
-                lambda: sum(s.unsent for s in udp),
-            ),
-            "tcp_refused_connections": (
-                "TCP connections beyond the limits.",
-                lambda: sum(s.refused for s in tcp),
-            ),
-        }
-        self._gauges: dict[str, tuple[str, Callable[[], int]]] = {
-            "records": ("Records served.", lambda: len(model.tree)),
-            "table_entries": ("Compiled answers kept.", lambda: len(model.table.entries)),
-            "tcp_connections": ("Open TCP connections.", lambda: sum(map(len, tcp))),
-            "forwarding": ("Questions being answered elsewhere.", lambda: responder.forwarding),
-        }
+        self._read = read
+        self._records = records
+        self._workers = workers
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, as of now."""
-        responses = CounterMetricFamily(
-            "fairlead_dns_responses",
-            "Responses, by whether they were ready, type of question and response code.",
-            labels=["source", "type", "rcode", "truncated"],
+        numbers = self._read()
+        yield _responses(numbers)
+        yield _histogram("fairlead_dns_response_size_bytes", "Sizes of responses.", _sizes(numbers), None)
+        yield _durations("fairlead_dns_request_duration_seconds", numbers)
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(f"fairlead_dns_{name}", text, value=numbers.counters[name])
+        for name, text in _GAUGES.items():
+            yield GaugeMetricFamily(f"fairlead_dns_{name}", text, value=numbers.gauges[name])
+        yield GaugeMetricFamily("fairlead_dns_records", "Records served.", value=self._records())
+        yield GaugeMetricFamily("fairlead_dns_workers", "Processes that answer.", value=self._workers())
+        yield from _skydns(numbers)
+
+
+def _responses(numbers: Numbers) -> Metric:
+    responses = CounterMetricFamily(
+        "fairlead_dns_responses",
+        "Responses, by whether they were ready, type of question and response code.",
+        labels=["source", "type", "rcode", "truncated"],
+    )
+    for source, counts in (("table", numbers.ready), ("parsed", numbers.parsed)):
+        sums: Counter[tuple[str, ...]] = Counter()
+        for kind, count in counts.items():
+            sums[source, kind.qtype, _rcode(kind.rcode), str(int(kind.is_truncated))] += count
+        for labels, count in sorted(sums.items()):
+            responses.add_metric(labels, count)
+    return responses
+
+
+def _skydns(numbers: Numbers) -> Iterator[Metric]:
+    """Yield SkyDNS's metrics under its names, so that dashboards made for it go on working.
+
+    As with SkyDNS, PROMETHEUS_NAMESPACE and PROMETHEUS_SUBSYSTEM change what the names begin with.
+    """
+    prefix = "_".join(
+        part
+        for part in (
+            os.environ.get("PROMETHEUS_NAMESPACE", "skydns"),
+            os.environ.get("PROMETHEUS_SUBSYSTEM", "skydns"),
+            "dns",
         )
-        for source, tallies in (("table", self._model.table.count()), ("parsed", self._responder.tallies)):
-            sums: dict[tuple[str, str, str, str], int] = {}
-            for kind, count in tallies:
-                labels = (source, kind.qtype, Rcode(kind.rcode).name, str(int(kind.is_truncated)))
-                sums[labels] = sums.get(labels, 0) + count
-            for labels, count in sums.items():
-                responses.add_metric(labels, count)
-        yield responses
-        for name, (text, read) in self._counters.items():
-            yield CounterMetricFamily(f"fairlead_dns_{name}", text, value=read())
-        for name, (text, read) in self._gauges.items():
-            yield GaugeMetricFamily(f"fairlead_dns_{name}", text, value=read())
+        if part
+    )
+    both: Counter[Kind] = numbers.ready + numbers.parsed
+    requests = CounterMetricFamily(f"{prefix}_request_count", "Responses.", labels=["system"])
+    requests.add_metric(["auth"], both.total())
+    yield requests
+    errors = CounterMetricFamily(
+        f"{prefix}_error_count", "Responses with an error.", labels=["system", "cause"]
+    )
+    for rcode in sorted({kind.rcode for kind in both if kind.rcode}):
+        cause = _rcode(rcode).lower()
+        errors.add_metric(["auth", cause], sum(n for kind, n in both.items() if kind.rcode == rcode))
+    yield errors
+    misses = CounterMetricFamily(f"{prefix}_cachemiss_count", "Responses not ready.", labels=["cache"])
+    misses.add_metric(["response"], numbers.parsed.total())
+    yield misses
+    yield _histogram(f"{prefix}_response_size_bytes", "Sizes of responses.", _sizes(numbers), None)
+    yield _durations(f"{prefix}_request_duration_seconds", numbers)
+
+
+def _durations(name: str, numbers: Numbers) -> Metric:
+    buckets = list(zip((*map(str, DURATIONS_MAX_S), "+Inf"), numbers.durations, strict=True))
+    return _histogram(
+        name,
+        "Time spent on a UDP query; what came together is timed together.",
+        buckets,
+        numbers.durations_sum_s,
+    )
+
+
+def _sizes(numbers: Numbers) -> list[tuple[str, int]]:
+    sizes: Counter[int] = Counter()
+    for kind, count in (numbers.ready + numbers.parsed).items():
+        sizes[kind.size_max] += count
+    return [*((str(most), sizes[most]) for most in SIZES_MAX), ("+Inf", 0)]
+
+
+def _histogram(name: str, text: str, buckets: list[tuple[str, int]], total: float | None) -> Metric:
+    cumulative, count = [], 0
+    for most, here in buckets:
+        count += here
+        cumulative.append((most, float(count)))
+    return HistogramMetricFamily(name, text, buckets=cumulative, sum_value=total)
+
+
+def _rcode(rcode: int) -> str:
+    try:
+        return Rcode(rcode).name
+    except ValueError:  # somebody else's answer may have any
+        return str(rcode)

@@ -106,8 +106,6 @@ _NAMES: Final = (
 
 
 def _serving(values: dict[str, Any]) -> Serving:
-    if values["workers"] > 1:
-        raise ConfigError(f"--workers {values['workers']} is not possible yet", "leave it out, or give 1")
     listen_tls = _addresses(values["listen_tls"], flag="--listen-tls")
     listen_https = _addresses(values["listen_https"], flag="--listen-https")
     if (listen_tls or listen_https) and not (values["tls_cert"] and values["tls_key"]):
