@@ -10,7 +10,6 @@ from fairlead.dns.client import Client
 from fairlead.dns.edns import Ede, EdeCode
 from fairlead.dns.forward.complete import End, completed, open_ends
 from fairlead.dns.forward.forwarder import Forwarder, Told
-from fairlead.dns.forward.local import answer_local
 from fairlead.dns.forward.packet import LOOP_OPTION, Question
 from fairlead.dns.forward.routes import Routes, find_stubs
 from fairlead.dns.forward.settings import ForwardSettings
@@ -85,10 +84,6 @@ class Forwarding:
 
     def forward(self, query: Query, client: Client, reply: Reply) -> None:
         """Answer a question outside our zones."""
-        local = answer_local(query.name, query.qtype)
-        if local is not None:
-            reply(local)
-            return
         pool = self.routes.general
         if (
             pool is None
