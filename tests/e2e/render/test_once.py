@@ -110,7 +110,7 @@ def test_a_confdir_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_modes_that_exclude_each_other_are_a_usage_error(tmp_path: Path) -> None:
     for flags in (["--watch"], ["--interval", "5"]):
         status, lines = refused("--onetime", *flags, "--confdir", str(tmp_path))
-        assert status == 2
+        assert status == 64
         assert "--onetime goes with neither --watch nor --interval" in lines[-1]
     assert refused("--frobnicate")[0] == 64
 
