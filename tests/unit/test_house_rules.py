@@ -32,7 +32,8 @@ CORES = {
     "dns": "answer client cookies edns frame gate hooks leases local_names lookup message names networks presentation "
     "rate_limit records responder semantics settings table tallies tree wire zone "
     "doh/exchange doh/http1 doh/http2 "
-    "present dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
+    "present transfer/contents transfer/notify transfer/settings transfer/stream "
+    "dnssec/canonical dnssec/keys dnssec/rollover dnssec/signer "
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
     "health/schedule health/state outage",

@@ -94,7 +94,9 @@ async def _run(
 ) -> None:
     """Load what there is, from the store or from the copy on disk; then serve and follow."""
     changes = mirror.changes()
-    around.take(await anext(changes))
+    first = await anext(changes)
+    attendants.begin(mirror)
+    around.take(first)
     # The records stay: the collector need not look at them again at every turn.
     gc.collect()
     gc.freeze()
@@ -105,7 +107,9 @@ async def _run(
         beside.append(asyncio.create_task(around.run(mirror, steering), name="dns around"))
         async with attendants.attending():
             async for change in changes:
+                attendants.before_change(mirror)
                 around.take(change)
+                attendants.changed()
     finally:
         for task in beside:
             task.cancel()

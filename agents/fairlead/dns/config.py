@@ -13,6 +13,7 @@ from fairlead.dns.limits import Limits
 from fairlead.dns.names import Name
 from fairlead.dns.outage import OutageSettings
 from fairlead.dns.serving import Serving
+from fairlead.dns.transfer.settings import TransferSettings
 from fairlead.dns.zone import Settings
 
 
@@ -28,6 +29,7 @@ class DnsConfig:
         local: what ``local.dns.<zone>`` stands for; None: itself.
         exact_zones: of ``zones``, those where a name is answered from its own key alone.
         dnssec_keys: the folder of the keys that sign zones; None signs none.
+        transfer: who may have whole zones, and who is told of changes.
         data_dir: where the copy of the records is kept; None keeps none.
         forward: who is asked for what is not ours.
         outage: how long the answers are worth what, while the store is away.
@@ -45,6 +47,7 @@ class DnsConfig:
     local: Name | None = None
     exact_zones: frozenset[Name] = frozenset()
     dnssec_keys: Path | None = None
+    transfer: TransferSettings = field(default_factory=TransferSettings)
     data_dir: Path | None = None
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)

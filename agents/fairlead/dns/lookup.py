@@ -121,7 +121,7 @@ class Lookup:
             priority = self._priority(record)
             share = max(100 * record.weight // sums[priority], self._dialect.srv_weight_min)
             target = record.target or names.strip(record.owner, record.target_strip)
-            data = struct.pack("!HHH", priority, share, max(record.port, 0)) + target
+            data = srv_data(priority, share, record.port, target)
             self._answer.add(self._name, Type.SRV, self._ttl_s(record), data)
             self._add_target(record, target)
 
@@ -305,6 +305,11 @@ class Lookup:
 
     def _priority(self, record: Record) -> int:
         return record.priority or self._zones.settings.priority_default
+
+
+def srv_data(priority: int, share: int, port: int, target: Name) -> bytes:
+    """Return the data of an SRV record; a port of -1 is none (RFC 2782)."""
+    return struct.pack("!HHH", priority, share, max(port, 0)) + target
 
 
 def ttl_s_of(record: Record, settings: Settings) -> int:

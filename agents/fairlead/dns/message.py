@@ -42,6 +42,7 @@ class Rcode(IntEnum):
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    NOTAUTH = 9
     BADVERS = 16
     BADCOOKIE = 23
 
@@ -204,6 +205,61 @@ def cacheable_for_s(response: bytes) -> int:
         ttls.append(ttl_s)
         at += _FIXED.size + length
     return min(ttls)
+
+
+RECORD_HEAD_BYTES: Final = _FIXED.size
+
+
+def record_head(rtype: int, rclass: int, ttl_s: int, length: int) -> bytes:
+    """Return what stands between a record's owner and its data."""
+    return _FIXED.pack(rtype, rclass, ttl_s, length)
+
+
+def may_be_signed(packet: bytes) -> bool:
+    """Whether it is worth `find_tsig`: type TSIG and class ANY stand somewhere."""
+    return b"\x00\xfa\x00\xff" in packet
+
+
+def find_tsig(packet: bytes) -> int | None:
+    """Return where the TSIG record begins, which must be the last of ``packet`` (RFC 8945, section 5.1); None without one.
+
+    Raises:
+        MessageError: FORMERR.
+    """
+    if len(packet) < HEADER_BYTES:
+        return None
+    _, _, questions, *counts = _HEADER.unpack_from(packet)
+    at = HEADER_BYTES
+    for _ in range(questions):
+        at = _skip_name(packet, at) + 4
+    start, rtype = at, 0
+    for _ in range(sum(counts)):
+        if rtype == Type.TSIG:
+            raise MessageError(Rcode.FORMERR, "a signature that is not the last record")
+        start = at
+        at = _skip_name(packet, at)
+        if at + _FIXED.size > len(packet):
+            raise MessageError(Rcode.FORMERR, "a record is cut short")
+        rtype, _, _, length = _FIXED.unpack_from(packet, at)
+        at += _FIXED.size + length
+    if rtype != Type.TSIG or not counts[2]:
+        return None
+    if at != len(packet):
+        raise MessageError(Rcode.FORMERR, "a signature that is cut short, or not the end")
+    return start
+
+
+def name_at(packet: bytes, start: int) -> tuple[Name, int]:
+    """Return the name at ``start`` in lower case, which must not be compressed, and the offset after it.
+
+    Raises:
+        MessageError: FORMERR.
+    """
+    end = _skip_name(packet, start)
+    name = packet[start:end]
+    if name[-1:] != b"\0" or end - start > NAME_BYTES_MAX:
+        raise MessageError(Rcode.FORMERR, "a compressed name where none may be")
+    return name.lower(), end
 
 
 def _question_name_end(packet: bytes) -> int:

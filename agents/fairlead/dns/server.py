@@ -29,6 +29,7 @@ from fairlead.dns.server_udp import UdpServer
 from fairlead.dns.serving import Serving
 from fairlead.dns.sockets import Sockets
 from fairlead.dns.stream import DnsStream
+from fairlead.dns.transfer import TransferLimits, answering_signed
 
 Write = Callable[..., Any]
 
@@ -79,12 +80,15 @@ class DnsServer:
             allowed=self.gate.allowed,
         )
         self.log: QueryLog | None = None
-        self._streams: Answerer = self.responder
+        self._datagrams = answering_signed(
+            self.responder, config.transfer.keyring, fudge_s=TransferLimits().tsig_fudge_s
+        )
+        self._streams = self._datagrams
         if serving.log_share > 0:
             # Not for secrets: it chooses which queries are logged.
             rng = random.Random()  # noqa: S311
             self.log = QueryLog(write, serving.log_share, rng=rng, monotonic=time.monotonic)
-            self._streams = _Logged(self.responder, self.log)
+            self._streams = _Logged(self._datagrams, self.log)
         self.udp: list[UdpServer] = []
         self.tcp: list[TcpServer] = []
         self._tls = self._https = None
@@ -98,7 +102,7 @@ class DnsServer:
         limits = self._config.limits
         for bound in sockets.udp:
             udp = UdpServer(
-                self.responder,
+                self._datagrams,
                 gate=self.gate,
                 log=self.log,
                 datagrams_per_wake_max=limits.datagrams_per_wake_max,
@@ -134,15 +138,15 @@ class DnsServer:
 class _Logged:
     """Writes the query log for streams; UDP does it by the batch."""
 
-    def __init__(self, responder: Responder, log: QueryLog) -> None:
-        self._responder = responder
+    def __init__(self, answerer: Answerer, log: QueryLog) -> None:
+        self._answerer = answerer
         self._log = log
 
     def from_table(self, packet: bytes, /) -> bytes | None:
-        return self._responder.from_table(packet)
+        return self._answerer.from_table(packet)
 
     def respond(self, packet: bytes, client: Client, /) -> bytes | None:
-        response = self._responder.respond(packet, client)
+        response = self._answerer.respond(packet, client)
         if self._log.pick(1):
             self._log.write(packet, response, client.ip, client.transport)
         return response

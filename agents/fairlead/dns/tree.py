@@ -85,6 +85,15 @@ class Tree:
         for name in gone:
             self._prune(name)
 
+    @property
+    def apexes(self) -> tuple[Name, ...]:
+        """Where zones begin."""
+        return self._apexes
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record, in the order of their keys."""
+        return _walk(self._root, through_cuts=True)
+
     def put(self, record: Record) -> None:
         """Let ``record`` be what its owner says."""
         node = self._made(record.owner)

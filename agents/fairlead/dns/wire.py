@@ -61,9 +61,9 @@ class Sections:
     """
 
     def __init__(self, question_name: Name, answer: Answer, *, ttl_s_max: int = TTL_S_MAX) -> None:
-        pointers = _pointers_into(question_name)
-        encode = partial(_encode, pointers=pointers, ttl_s_max=ttl_s_max)
-        self._answer = [encode(rrset) for rrset in answer.answer]
+        pointers = pointers_into(question_name)
+        encoded = partial(encode, pointers=pointers, ttl_s_max=ttl_s_max)
+        self._answer = [encoded(rrset) for rrset in answer.answer]
         self._firsts = [_firsts_of(rrset) for rrset in answer.answer]
         # A name has one CNAME, whatever the keys say (RFC 2181, section 10.1); in the answer it is chosen by turns.
         self._takes = [1 if rrset.rtype == Type.CNAME else ALL for rrset in answer.answer]
@@ -72,10 +72,10 @@ class Sections:
         self.records_max = 0 if self._is_signed else max(map(len, self._answer), default=0)
         # Turns are an operator's choice; without them every client is told the same.
         self._is_rotated = answer.zone is None or answer.zone.settings.is_rotated
-        self._authority = [encode(rrset) for rrset in answer.authority]
-        self._glue = [encode(rrset) for rrset in answer.glue]
+        self._authority = [encoded(rrset) for rrset in answer.authority]
+        self._glue = [encoded(rrset) for rrset in answer.glue]
         self._additional = [
-            encode(rrset)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in answer.additional
+            encoded(rrset)[: 1 if rrset.rtype == Type.CNAME else None] for rrset in answer.additional
         ]
 
     def lay_out(self, room: int, answers_max: int = ALL) -> Layout:
@@ -178,13 +178,15 @@ def _turned(records: list[bytes], by: int) -> list[bytes]:
     return records[at:] + records[:at]
 
 
-def _encode(rrset: RRset, pointers: dict[Name, bytes], ttl_s_max: int) -> list[bytes]:
+def encode(rrset: RRset, pointers: dict[Name, bytes], ttl_s_max: int = TTL_S_MAX) -> list[bytes]:
+    """Return the records of ``rrset`` in wire form, each with its owner cut short by one of ``pointers``."""
     owner = _compress(rrset.owner, pointers)
     rtype, ttl_s = rrset.rtype, min(rrset.ttl_s, ttl_s_max)
     return [owner + _FIXED.pack(rtype, Class.IN, ttl_s, len(rdata)) + rdata for rdata in rrset.rdatas]
 
 
-def _pointers_into(question_name: Name) -> dict[Name, bytes]:
+def pointers_into(question_name: Name) -> dict[Name, bytes]:
+    """Return, for each name that the question's name ends in, the pointer to it."""
     end = HEADER_BYTES + len(question_name)
     return {
         suffix: struct.pack("!H", 0xC000 | end - len(suffix))

@@ -125,6 +125,24 @@ class Zone:
         return self.name_servers + mailbox + struct.pack("!IIIII", self._serial, *timers)
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What a serial is made of: the store's revision, and what was added since the store had to begin again lower."""
+
+    revision: int = 0
+    added: int = 0
+
+    @property
+    def serial(self) -> int:
+        """The serial."""
+        return (self.revision + self.added) & _SERIAL_MASK
+
+    def at(self, revision: int) -> "Epoch":
+        """Return the epoch at ``revision``; a lower one than before still makes a serial that goes up (RFC 1982)."""
+        added = self.added + max(0, self.revision - revision + 1) if revision < self.revision else self.added
+        return Epoch(revision, added)
+
+
 class Zones:
     """Every zone, found by the longest match on whole labels."""
 
@@ -132,8 +150,9 @@ class Zones:
         self.settings = settings
         self._zones = {name: Zone(name, settings) for name in settings.zones}
         self._key_data: Mapping[Name, Mapping[int, tuple[bytes, ...]]] = {}
-        self._revision = 0
-        self._epoch = 0
+        self.epoch = Epoch()
+        self.is_of_copy = False
+        """Whether revisions come from a copy on disk, which may be older than what was served before."""
 
     def __repr__(self) -> str:
         return f"Zones({' '.join(map(names.to_text, self._zones))})"
@@ -162,7 +181,12 @@ class Zones:
         """Serve by ``settings`` from now on; the serials go on."""
         self.settings = settings
         self._zones = {name: Zone(name, settings) for name in settings.zones}
-        self.set_revision(self._revision)
+        self._set_serials()
+
+    def restore(self, epoch: Epoch) -> None:
+        """Go on from ``epoch``, which was in force before a restart."""
+        self.epoch = epoch
+        self._set_serials()
 
     def set_revision(self, revision: int) -> None:
         """Let every serial be ``revision``.
@@ -170,8 +194,15 @@ class Zones:
         A store restored from a backup starts again at a lower revision; the serial still goes up, by an offset, or
         secondaries would never look again (RFC 1982).
         """
-        if revision < self._revision:
-            self._epoch += self._revision - revision + 1
-        self._revision = revision
+        if self.is_of_copy and revision < self.epoch.revision:
+            return
+        self.epoch = self.epoch.at(revision)
+        self._set_serials()
+
+    def serials(self) -> dict[Name, int]:
+        """Return the serial of every zone."""
+        return dict.fromkeys(self._zones, self.epoch.serial)
+
+    def _set_serials(self) -> None:
         for zone in self._zones.values():
-            zone.set_serial((revision + self._epoch) & _SERIAL_MASK)
+            zone.set_serial(self.epoch.serial)

@@ -9,10 +9,12 @@ from fairlead.agent import Address, AgentOptions, ConfigError, common_options, r
 from fairlead.dns.agent import serve
 from fairlead.dns.commands.around import AroundOptions, around_options
 from fairlead.dns.commands.serving_options import serving_options
+from fairlead.dns.commands.transfer import transfer_options
 from fairlead.dns.commands.zones import name_of, parts_of, zones_of
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.dialect import DIALECTS
 from fairlead.dns.serving import Serving
+from fairlead.dns.transfer import TransferSettings
 
 
 @click.command(name="run")
@@ -52,6 +54,7 @@ from fairlead.dns.serving import Serving
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @serving_options
+@transfer_options
 @around_options
 def run(
     *,
@@ -65,6 +68,7 @@ def run(
     dnssec_keys: str | None,
     data_dir: str | None,
     serving: Serving,
+    transfer: TransferSettings,
     around: AroundOptions,
 ) -> int:
     """Answer DNS from SkyDNS's keys, over UDP and TCP, TLS and HTTPS."""
@@ -80,6 +84,7 @@ def run(
         path_prefix=path_prefix,
         dialect=DIALECTS[dialect],
         dnssec_keys=Path(dnssec_keys) if dnssec_keys else None,
+        transfer=transfer,
         data_dir=Path(data_dir) if data_dir else None,
         forward=around.forward,
         outage=around.outage,

@@ -129,7 +129,7 @@ class Signer:
     def _with_signatures(self, rrsets: Iterable[RRset]) -> Iterable[RRset]:
         for rrset in rrsets:
             # One CNAME is all that a name can have; one that is signed cannot take turns.
-            one = replace(rrset, rdatas=rrset.rdatas[:1]) if rrset.rtype == Type.CNAME else rrset
+            one = replace(rrset, rdatas=rrset.rdatas[:1], weights=()) if rrset.rtype == Type.CNAME else rrset
             yield one
             zone = self._zones.of(one.owner)
             if zone is not None and one.rtype == Type.DS and one.owner == zone.name:
@@ -143,6 +143,9 @@ class Signer:
         if not signers:
             return ()
         is_of_keys = rrset.rtype in _SIGNED_BY_ALL and rrset.owner == zone.name
+        rrset = (
+            replace(rrset, weights=()) if rrset.weights else rrset
+        )  # they change its order, not what is signed
         cache_key = (rrset, is_of_keys)
         data = self._signatures.get(cache_key)
         if data is None:
