@@ -5,6 +5,7 @@ what an agent does, and talks to the store through ``fairlead.client`` only.
 """
 
 from fairlead.agent.context import AgentContext
+from fairlead.agent.duration import parse_duration_s
 from fairlead.agent.errors import ConfigError, listen_error
 from fairlead.agent.health import Page
 from fairlead.agent.options import Address, AgentOptions, common_options
@@ -21,5 +22,6 @@ __all__ = [
     "common_options",
     "listen_error",
     "one_line",
+    "parse_duration_s",
     "run_agent",
 ]

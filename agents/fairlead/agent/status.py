@@ -32,6 +32,7 @@ class Status:
         self._problems: dict[str, str] = {}
         self._last_error: dict[str, str] | None = None
         self._counts: dict[str, int] = {}
+        self._notes: dict[str, str] = {}
         self._applied = Gauge(
             "fairlead_agent_applied_revision", "Store revision that the agent acts on.", registry=metrics
         )
@@ -84,6 +85,13 @@ class Status:
             self._counts[name] = number
             self.on_change()
 
+    def note(self, name: str, text: str) -> None:
+        """Say how ``name`` stands, such as what is being waited for."""
+        line = _one_line(text)
+        if self._notes.get(name) != line:
+            self._notes[name] = line
+            self.on_change()
+
     def touch(self) -> None:
         """Have the board read again: something beside it has changed."""
         self.on_change()
@@ -97,6 +105,7 @@ class Status:
             "problems": shown,
             "problem_count": len(self._problems),
             "counts": dict(sorted(self._counts.items())),
+            "notes": dict(sorted(self._notes.items())),
         }
 
 

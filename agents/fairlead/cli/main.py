@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("fairlead.render.cli:render", "Render configuration files from keys and reload their apps."),
     "dns": ("fairlead.dns.cli:dns", "Answer DNS from keys."),
     "proxy": ("fairlead.proxy.cli:proxy", "Route HTTP by keys."),
+    "lock": ("fairlead.lock.cli:lock", "One host at a time: reboots, and commands under a semaphore."),
     "hello": ("fairlead.cli.hello:hello", ""),
     "kv": ("fairlead.cli.kv:kv", "Read and write keys."),
 }

@@ -1,0 +1,21 @@
+"""Spans of time as people write them: ``90s``, ``1h30m``, ``250ms``, ``2d``."""
+
+import re
+
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+
+
+def parse_duration_s(text: str) -> float:
+    """Return the seconds that ``text`` stands for; the form is Go's, with days.  A bare number is seconds.
+
+    Raises:
+        ValueError: it is no span of time; the text says what one looks like.
+    """
+    word = text.strip()
+    if re.fullmatch(r"\d+(?:\.\d+)?", word, re.ASCII):
+        return float(word)
+    if not _WHOLE.fullmatch(word):
+        raise ValueError(f"{text!r} is no duration; write one such as 10s, 1h30m or 250ms")
+    return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(word))
