@@ -87,7 +87,7 @@ class Status:
 
     def note(self, name: str, text: str) -> None:
         """Say how ``name`` stands, such as what is being waited for."""
-        line = _one_line(text)
+        line = one_line(text)
         if self._notes.get(name) != line:
             self._notes[name] = line
             self.on_change()
