@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fairlead.proxy.proxy_protocol import ProxyHeader
     from fairlead.proxy.service import Service
 
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HTTP2_START = _HTTP2_PREFACE[:14]
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 
@@ -88,6 +90,10 @@ class ClientConnection(asyncio.Protocol, Timed):
         self.transport.set_write_buffer_limits(high=self._service.limits.write_buffer_bytes_max)
         self._origin = self._door.origin(transport, self._header)
         self.peer = self._origin.peer
+        secured = transport.get_extra_info("ssl_object")
+        if secured is not None and secured.selected_alpn_protocol() == "h2":
+            self._service.speak_http2(self, self.transport, self._origin, b"")
+            return
         self._service.wheel.set(self, self._service.limits.head_s)
 
     def data_received(self, data: bytes) -> None:
@@ -246,6 +252,8 @@ class ClientConnection(asyncio.Protocol, Timed):
         if data.startswith(b"\r\n"):
             # RFC 9112, section 2.2: ignore at least one empty line before a request line.
             data = self._buffer = data[2:]
+        if data.startswith(_HTTP2_START):
+            return self._turn_to_http2(data)
         end = data.find(b"\r\n\r\n") + 4
         limits = self._service.limits
         if end < 4 or end > limits.head_bytes_max:
@@ -268,6 +276,14 @@ class ClientConnection(asyncio.Protocol, Timed):
             self._memo_head, self._memo_plan = head, plan
         self._start(plan, data[end:])
         return True
+
+    def _turn_to_http2(self, data: bytes) -> bool:
+        """Step aside for a client that speaks HTTP/2 from the start (RFC 9113, section 3.3)."""
+        if len(data) >= len(_HTTP2_PREFACE):
+            self._buffer = b""
+            self._service.wheel.clear(self)
+            self._service.speak_http2(self, self.transport, self._origin, data)
+        return False
 
     def _start(self, plan: "Plan", rest: bytes) -> None:
         exchange = self.exchange = Exchange(self._service, self, plan)

@@ -130,6 +130,7 @@ class Registry:
             if memory.is_loaded and backend.slow_start_s:
                 state.standing.slow_from_s = self._clock()
         state.server = server
+        state.tls = backend.tls
         state.pool.idle_max = idle_max
         return state
 

@@ -7,16 +7,19 @@ counters, and the only tasks of the data path: those that connect to servers.
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Coroutine
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
-from fairlead.proxy.certificates import Certificates
+from fairlead.proxy.certificates import Certificates, client_context
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.h2_client_side import Http2Client
+from fairlead.proxy.h2_server_side import Http2Server
 from fairlead.proxy.listening import Door, Doors
-from fairlead.proxy.model import Listener
+from fairlead.proxy.model import Listener, TlsSettings
 from fairlead.proxy.origin import Origin
 from fairlead.proxy.plan import Plan, make_plan
 from fairlead.proxy.request import RequestParser
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from fairlead.proxy.record import Observer
 
 _LOG = logging.getLogger(__name__)
+_SECURE = frozenset({"https", "h2"})
+_MULTIPLEXED = frozenset({"h2c", "h2"})
 
 
 class Connecting(Protocol):
@@ -73,12 +78,13 @@ class Service:
         self._request_parser = RequestParser(self.limits)
         # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
         self.pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
-        self._clients: set[ClientConnection] = set()
+        self._clients: set[ClientConnection | Http2Client] = set()
         self._tunnels: set[Tunnel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.certificates = certificates or Certificates(None)
         self.doors = Doors(self)
         self._first: Door | None = None
+        self._client_contexts: dict[tuple[TlsSettings | None, str], ssl.SSLContext] = {}
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 
@@ -125,6 +131,8 @@ class Service:
         for group in self.snapshot.groups.values():
             for server in group.servers:
                 server.pool.retire()
+                if server.multiplexed is not None:
+                    server.multiplexed.transport.abort()
         if self._ticker is not None:
             self._ticker.cancel()
 
@@ -137,13 +145,13 @@ class Service:
 
     # Clients
 
-    def admit(self, client: ClientConnection) -> bool:
+    def admit(self, client: ClientConnection | Http2Client) -> bool:
         """Count a new client; False when there are too many."""
         self._clients.add(client)
         self.stats.clients = len(self._clients)
         return self.stats.clients <= self.limits.connections_max and not self.is_draining
 
-    def forget(self, client: ClientConnection) -> None:
+    def forget(self, client: ClientConnection | Http2Client) -> None:
         """A client's connection has ended, or is no longer HTTP."""
         self._clients.discard(client)
         self.stats.clients = len(self._clients)
@@ -166,6 +174,8 @@ class Service:
         One that the server has just closed may still be among them.  If the request cannot be sent twice,
         the kernel is asked; else finding out is cheaper than asking.
         """
+        if (shared := server.multiplexed) is not None:
+            return cast("ServerConnection", shared.open_stream()) if shared.is_usable else None
         while (connection := server.pool.take()) is not None:
             if connection.is_open and (is_repeatable or connection.is_quiet()):
                 return connection
@@ -187,10 +197,17 @@ class Service:
         self.stats.connects += 1
         address = server.server
         loop = asyncio.get_running_loop()
+        scheme = address.scheme
+        is_shared = scheme in _MULTIPLEXED
         try:
+            context = self._client_context(server.tls, scheme) if scheme in _SECURE else None
             async with asyncio.timeout(dial_s):
                 _, connection = await loop.create_connection(
-                    lambda: ServerConnection(self, server), address.host, address.port
+                    lambda: Http2Server(self) if is_shared else ServerConnection(self, server),
+                    address.host,
+                    address.port,
+                    ssl=context,
+                    server_hostname=address.host if context is not None else None,
                 )
         except TimeoutError:
             self.stats.connects_failed += 1
@@ -199,7 +216,27 @@ class Service:
             self.stats.connects_failed += 1
             waiting.on_server_failure(REFUSED, "the server cannot be reached")
         else:
+            if isinstance(connection, Http2Server):
+                server.multiplexed = connection
+                connection = cast("ServerConnection", connection.open_stream())
             waiting.attach(connection)
+
+    def _client_context(self, tls: TlsSettings | None, scheme: str) -> ssl.SSLContext:
+        context = self._client_contexts.get((tls, scheme))
+        if context is None:
+            alpn = ["h2"] if scheme in _MULTIPLEXED else ["http/1.1"]
+            context = self._client_contexts[tls, scheme] = client_context(tls, alpn=alpn)
+        return context
+
+    def speak_http2(
+        self, client: ClientConnection, transport: asyncio.Transport, origin: Origin, data: bytes
+    ) -> None:
+        """Let HTTP/2 take over from ``client``; ``data`` is what it has sent already."""
+        successor = Http2Client(self, origin)
+        self.forget(client)
+        self.admit(successor)
+        transport.set_protocol(successor)
+        successor.take_over(transport, data)
 
     def tunnel(
         self,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from fairlead.proxy.balance import NO_RETRY, Balancer, Memory, RetryPolicy, Standing
 from fairlead.proxy.middleware import Chain
-from fairlead.proxy.model import Backend, Server
+from fairlead.proxy.model import Backend, Server, TlsSettings
 from fairlead.proxy.router import Router
 
 if TYPE_CHECKING:
+    from fairlead.proxy.h2_server_side import Http2Server
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.server_side import ServerConnection
 
@@ -57,12 +58,24 @@ class Pool:
 class ServerState:
     """One address of one backend, while it has one."""
 
-    __slots__ = ("authority", "failures", "in_flight", "pool", "requests", "server", "standing")
+    __slots__ = (
+        "authority",
+        "failures",
+        "in_flight",
+        "multiplexed",
+        "pool",
+        "requests",
+        "server",
+        "standing",
+        "tls",
+    )
 
     def __init__(self, server: Server, *, idle_max: int) -> None:
         self.server = server
         self.authority = server.authority.encode()
         self.pool = Pool(idle_max)
+        self.multiplexed: Http2Server | None = None  # the connection that all requests share, over HTTP/2
+        self.tls: TlsSettings | None = None
         self.in_flight = 0
         self.requests = 0
         self.failures = 0

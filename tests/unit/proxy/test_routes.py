@@ -141,7 +141,7 @@ def test_a_transaction_is_one_switch() -> None:
         ),
         ("/vulcand/backends/b/backend", {}, "nonsense", "not JSON"),
         ("/vulcand/backends/b/servers/s", server(1), {"URL": "10.0.0.1:80"}, "URL must look like"),
-        ("/vulcand/backends/b/servers/s", server(1), {"URL": "https://10.0.0.1"}, "URL must look like"),
+        ("/vulcand/backends/b/servers/s", server(1), {"URL": "gopher://10.0.0.1"}, "URL must look like"),
         ("/vulcand/backends/b/servers/s", server(1), {"URL": "http://h:99999"}, "URL"),
         ("/vulcand/backends/b/servers/s", server(1), "", "not JSON"),
     ],

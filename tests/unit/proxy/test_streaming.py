@@ -4,6 +4,8 @@ import asyncio
 
 from tests.unit.proxy.harness import OK, Peer, Upstream, eventually, fields_of, running, status_of
 
+from fairlead.proxy.client_side import ClientConnection
+
 MEGABYTE = b"0123456789abcdef" * 65536
 
 
@@ -31,6 +33,7 @@ async def test_a_slow_client_stops_the_reading_of_the_server() -> None:
             await asyncio.sleep(0.2)
         assert sent < 40 * len(MEGABYTE)
         (connection,) = proxy.service._clients
+        assert isinstance(connection, ClientConnection)
         assert connection.transport.get_write_buffer_size() < 2**20
         received = 0
         while received < 64 * len(MEGABYTE):
@@ -113,6 +116,7 @@ async def test_what_is_sent_ahead_without_bound_is_not_read() -> None:
             await asyncio.sleep(0.2)
         assert left > 0
         (connection,) = proxy.service._clients
+        assert isinstance(connection, ClientConnection)
         assert len(connection._buffer) < 2**20
 
 

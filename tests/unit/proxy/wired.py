@@ -81,6 +81,10 @@ class WiredService(Service):
         super().__init__(limits=Limits())
         self.upstreams: list[Wire] = []
 
+    def speak_http2(self, client: ClientConnection, transport: object, origin: object, data: bytes) -> None:
+        """Not here: these streams are about HTTP/1.1."""
+        client.transport.close()
+
     def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
         wire = Wire()
         self.upstreams.append(wire)

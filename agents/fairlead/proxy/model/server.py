@@ -8,8 +8,8 @@ from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.model.fields import Fields
 
-DEFAULT_PORTS = {"http": 80}
-"""The schemes of a server's URL that the data path speaks, and their ports."""
+DEFAULT_PORTS = {"http": 80, "https": 443, "h2c": 80, "h2": 443}
+"""The schemes of a server's URL, and their ports: ``h2c`` is HTTP/2 in clear text, ``h2`` the same over TLS."""
 UP, DRAIN, MAINTENANCE = "up", "drain", "maintenance"
 _HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 _WEIGHT_MAX = 65_535

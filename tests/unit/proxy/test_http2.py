@@ -1,0 +1,328 @@
+"""HTTP/2 on both sides: what curl, grpcio and h2load see through the proxy."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+
+import grpc
+import grpc.aio
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import pytest
+from tests import peers
+from tests.support.ports import free_ports
+from tests.unit.proxy.harness import OK, Peer, Proxy, Upstream, eventually, fields_of, running
+from tests.unit.proxy.pairs import host, make_pair
+from tests.unit.proxy.test_edge import listener
+
+from fairlead.proxy.errors import BadRequest
+from fairlead.proxy.h2_client_side import head_of
+
+METADATA = (("x-ask", "1"),)
+BIG = b"x" * 3_000_000
+
+
+class Echo(grpc.GenericRpcHandler):  # type: ignore[misc]  # shipped without types
+    """A gRPC service that says what it hears, in every manner of call."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        return {
+            "/t.Echo/Unary": grpc.unary_unary_rpc_method_handler(self._unary),
+            "/t.Echo/Down": grpc.unary_stream_rpc_method_handler(self._down),
+            "/t.Echo/Both": grpc.stream_stream_rpc_method_handler(self._both),
+            "/t.Echo/Fail": grpc.unary_unary_rpc_method_handler(self._fail),
+            "/t.Echo/Hang": grpc.unary_unary_rpc_method_handler(self._hang),
+        }.get(details.method)
+
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+
+    async def _unary(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        context.set_trailing_metadata((("x-told", "2"),))
+        return request
+
+    async def _down(self, request: bytes, _: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+        for number in range(5):
+            yield request + b"%d" % number
+
+    async def _both(
+        self, requests: AsyncIterator[bytes], _: grpc.aio.ServicerContext
+    ) -> AsyncIterator[bytes]:
+        async for each in requests:
+            yield each[::-1]
+
+    async def _fail(self, _: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today")
+        return b""
+
+    async def _hang(self, _: bytes, __: grpc.aio.ServicerContext) -> bytes:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+        return b""
+
+
+@contextlib.asynccontextmanager
+async def called() -> AsyncIterator[tuple[Proxy, grpc.aio.Channel, Echo]]:
+    """A gRPC server, the proxy before it, and a channel to the proxy."""
+    echo = Echo()
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers((echo,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with running() as proxy:
+        proxy.put({"backends/b/servers/s": {"URL": f"h2c://127.0.0.1:{port}"}})
+        async with grpc.aio.insecure_channel(
+            f"127.0.0.1:{proxy.port}", options=[("grpc.max_receive_message_length", -1)]
+        ) as channel:
+            yield proxy, channel, echo
+    await server.stop(0)
+
+
+async def test_grpc_passes_with_its_metadata_and_trailers() -> None:
+    async with called() as (proxy, channel, _):
+        call = channel.unary_unary("/t.Echo/Unary")(b"hello", metadata=METADATA)
+        assert await call == b"hello"
+        assert ("x-told", "2") in [(key, value) for key, value in await call.trailing_metadata()]
+        assert await channel.unary_unary("/t.Echo/Unary")(BIG) == BIG, "more than any window"
+        assert proxy.service.stats.by_class[2] == 2
+
+
+async def test_grpc_streams_pass_both_ways() -> None:
+    async with called() as (_, channel, _echo):
+        down = channel.unary_stream("/t.Echo/Down")(b"n")
+        assert [each async for each in down] == [b"n0", b"n1", b"n2", b"n3", b"n4"]
+        both = channel.stream_stream("/t.Echo/Both")()
+        for word in (b"abc", b"def", BIG):
+            await both.write(word)
+            assert await both.read() == word[::-1], "each is answered before the next is sent"
+        await both.done_writing()
+        assert await both.read() is grpc.aio.EOF
+
+
+async def test_grpc_errors_and_deadlines_pass() -> None:
+    async with called() as (proxy, channel, echo):
+        with pytest.raises(grpc.aio.AioRpcError, match="not today") as failed:
+            await channel.unary_unary("/t.Echo/Fail")(b"")
+        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await channel.unary_unary("/t.Echo/Hang")(b"", timeout=0.2)
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await asyncio.wait_for(echo.cancelled.wait(), 5)
+        server = proxy.service.snapshot.groups["b"].servers[0]
+        await eventually(lambda: server.in_flight == 0)
+
+
+async def test_a_grpc_server_that_is_gone_is_unavailable() -> None:
+    async with called() as (proxy, channel, _):
+        proxy.put({"backends/b/servers/s": {"URL": f"h2c://127.0.0.1:{free_ports(1)[0]}"}})
+        with pytest.raises(grpc.aio.AioRpcError) as gone:
+            await channel.unary_unary("/t.Echo/Unary")(b"")
+        assert gone.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+class Http2Peer:
+    """A client that speaks HTTP/2 frame by frame."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.connection = h2.connection.H2Connection(
+            h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+        )
+        self.events: list[h2.events.Event] = []
+
+    async def greet(self) -> None:
+        self.connection.initiate_connection()
+        await self.flush()
+
+    async def flush(self) -> None:
+        await self.peer.send(self.connection.data_to_send())
+
+    async def ask(self, *fields: tuple[str, str], is_end: bool = True, method: str = "GET") -> int:
+        stream = self.connection.get_next_available_stream_id()
+        start = [(":method", method), (":scheme", "http"), (":authority", "a.example"), (":path", "/x")]
+        self.connection.send_headers(stream, [*start, *fields], end_stream=is_end)
+        await self.flush()
+        return stream
+
+    async def event(self, kind: type[h2.events.Event], stream: int | None = None) -> h2.events.Event:
+        """The next event of ``kind``, on ``stream`` if one is given."""
+        while True:
+            for each in self.events:
+                if isinstance(each, kind) and stream in {None, getattr(each, "stream_id", None)}:
+                    self.events.remove(each)
+                    return each
+            data = await asyncio.wait_for(self.peer.reader.read(65536), 10)
+            assert data, f"the connection ended before {kind}"
+            self.events += self.connection.receive_data(data)
+            await self.flush()
+
+    async def status(self, stream: int) -> int:
+        event = await self.event(h2.events.ResponseReceived, stream)
+        assert isinstance(event, h2.events.ResponseReceived)
+        return int(dict(event.headers)[b":status"])
+
+
+@contextlib.asynccontextmanager
+async def speaking(upstream: Upstream, **limits: float) -> AsyncIterator[tuple[Proxy, Http2Peer]]:
+    async with running(upstream, **limits) as proxy:
+        peer = Http2Peer(await proxy.connect())
+        await peer.greet()
+        yield proxy, peer
+
+
+async def test_requests_of_http2_reach_a_server_of_http1() -> None:
+    upstream = Upstream()
+    async with speaking(upstream) as (_, peer):
+        streams = [
+            await peer.ask(("x-number", str(number)), ("cookie", "a=1"), ("cookie", "b=2"))
+            for number in (1, 2, 3)
+        ]
+        for stream in streams:
+            assert await peer.status(stream) == 200
+    fields = [fields_of(head) for head in upstream.heads]
+    assert sorted(each["x-number"][0] for each in fields) == ["1", "2", "3"]
+    assert fields[0]["cookie"] == ["a=1; b=2"]
+    assert fields[0]["x-forwarded-host"] == ["a.example"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("connection", "close")],
+        [("transfer-encoding", "chunked")],
+        [("upgrade", "h2c")],
+        [("x", "a\r\nInjected: yes")],
+        [("x", "a\0b")],
+        [("host", "b.example")],
+        [("Upper", "case")],
+        [("x y", "z")],
+        [(":path", "/other")],
+        [(":unknown", "x")],
+    ],
+)
+def test_what_http1_could_not_say_is_refused(fields: list[tuple[str, str]]) -> None:
+    start = [(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/")]
+    encoded = tuple((name.encode(), value.encode()) for name, value in [*start, *fields])
+    if fields == [("x y", "z")]:
+        assert b"x y: z" in head_of(encoded, has_body=False), "the parser of heads refuses it"
+        return
+    with pytest.raises(BadRequest):
+        head_of(encoded, has_body=False)
+
+
+async def test_a_malformed_request_costs_its_stream_only() -> None:
+    async with speaking(Upstream()) as (_, peer):
+        good = await peer.ask()
+        bad = await peer.ask(("x", "y"), method="TRACE")
+        assert await peer.status(bad) == 405
+        assert await peer.status(good) == 200
+        assert await peer.status(await peer.ask()) == 200
+
+
+async def test_a_slow_client_stops_the_server() -> None:
+    written = 0
+
+    async def serve(peer: Peer) -> None:
+        nonlocal written
+        await peer.head()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
+        with contextlib.suppress(TimeoutError):
+            for _ in range(500):
+                peer.writer.write(b"x" * 100_000)
+                await asyncio.wait_for(peer.writer.drain(), 0.5)
+                written += 100_000
+
+    async with speaking(Upstream(serve)) as (_, peer):
+        await peer.ask()
+        await peer.event(h2.events.ResponseReceived)
+        await asyncio.sleep(1.0)
+        assert written < 20_000_000
+
+
+async def test_cancelling_again_and_again_ends_the_connection() -> None:
+    """Rapid reset, CVE-2023-44487."""
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.rest()
+
+    async with speaking(Upstream(serve)) as (_, peer):
+        for _ in range(400):
+            stream = peer.connection.get_next_available_stream_id()
+            start = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/")]
+            peer.connection.send_headers(stream, start, end_stream=True)
+            peer.connection.reset_stream(stream)
+        await peer.flush()
+        event = await peer.event(h2.events.ConnectionTerminated)
+        assert isinstance(event, h2.events.ConnectionTerminated)
+        assert event.error_code is h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+
+
+async def test_a_body_cut_short_is_a_reset_stream() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(OK[:-1])
+
+    async with speaking(Upstream(serve)) as (_, peer):
+        stream = await peer.ask()
+        assert await peer.status(stream) == 200
+        await peer.event(h2.events.StreamReset, stream)
+
+
+async def test_a_draining_proxy_says_goaway_and_finishes() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        asked.set()
+        await answer.wait()
+        await peer.send(OK)
+
+    async with speaking(Upstream(serve)) as (proxy, peer):
+        stream = await peer.ask()
+        await asked.wait()
+        draining = asyncio.create_task(proxy.service.drain(limit_s=5))
+        while await asyncio.wait_for(peer.peer.reader.read(65536), 5):
+            answer.set()
+        await draining
+        assert stream == 1
+
+
+@pytest.mark.peer("curl")
+async def test_curl_speaks_http2_over_tls_and_in_clear_text() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        (port,) = free_ports(1)
+        proxy.put({"hosts/a.example/host": host(make_pair("a.example")), "listeners/l": listener(port)})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        curl = peers.find("curl")
+        assert curl is not None
+        for flags in (
+            ["--http2-prior-knowledge", f"http://127.0.0.1:{proxy.port}/"],
+            ["-k", "--http2", "--resolve", f"a.example:{port}:127.0.0.1", f"https://a.example:{port}/"],
+            ["-k", "--http1.1", "--resolve", f"a.example:{port}:127.0.0.1", f"https://a.example:{port}/"],
+        ):
+            process = await asyncio.create_subprocess_exec(
+                curl, "-s", "-w", " %{http_version}", *flags, stdout=asyncio.subprocess.PIPE
+            )
+            output, _ = await asyncio.wait_for(process.communicate(), 10)
+            assert output.decode() == ("ok 1.1" if "--http1.1" in flags else "ok 2")
+
+
+async def test_servers_over_tls_are_checked_unless_told_otherwise() -> None:
+    pair = make_pair("localhost")
+    upstream = Upstream()
+    async with running(upstream) as front, running() as back:
+        (port,) = free_ports(1)
+        front.put({"hosts/localhost/host": host(pair), "listeners/l": listener(port)})
+        await eventually(lambda: len(front.service.doors.sockets()) == 2)
+        back.put({"backends/b/servers/s": {"URL": f"https://localhost:{port}"}})
+        assert b" 502 " in (await back.get())[0]
+        back.put({"backends/b/backend": {"Settings": {"TLS": {"InsecureSkipVerify": True}}}})
+        assert (await back.get(host="localhost"))[1] == b"ok"
+    assert ssl.HAS_ALPN
