@@ -15,6 +15,7 @@ from fairlead.dns.model import Model
 from fairlead.dns.numbers import Numbers
 from fairlead.dns.server import DnsServer, Identity
 from fairlead.dns.sockets import address_of, bind_all
+from fairlead.dns.state_metrics import StateCollector
 from fairlead.dns.workers import Pool
 
 COPY_NAME = "dns.copy"
@@ -40,9 +41,10 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
             stack.callback(sockets.close)
         pool = Pool(context, config, identity=identity, sockets=theirs)
         await server.adopt(ours)
-        _export(context, model=model, server=server, pool=pool)
-        around = Around(context, config, model=model, responder=server.responder)
+        around = Around(context, config, model=model, responder=server.responder, token=identity.token)
         around.on_apply = pool.apply
+        around.live.elsewhere = lambda: (pool.numbers.asked, pool.numbers.missing)
+        _export(context, server=server, around=around, pool=pool)
         around.restore()
         mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
         steering = Mirror(context.client, [STEERING_PREFIX])
@@ -121,14 +123,16 @@ async def _say_ready(context: AgentContext, pool: Pool, addresses: list[Address]
     context.ready(*addresses)
 
 
-def _export(context: AgentContext, *, model: Model, server: DnsServer, pool: Pool) -> None:
+def _export(context: AgentContext, *, server: DnsServer, around: Around, pool: Pool) -> None:
+    model = around.model
     context.metrics.register(
         DnsCollector(
-            lambda: Numbers.of(model, server) + pool.numbers,
+            lambda: Numbers.of(model, server, around) + pool.numbers,
             records=lambda: len(model.tree),
             workers=lambda: 1 + len(pool),
         )
     )
+    context.metrics.register(StateCollector(around))
 
 
 def _make_data_dir(path: Path) -> None:

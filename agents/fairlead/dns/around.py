@@ -4,7 +4,6 @@ One object hooks all of it into the responder, is told of each change, and looks
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -66,6 +65,9 @@ class RecordSource(Protocol):
 class Around:
     """The surroundings of one name server.
 
+    Args:
+        token: by which questions that we forward are known when they come back; `TOKEN_BYTES` of it count.
+
     Attributes:
         model: what the keys say.
         forwarding: questions for others.
@@ -77,7 +79,13 @@ class Around:
     """
 
     def __init__(
-        self, context: AgentContext, config: DnsConfig, *, model: Model, responder: Responder
+        self,
+        context: AgentContext,
+        config: DnsConfig,
+        *,
+        model: Model,
+        responder: Responder,
+        token: bytes,
     ) -> None:
         self._context = context
         self._config = config
@@ -91,9 +99,7 @@ class Around:
         self.upkeep = Upkeep(context, config.choose, model=model)
         self._leases = LeaseReader(context.client, model)
         self.guard = Guard(config.guard, group_of=self._zone_of)
-        forwarder = Forwarder(
-            config.forward.limits, rng=SystemRandom(), token=secrets.token_bytes(TOKEN_BYTES)
-        )
+        forwarder = Forwarder(config.forward.limits, rng=SystemRandom(), token=token[:TOKEN_BYTES])
         self.forwarding = Forwarding(forwarder, config.forward, zones=model.zones, report=context.status)
         responder.hooks.complete = self.forwarding.complete
         self._hook_forwarding()
@@ -112,6 +118,29 @@ class Around:
             ill=lambda: self.upkeep.findings.down,
         )
         self._context.pages.update(Pages(explainer, self.live, about=self._about).by_path())
+
+    def counters(self) -> dict[str, int]:
+        """Return what only grows, by name."""
+        forwarder = self.forwarding.forwarder
+        return {
+            "forward_cache_hits": forwarder.cache.hits,
+            "forward_cache_misses": forwarder.cache.misses,
+            "forward_stale_answers": forwarder.cache.stale_hits,
+            "forward_failures": forwarder.failures,
+            "forward_refused": forwarder.refused,
+            "forward_bogus_answers": forwarder.courier.bogus,
+            "forward_loops": self.forwarding.loops,
+            "health_probes": self.upkeep.doctor.probed,
+        }
+
+    def gauges(self) -> dict[str, int]:
+        """Return what comes and goes, by name."""
+        forwarder = self.forwarding.forwarder
+        return {
+            "forward_cache_answers": len(forwarder.cache),
+            "forward_cache_bytes": forwarder.cache.bytes_used,
+            "forward_in_flight": forwarder.courier.in_flight,
+        }
 
     def _about(self) -> dict[str, Any]:
         return {

@@ -24,12 +24,23 @@ _COUNTERS: Final = {
     "rate_limited_dropped": "Responses that rate limits kept back.",
     "rate_limited_truncated": "Responses that rate limits sent truncated.",
     "suppressed_log_lines": "Lines of the query log beyond what is written in a second.",
+    "forward_cache_hits": "Forwarded questions that the cache answered.",
+    "forward_cache_misses": "Forwarded questions that it did not.",
+    "forward_stale_answers": "Answers given after their end, since no upstream answered.",
+    "forward_failures": "Questions that no upstream has answered.",
+    "forward_refused": "Questions that were not forwarded, since too much was under way.",
+    "forward_bogus_answers": "Packets from upstreams that were no answer to what was asked.",
+    "forward_loops": "Questions that came back to us.",
+    "health_probes": "Probes of servers.",
 }
 _GAUGES: Final = {
     "table_entries": "Compiled answers kept.",
     "tcp_connections": "Open connections, by TCP, TLS and HTTPS.",
     "forwarding": "Questions being answered elsewhere.",
     "rate_limit_accounts": "Clients and answers that rate limits count.",
+    "forward_cache_answers": "Answers of others that are kept.",
+    "forward_cache_bytes": "Memory that they take.",
+    "forward_in_flight": "Questions to upstreams under way.",
 }
 
 

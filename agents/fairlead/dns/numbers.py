@@ -1,9 +1,11 @@
 """What a process has counted, put together so that it can be sent to another and added up."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from fairlead.dns.around import Around
 from fairlead.dns.model import Model
+from fairlead.dns.names import Name
 from fairlead.dns.server import DnsServer
 from fairlead.dns.tallies import DURATIONS_MAX_S, Kind
 
@@ -19,6 +21,8 @@ class Numbers:
         durations_sum_s: all of that time.
         counters: what only grows, by name.
         gauges: what comes and goes, by name.
+        asked: how often names were asked for, of those asked for the most.
+        missing: the same of names that do not exist.
     """
 
     ready: Counter[Kind] = field(default_factory=Counter)
@@ -27,9 +31,11 @@ class Numbers:
     durations_sum_s: float = 0.0
     counters: Counter[str] = field(default_factory=Counter)
     gauges: Counter[str] = field(default_factory=Counter)
+    asked: Counter[Name] = field(default_factory=Counter)
+    missing: Counter[Name] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, model: Model, server: DnsServer) -> "Numbers":
+    def of(cls, model: Model, server: DnsServer, around: Around) -> "Numbers":
         """Return what has been counted so far."""
         limiter = server.gate.limiter
         numbers = cls(
@@ -52,18 +58,21 @@ class Numbers:
             forwarding=server.responder.forwarding,
             rate_limit_accounts=len(limiter),
         )
+        numbers.counters.update(around.counters())
+        numbers.gauges.update(around.gauges())
+        numbers.asked, numbers.missing = around.live.asked.counts(), around.live.missing.counts()
         return numbers
 
     def without_gauges(self) -> "Numbers":
         """Return what stays of a process that has ended."""
-        return Numbers(self.ready, self.parsed, self.durations, self.durations_sum_s, self.counters)
+        return replace(self, gauges=Counter())
 
     def __add__(self, other: "Numbers") -> "Numbers":
         total = Numbers(
             durations=[a + b for a, b in zip(self.durations, other.durations, strict=True)],
             durations_sum_s=self.durations_sum_s + other.durations_sum_s,
         )
-        for name in ("ready", "parsed", "counters", "gauges"):
+        for name in ("ready", "parsed", "counters", "gauges", "asked", "missing"):
             counts: Counter[object] = getattr(total, name)
             counts.update(getattr(self, name))
             counts.update(getattr(other, name))

@@ -17,6 +17,7 @@ from fairlead.dns.config import DnsConfig
 from fairlead.dns.cookies import SECRET_BYTES, Cookies
 from fairlead.dns.doh import HttpStream
 from fairlead.dns.doh.connection import ALPN as HTTPS_ALPN
+from fairlead.dns.forward import TOKEN_BYTES
 from fairlead.dns.frame import Manners
 from fairlead.dns.gate import Gate
 from fairlead.dns.model import Model
@@ -41,15 +42,17 @@ class Identity:
     Attributes:
         hostname: of this host.
         cookie_secret: see `Cookies`.
+        token: by which questions that are forwarded are known when they come back.
     """
 
     hostname: str
     cookie_secret: bytes
+    token: bytes
 
     @classmethod
     def new(cls, hostname: str) -> "Identity":
         """Return an identity with a secret of its own."""
-        return cls(hostname=hostname, cookie_secret=os.urandom(SECRET_BYTES))
+        return cls(hostname=hostname, cookie_secret=os.urandom(SECRET_BYTES), token=os.urandom(TOKEN_BYTES))
 
 
 class DnsServer:

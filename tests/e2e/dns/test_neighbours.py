@@ -128,6 +128,10 @@ def test_what_unbound_knows_is_forwarded_cached_and_completes_our_own(
         assert ask(server.port, "big.example.net").flags & dns.flags.TC
         assert len(data(ask(server.port, "big.example.net", tcp=True))) == 300
         assert server.ask("web.skydns.local") == ["10.0.0.1", "10.0.0.2"]
+        lines = server.get("/metrics")[1].splitlines()
+        assert f'fairlead_dns_upstream_up_state{{upstream="127.0.0.1:{port}",zone="."}} 1.0' in lines
+        assert "fairlead_dns_forward_failures_total 0.0" in lines
+        assert "fairlead_dns_stale_state 0.0" in lines
         assert "Traceback" not in server.program.log()
 
 

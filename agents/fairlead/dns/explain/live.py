@@ -1,6 +1,7 @@
 """What the server is asked for and what changes, as the live page shows it.  Bounded, and without IO."""
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from fairlead.client import Change
@@ -15,6 +16,9 @@ TOP_MAX: Final = 50
 CHILDREN_MAX: Final = 500
 
 
+Elsewhere = Callable[[], tuple[Counter[Name], Counter[Name]]]
+
+
 class Live:
     """Counts and remembers."""
 
@@ -23,6 +27,8 @@ class Live:
         self._changes: deque[dict[str, Any]] = deque(maxlen=CHANGES_MAX)
         self.asked: Popular[Name] = Popular()
         self.missing: Popular[Name] = Popular()
+        self.elsewhere: Elsewhere = lambda: (Counter(), Counter())
+        """What other processes of this name server have counted: asked for, and asked for in vain."""
 
     def seen(self, name: Name, qtype: int, rcode: int) -> None:
         """Count a question that was not answered from the table."""
@@ -50,14 +56,16 @@ class Live:
         self._changes.appendleft({"key": key, "what": what, "revision": revision, "at_s": now_s})
 
     def top(self, count: int = TOP_MAX) -> dict[str, Any]:
-        """Return what is asked for the most, and what in vain, since the start."""
+        """Return what is asked for the most, and what in vain, since the start, by all processes."""
         self._model.table.count()
-        return {
-            "asked": [{"name": names.to_text(name), "count": n} for name, n in self.asked.top(count)],
-            "missing": [{"name": names.to_text(name), "count": n} for name, n in self.missing.top(count)],
-            "asked_total": self.asked.total,
-            "missing_total": self.missing.total,
-        }
+        told: dict[str, Any] = {}
+        for title, here, there in zip(
+            ("asked", "missing"), (self.asked, self.missing), self.elsewhere(), strict=True
+        ):
+            counts = here.counts() + there
+            told[title] = [{"name": names.to_text(name), "count": n} for name, n in counts.most_common(count)]
+            told[f"{title}_total"] = here.total + there.total()
+        return told
 
     def tree(self, at: Name) -> list[dict[str, Any]]:
         """Return what is directly below ``at``: label, name, whether it has a key, and whether more is below it."""

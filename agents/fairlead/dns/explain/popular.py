@@ -4,6 +4,7 @@ The Space-Saving algorithm (Metwally, Agrawal, El Abbadi, 2005), with one change
 each sixteenth makes room for itself.  Random names then cost next to nothing, and who is asked for often gets on all the same.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
@@ -37,6 +38,10 @@ class Popular(Generic[Item]):
                 least = min(self._counts, key=self._counts.__getitem__)
                 # It may have been counted before it was forgotten: as often as the least, at most.
                 self._counts[item] = self._counts.pop(least) + count
+
+    def counts(self) -> Counter[Item]:
+        """Return every item that is counted, with its count."""
+        return Counter(self._counts)
 
     def top(self, count: int) -> Iterator[tuple[Item, int]]:
         """Yield the first ``count`` items with their counts, the most frequent first."""

@@ -73,9 +73,9 @@ class Routes:
         """Return whom to ask for ``name``; None: nobody."""
         return self.stub_of(name) or self.general
 
-    def pools(self) -> list[Pool]:
-        """Return every pool."""
-        return [*self.stubs.values(), *([self.general] if self.general is not None else [])]
+    def pools(self) -> dict[Name, Pool]:
+        """Return every pool by its zone; the general one is the root's."""
+        return {**({names.ROOT: self.general} if self.general is not None else {}), **self.stubs}
 
 
 def _addresses(pool: Pool | None) -> tuple[Address, ...]:

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -62,7 +63,7 @@ async def _serve(
     model = Model(config, report=context.status)
     server = DnsServer(model, config, identity=hello.identity, write=context.log.info)
     attendants = Attendants(config, model=model, responder=server.responder)
-    around = Around(context, config, model=model, responder=server.responder)
+    around = Around(context, config, model=model, responder=server.responder, token=hello.identity.token)
     await server.adopt(_adopted(hello.sockets))
     records = FedRecords()
     try:
@@ -73,7 +74,9 @@ async def _serve(
         async with Mirror(client, [STEERING_PREFIX]) as steering, attendants.attending():
             beside = [
                 asyncio.create_task(around.run(records, steering), name="dns around"),
-                asyncio.create_task(_tell(writer, model, server), name="dns numbers"),
+                asyncio.create_task(
+                    _tell(writer, lambda: Numbers.of(model, server, around)), name="dns numbers"
+                ),
             ]
             try:
                 await _follow(reader, around, records)
@@ -96,9 +99,9 @@ async def _follow(reader: asyncio.StreamReader, around: Around, records: FedReco
             records.take(message)
 
 
-async def _tell(writer: asyncio.StreamWriter, model: Model, server: DnsServer) -> None:
+async def _tell(writer: asyncio.StreamWriter, count: Callable[[], Numbers]) -> None:
     while True:
-        writer.write(to_bytes(Numbers.of(model, server)))
+        writer.write(to_bytes(count()))
         await asyncio.sleep(_TELL_S)
 
 
