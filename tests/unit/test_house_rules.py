@@ -43,7 +43,8 @@ CORES = {
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
-    "render": "diff glob paths plan view",
+    "render": "diff glob paths plan readers view",
+    "render/change": "actions arrows attempt codec machine memory model outcome words",
 }
 SANS_IO = [
     next(path for root in ROOTS if (path := root / package / f"{module}.py").exists())
