@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.render.conftest import Etcdctl, Site
+from tests.e2e.render.test_steering import typed
 from tests.support.processes import wait_for
 from tests.support.store import StoreServer
 
@@ -26,6 +27,10 @@ class Fleet:
     def __init__(self, path: Path, store: StoreServer) -> None:
         self.sites = {host: Site(path / host, store) for host in HOSTS}
         self._store = store
+
+    @property
+    def endpoint(self) -> str:
+        return self._store.endpoint
 
     def start(self, more: str = "") -> None:
         for host, site in self.sites.items():
@@ -85,6 +90,10 @@ def test_a_bad_value_harms_exactly_one_host_and_the_status_tells_the_story(
         host: text for host, text in before.items() if host != "web1"
     }
     assert "web1 came to harm" in str(rows(etcdctl)["web2"]["error"])
+    told = typed("status", "--endpoints", fleet.endpoint, status=1).splitlines()
+    assert [line.split()[0] for line in told if not line.startswith(" ")] == ["HOST", *HOSTS]
+    assert sum("rolled back" in line for line in told if line.startswith("web")) == 1
+    assert "! grep -q bad" in told[2]
     etcdctl("put", "/app/value", "three")
     fleet.until("three", "three", "three")
     slots = ["get", "--prefix", "/fairlead/render/rollout/web/slots/", "--keys-only"]

@@ -34,7 +34,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 """
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="nginx opens its log and cache folders even to check"
+    os.geteuid() != 0, reason="only root may do what the program does even to check: namespaces, log folders"
 )
 
 
@@ -168,6 +168,14 @@ def test_dnsmasq_serves_what_the_keys_say_and_a_hup_takes_new_hosts(tmp_path: Pa
         pytest.param("haproxy", "haproxy.cfg", "/apps/a/upstreams/1", marks=pytest.mark.peer("haproxy")),
         pytest.param("dnsmasq", "fairlead.conf", "/dnsmasq/servers/1", marks=pytest.mark.peer("dnsmasq")),
         pytest.param("dnsmasq", "dnsmasq.hosts", "/dnsmasq/hosts/a", marks=pytest.mark.peer("dnsmasq")),
+        pytest.param("redis", "redis.conf", "/redis/maxmemory", marks=pytest.mark.peer("redis-server")),
+        pytest.param("unbound", "fairlead.conf", "/unbound/allow/a", marks=pytest.mark.peer("unbound")),
+        pytest.param(
+            "nftables",
+            "fairlead.nft",
+            "/nftables/blocked/a",
+            marks=[needs_root, pytest.mark.peer("nft")],
+        ),
     ],
 )
 def test_a_bad_value_never_reaches_the_file(app: str, file: str, key: str, tmp_path: Path) -> None:
