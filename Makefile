@@ -9,10 +9,10 @@ DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 MINUTES ?= 5
 
-.PHONY: help install up test check bench bench-cluster sim chaos peers proto clean
+.PHONY: help install up test check bench bench-cluster bench-proxy sim chaos peers proto clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint tests/constraints.txt
 
@@ -52,6 +52,9 @@ bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 
 bench-cluster: $(DEV_STAMP) peers  ## measure three members beside three of etcd's
 	@$(BIN)/python -m tests.bench cluster failover
+
+bench-proxy: $(DEV_STAMP) peers  ## measure the proxy beside nginx and HAProxy
+	@$(BIN)/python -m tests.bench.proxy
 
 sim: $(DEV_STAMP)  ## simulate whole clusters: SEEDS=n runs n seeds, SEED=k replays one
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

@@ -7,8 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import quantiles
@@ -32,8 +32,14 @@ Way = tuple[Callable[[int], pb.PutRequest], Callable[[int], bool]]
 """What to put for the n-th sample, and whether it shows."""
 
 
-def bench(contenders: list[Contender], *, folder: Path, say: Callable[[str], None]) -> Results:
-    """Measure all three ways on each contender in turn."""
+def bench(
+    contenders: list[Contender],
+    *,
+    folder: Path,
+    say: Callable[[str], None],
+    ways: Sequence[Callable[[StoreServer, Wire, Path], AbstractContextManager[Way]]] = (),
+) -> Results:
+    """Measure the ``ways``, or all three, on each contender in turn."""
     results = Results(
         f"Propagation: put to visible, {SAMPLES} changes one after another",
         (Figure("p50 ms", 2, more_is_better=False), Figure("p99 ms", 2, more_is_better=False)),
@@ -43,7 +49,7 @@ def bench(contenders: list[Contender], *, folder: Path, say: Callable[[str], Non
         with ExitStack() as stack:
             store = stack.enter_context(contender.make(here))
             wire = stack.enter_context(Wire(store.address))
-            for way in (rendered_file, dns_answer, route):
+            for way in ways or (rendered_file, dns_answer, route):
                 say(f"{way.__name__}, {contender.name}")
                 with way(store, wire, here / way.__name__) as (change, shows):
                     times_ms = _measure(wire, change, shows)

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fairlead.proxy.secretbox import KeyPair, SealKey
 
-SEAL_KEY = SealKey("5f" * 32)
+SEAL_KEY_TEXT = "5f" * 32
+SEAL_KEY = SealKey(SEAL_KEY_TEXT)
 
 
 def make_pair(name: str) -> KeyPair:
