@@ -128,9 +128,13 @@ def _go_through(
         server.program.stop(number)
         server.start()
 
+    def lose_store() -> None:
+        store.kill(SIGKILL)
+        eventually(lambda: "stale" in server.get("/readyz")[1])
+
     part_s = seconds / 5
     steps: list[tuple[str, Callable[[], object]]] = [
-        ("the store is killed", lambda: store.kill(SIGKILL)),
+        ("the store is killed", lose_store),
         ("the agent is killed and started again", lambda: restart(SIGKILL)),
         ("the agent is stopped and started again", lambda: restart(SIGTERM)),
         ("the store is back", store.restart),

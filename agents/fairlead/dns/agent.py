@@ -99,6 +99,7 @@ async def _run(
     first = await anext(changes)
     attendants.begin(mirror)
     around.take(first)
+    around.look(mirror)
     # The records stay: the collector need not look at them again at every turn.
     gc.collect()
     gc.freeze()

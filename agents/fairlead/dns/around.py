@@ -24,7 +24,7 @@ from fairlead.dns.guard import Guard, Held, Ruling, load_held, save_held
 from fairlead.dns.lease_reader import LeaseReader
 from fairlead.dns.model import Model
 from fairlead.dns.names import Name
-from fairlead.dns.outage import STALE, Freshness
+from fairlead.dns.outage import STALE, Freshness, lag
 from fairlead.dns.responder import Responder
 from fairlead.dns.table import Terms
 from fairlead.dns.upkeep import Upkeep
@@ -241,16 +241,15 @@ class Around:
 
     def look(self, mirror: RecordSource) -> None:
         """Find out what the answers are worth now, and let clients and probes know."""
-        # After a start from the copy nobody knows how old it is: it counts from the start.
-        age_s = min(mirror.age_s, asyncio.get_running_loop().time() - self._started_s)
-        freshness = self._config.outage.freshness(age_s, is_live=mirror.is_live)
+        uptime_s = asyncio.get_running_loop().time() - self._started_s
+        freshness = self._config.outage.freshness(mirror.age_s, is_live=mirror.is_live, uptime_s=uptime_s)
         if freshness is not self.freshness:
             self._turn(freshness, mirror)
         if freshness is Freshness.LIVE:
             self._context.degraded = ""
         else:
-            lag = f"the store was last heard of {age_s:.0f} s ago"
-            self._context.degraded = f"{freshness.value}: {lag}, answers are of revision {mirror.revision}"
+            since = lag(mirror.age_s, uptime_s=uptime_s)
+            self._context.degraded = f"{freshness.value}: {since}, answers are of revision {mirror.revision}"
 
     def _turn(self, freshness: Freshness, mirror: RecordSource) -> None:
         before, self.freshness = self.freshness, freshness

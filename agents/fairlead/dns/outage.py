@@ -4,6 +4,7 @@ While the store is silent nothing is taken away: keys on leases stay, since only
 while clients are told to come back soon, and why (RFC 8767's spirit, RFC 8914).
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,18 +36,27 @@ class OutageSettings:
     ttl_s: int = 30
     leased_s_max: float = 0.0
 
-    def freshness(self, age_s: float, *, is_live: bool) -> Freshness:
+    def freshness(self, age_s: float, *, is_live: bool, uptime_s: float) -> Freshness:
         """Return what answers are worth.
 
         Args:
-            age_s: since the store was last heard of; infinite when it never was, as after a start from the copy.
+            age_s: since the store was last heard of; infinite when it never was, as after a start from the copy: then
+                nobody knows how old that is, and it is stale at once.
             is_live: whether the store is followed right now.
+            uptime_s: since the start, which is what leases are counted from when the age is not known.
         """
         if is_live or age_s < self.stale_after_s:
             return Freshness.LIVE
-        if self.leased_s_max and age_s >= self.leased_s_max:
+        if self.leased_s_max and min(age_s, uptime_s) >= self.leased_s_max:
             return Freshness.EXPIRED
         return Freshness.STALE
+
+
+def lag(age_s: float, *, uptime_s: float) -> str:
+    """Return, for people, since when the store is silent."""
+    if math.isinf(age_s):
+        return f"the store was not heard of since the start {uptime_s:.0f} s ago"
+    return f"the store was last heard of {age_s:.0f} s ago"
 
 
 STALE = Ede(EdeCode.STALE_ANSWER, "the store is out of reach")

@@ -16,6 +16,7 @@ MISTAKES = {
     "dialect": (["--dialect", "bind"], 2, "coredns"),
     "nameserver": (["--nameservers", "ns.example"], 1, "'ns.example' is no address"),
     "nameserver port": (["--nameservers", "192.0.2.1:0"], 1, "no such port"),
+    "ourselves": (["--nameservers", "127.0.0.1:5353"], 1, "names ourselves: 127.0.0.1:5353"),
     "no resolv.conf": (["--nameservers", "/nowhere/resolv.conf"], 1, "cannot read /nowhere/resolv.conf"),
     "guard": (["--deletion-guard", "0"], 1, "give 1 to 100 percent"),
     "workers": (["--workers", "0"], 2, "not in the range"),

@@ -76,8 +76,11 @@ def run(
     exact_zones = frozenset(zones_of(exact, flag="--exact") if exact else ())
     if not exact_zones <= set(zones):
         raise ConfigError("--exact names a zone that --domain does not", "name it in both")
+    addresses = tuple(Address.parse(text, flag="--listen") for text in parts_of(listen, flag="--listen"))
+    for ours in set(addresses) & set(around.forward.nameservers):
+        raise ConfigError(f"--nameservers names ourselves: {ours}", "name the servers that know the rest")
     config = DnsConfig(
-        listen=tuple(Address.parse(text, flag="--listen") for text in parts_of(listen, flag="--listen")),
+        listen=addresses,
         zones=zones,
         exact_zones=exact_zones,
         local=name_of(local, flag="--local") if local else None,

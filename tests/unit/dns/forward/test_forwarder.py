@@ -202,3 +202,30 @@ async def test_nothing_is_left_open(liar: Liar, forwarder: Forwarder) -> None:
     await asyncio.gather(*(ask(forwarder, pool, question(f"n{number}.example.")) for number in range(200)))
     await until(lambda: forwarder.courier.in_flight == 0)
     assert not forwarder._flights
+
+
+async def test_a_slow_upstream_is_overtaken_by_another(liar: Liar, forwarder: Forwarder) -> None:
+    async with Liar() as slow:
+        slow.behave = lambda _: None
+        pool = pool_of(slow, liar)
+        pool.upstreams[0].took(0.001)  # the fastest, up to now
+        pool.upstreams[1].took(0.002)
+        told = await ask(forwarder, pool)
+        assert told.response is not None
+        assert (len(slow.asked), len(liar.asked)) == (1, 1)
+
+
+async def test_a_popular_answer_is_fetched_anew_before_its_end_and_once(
+    liar: Liar, forwarder: Forwarder
+) -> None:
+    pool = pool_of(liar)
+    await ask(forwarder, pool)
+    entry = forwarder.cache.fresh(question(), now_s=0)
+    assert entry is not None
+    entry.expires_s = asyncio.get_running_loop().time() + 1  # of 60
+    liar.addresses["www.example."] = "192.0.2.9"
+    told = [await ask(forwarder, pool) for _ in range(10)]
+    assert all(b"\xc0\0\2\1" in one.body for one in told), "nobody waits for it"
+    await until(lambda: not forwarder._flights)
+    assert len(liar.asked) == 2
+    assert b"\xc0\0\2\x09" in (await ask(forwarder, pool)).body
