@@ -37,11 +37,11 @@ CORES = {
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
     "health/schedule health/state outage",
-    "proxy": "balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
+    "proxy": "admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
     "balance/turns catalog discovery expression failover headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split",
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
-    "spec template trace cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
+    "spec template trace tracecontext cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
     "render": "diff glob paths plan readers view",
     "render/change": "actions arrows attempt codec machine memory model outcome words",

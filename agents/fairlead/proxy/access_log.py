@@ -1,23 +1,34 @@
-"""One JSON line per request, collected and written a few times a second.
+"""One line per request, collected and written a few times a second: JSON, or the Common Log Format's two.
 
-Off unless asked for.  Source of the names: OpenTelemetry's HTTP conventions, shortened.
+Off unless asked for.  Source of the names: OpenTelemetry's HTTP conventions, shortened; of the lines, Apache's
+mod_log_config.
 """
 
 import json
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from fairlead.proxy.record import Record
 
+FORMATS = ("json", "common", "combined")
 _LINES_MAX = 512
 
 
 class AccessLog:
     """Collects lines in memory; ``flush`` writes them in one go."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, path: str, *, form: str = "json") -> None:
+        """Append to ``path``; ``-`` is standard output.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._path = path
+        self._line = {"json": _json, "common": _common, "combined": _combined}[form]
+        self._stream = _open(path)
         self._lines: list[tuple[float, Record]] = []
 
     def note(self, record: "Record") -> None:
@@ -30,11 +41,31 @@ class AccessLog:
         """Write what has collected."""
         if self._lines:
             lines, self._lines = self._lines, []
-            self._stream.write("".join([f"{json.dumps(_fields(*line))}\n" for line in lines]))
+            self._stream.write("".join([self._line(*each) for each in lines]))
             self._stream.flush()
 
+    def reopen(self) -> None:
+        """Go on in a new file: the old one has been moved away.
 
-def _fields(at_s: float, record: "Record") -> dict[str, object]:
+        Raises:
+            OSError: it cannot be written; the old one stays.
+        """
+        stream = _open(self._path)
+        self.close()
+        self._stream = stream
+
+    def close(self) -> None:
+        """Write the rest, and no more."""
+        self.flush()
+        if self._path != "-":
+            self._stream.close()
+
+
+def _open(path: str) -> TextIO:
+    return sys.stdout if path == "-" else Path(path).open("a", encoding="utf-8")
+
+
+def _json(at_s: float, record: "Record") -> str:
     fields: dict[str, object] = {"time": round(at_s, 3), "client": record.peer.decode()}
     plan = record.plan
     if plan is not None:
@@ -45,7 +76,7 @@ def _fields(at_s: float, record: "Record") -> dict[str, object]:
             "frontend": plan.frontend_id,
             "revision": plan.snapshot.revision,
         }
-    return fields | {
+    fields |= {
         "status": record.status,
         "flag": record.flag,
         "server": record.server_id,
@@ -55,3 +86,32 @@ def _fields(at_s: float, record: "Record") -> dict[str, object]:
         "received_bytes": record.received_bytes,
         "sent_bytes": record.sent_bytes,
     }
+    if record.request_id:
+        fields["request_id"] = record.request_id.decode("latin-1")
+    return f"{json.dumps(fields)}\n"
+
+
+def _common(at_s: float, record: "Record") -> str:
+    return f"{_common_fields(at_s, record)}\n"
+
+
+def _combined(at_s: float, record: "Record") -> str:
+    request = record.plan.request if record.plan is not None else None
+    referer = _quoted(request.header(b"referer")) if request is not None else "-"
+    agent = _quoted(request.header(b"user-agent")) if request is not None else "-"
+    return f'{_common_fields(at_s, record)} "{referer}" "{agent}"\n'
+
+
+def _common_fields(at_s: float, record: "Record") -> str:
+    stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(at_s))
+    line = "-"
+    if record.plan is not None:
+        request = record.plan.request
+        line = f"{_quoted(request.method)} {_quoted(request.target)} HTTP/1.{request.minor}"
+    return f'{record.peer.decode() or "-"} - - [{stamp}] "{line}" {record.status} {record.sent_bytes or "-"}'
+
+
+def _quoted(value: bytes) -> str:
+    """Return what a client sent as may stand between quotes: nothing in it ends the line or the field."""
+    text = value.decode("latin-1").replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(char if " " <= char <= "~" else f"\\x{ord(char):02x}" for char in text) or "-"

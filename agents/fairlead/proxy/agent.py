@@ -6,10 +6,10 @@ import functools
 import gc
 import os
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+
+from prometheus_client import Gauge
 
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error
 from fairlead.client import Change, Changes, Mirror
@@ -25,11 +25,12 @@ from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.world import World
 from fairlead.proxy.mirror import Mirroring
 from fairlead.proxy.naming import LOADING_S, follow_names
+from fairlead.proxy.operating import operating
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.secretbox import SealKey
 from fairlead.proxy.service import Service
 from fairlead.proxy.sharing import ShareKeeper
-from fairlead.proxy.state import ServerState, Snapshot
+from fairlead.proxy.state import ServerState
 from fairlead.proxy.stats import StatsCollector
 from fairlead.proxy.succession import Succession, inherited, say_ready
 
@@ -46,11 +47,12 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
     """
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)
-    with _access_log(config.access_log) as log:
+    with _access_log(config) as log:
         service = Service(limits=config.limits, certificates=Certificates(_seal_key(config.seal_key_file)))
         if log is not None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)
+            context.on_reload(log.reopen)
         service.observers += (Mirroring(service).observe,)
         service.doors.is_shared = config.is_worker
         service.doors.inherit(inherited())
@@ -62,9 +64,9 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
         async with contextlib.AsyncExitStack() as stack:
             world = World()
             stack.push_async_callback(world.close)
-            changes = [
-                (await stack.enter_async_context(mirror)).changes() for mirror in _mirrors(context, config)
-            ]
+            mirrors = _mirrors(context, config)
+            _export_lag(context, mirrors)
+            changes = [(await stack.enter_async_context(mirror)).changes() for mirror in mirrors]
             running = asyncio.create_task(
                 _follow(
                     context,
@@ -81,8 +83,6 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             stopping = asyncio.create_task(context.stopping.wait(), name="proxy stopping")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await service.drain()
-            if log is not None:
-                log.flush()
             stopping.cancel()
             await _cancel(running)
 
@@ -98,6 +98,15 @@ async def _keep(context: AgentContext, config: ProxyConfig, service: Service, wo
     async with asyncio.TaskGroup() as group:
         group.create_task(ShareKeeper(context.client, world.share, member=member).run())
         group.create_task(DrainReporter(context.client, rows).run())
+
+
+def _export_lag(context: AgentContext, mirrors: list[Mirror]) -> None:
+    gauge = Gauge(
+        "fairlead_proxy_revision_lag",
+        "Revisions that are known and not yet in force.",
+        registry=context.metrics,
+    )
+    gauge.set_function(lambda: max(each.revision for each in mirrors) - context.status.revision)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
@@ -126,17 +135,13 @@ async def _follow(
 ) -> None:
     """Load what there is, from the store or from the copies on disk; then accept clients and follow."""
     prober = Prober(told=functools.partial(_tell_health, context))
-
-    def switch(snapshot: Snapshot) -> None:
-        service.snapshot = snapshot
-        prober.follow(snapshot.groups)
-
+    service.on_switch += (lambda _: prober.follow(service.snapshot.groups),)
     edge = Edge(service, context.status)
     routes = Routes(
         watched_prefixes(config.etcd_key),
         limits=config.limits,
         board=context.status,
-        switch=switch,
+        switch=service.switch,
         zone=config.zone,
         edge=edge.follow,
         tools=tools,
@@ -156,11 +161,13 @@ async def _follow(
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
-        await service.start()
-        context.ready(address)
-        _succeed(context, config, service)
-        for each in changes:
-            group.create_task(_apply_all(routes, each))
+        async with operating(context, config, service=service, routes=routes):
+            await service.start()
+            context.ready(address)
+            _succeed(context, config, service)
+            async with asyncio.TaskGroup() as following:
+                for each in changes:
+                    following.create_task(_apply_all(routes, each))
 
 
 def _succeed(context: AgentContext, config: ProxyConfig, service: Service) -> None:
@@ -201,21 +208,18 @@ def _apply(routes: Routes, change: Change) -> None:
 
 
 @contextlib.contextmanager
-def _access_log(path: str | None) -> Iterator[AccessLog | None]:
-    if path is None:
+def _access_log(config: ProxyConfig) -> Iterator[AccessLog | None]:
+    if config.access_log is None:
         yield None
-    elif path == "-":
-        yield AccessLog(sys.stdout)
-    else:
-        with _open_log(path) as stream:
-            yield AccessLog(stream)
-
-
-def _open_log(path: str) -> TextIO:
+        return
     try:
-        return Path(path).open("a", encoding="utf-8")
+        log = AccessLog(config.access_log, form=config.access_log_format)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}", "check --access-log") from error
+        raise ConfigError(
+            f"cannot write {config.access_log}: {error.strerror}", "check --access-log"
+        ) from error
+    with contextlib.closing(log):
+        yield log
 
 
 def _seal_key(path: Path | None) -> SealKey | None:

@@ -63,6 +63,11 @@ class ProxyConfig:
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
+        access_log_format: json, common or combined.
+        admin_listen: where operators are served; None: nowhere.
+        admin_token: what they have to bring; empty: nothing, and then only from this machine.
+        guard_s: how long after a change the rollback guard watches; 0: it does not.
+        guard_jump: by how much the part of 5xx must have grown to take a change back.
         is_worker: others listen on the same addresses.
         seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
     """
@@ -71,6 +76,11 @@ class ProxyConfig:
     etcd_key: str = "/vulcand"
     data_dir: Path | None = None
     access_log: str | None = None
+    access_log_format: str = "json"
+    admin_listen: Address | None = None
+    admin_token: str = field(default="", repr=False)
+    guard_s: float = 0.0
+    guard_jump: float = 0.2
     zone: str = ""
     seal_key_file: Path | None = None
     dns_prefix: str = "/skydns"

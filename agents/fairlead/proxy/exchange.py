@@ -229,6 +229,7 @@ class Exchange(Outward):
         service = self._service
         service.stats.answered(self.status, self.duration_us)
         if self._call is not None:
+            self.request_id = self._call.request_id
             self._call.end(self)
         for observer in service.observers:
             observer(self)

@@ -82,6 +82,11 @@ class Outward:
         self._is_over = False
 
     @property
+    def backend_id(self) -> str:
+        """Of whose backend was asked last; empty when nobody was."""
+        return self.server.server.backend_id if self.server is not None else ""
+
+    @property
     def server_id(self) -> str:
         """Who was asked last; empty when nobody was."""
         return self.server.server.id if self.server is not None else ""

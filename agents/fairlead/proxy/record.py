@@ -18,7 +18,7 @@ class Record(Protocol):
         status: as the client got it; 499 when it left first.
         flag: why, when the proxy had a part in it; Envoy's letters (UF UH UT UC UPE NR DC DPE), or a
             middleware's; else empty.
-        server_id: who answered, or failed last; empty when nobody was asked.
+        backend_id, server_id: who answered, or failed last; empty when nobody was asked.
         attempts: how many servers were asked.
         duration_us: from the head of the request to the end of the answer.
         head_us: from choosing the server to the head of its answer; 0 without one.
@@ -34,6 +34,8 @@ class Record(Protocol):
     def status(self) -> int: ...  # noqa: D102
     @property
     def flag(self) -> str: ...  # noqa: D102
+    @property
+    def backend_id(self) -> str: ...  # noqa: D102
     @property
     def server_id(self) -> str: ...  # noqa: D102
     @property
@@ -61,7 +63,7 @@ class Refused:
     """The record of a request that was refused before there was an exchange."""
 
     __slots__ = (
-        "attempts", "duration_us", "flag", "head_us", "peer", "plan", "received_bytes", "request_id",
+        "attempts", "backend_id", "duration_us", "flag", "head_us", "peer", "plan", "received_bytes", "request_id",
         "sent_bytes", "server_id", "status",
     )  # fmt: skip
 
@@ -70,6 +72,6 @@ class Refused:
         self.peer = peer
         self.status = status
         self.flag = "DPE"
-        self.server_id = ""
+        self.backend_id = self.server_id = ""
         self.attempts = self.duration_us = self.head_us = self.received_bytes = self.sent_bytes = 0
         self.request_id = b""

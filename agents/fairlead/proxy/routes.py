@@ -70,7 +70,7 @@ class Routes:
         self.discovery = discovery or Discovery("/skydns", "skydns.local")
         self.names_wanted = asyncio.Event()
         self._names: dict[str, str] = {}  # by id of the backends that are DNS names
-        self._catalog = Catalog(prefixes, check=self.chains.check)
+        self.catalog = Catalog(prefixes, check=self.chains.check)
         self._registry = Registry(limits, self.chains, zone=zone)
         self._board = board
         self._switch = switch
@@ -81,7 +81,7 @@ class Routes:
 
     def apply(self, revision: int, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
         """Take one change of the store, and switch if it touches anything."""
-        catalog, board = self._catalog, self._board
+        catalog, board = self.catalog, self._board
         touched, report = catalog.apply(puts, deletes)
         # The two spellings of the prefix are followed apart; the newer of the two tells how far we are.
         self._revision = max(self._revision, revision)
@@ -105,18 +105,18 @@ class Routes:
         for backend_id, name in self._names.items():
             if self.discovery.concerns(name, keys):
                 servers = self.discovery.servers_of(name, backend_id=backend_id)
-                self._catalog.discover(backend_id, servers, touched)
+                self.catalog.discover(backend_id, servers, touched)
         self._follow(touched)
-        self._board.count("servers", self._catalog.servers_count)
+        self._board.count("servers", self.catalog.servers_count)
 
     def _follow(self, touched: Touched) -> None:
         if touched or not self._has_switched:
             self._has_switched = True
-            self._switch(self._registry.follow(self._catalog, touched, revision=self._revision))
+            self._switch(self._registry.follow(self.catalog, touched, revision=self._revision))
 
     def _follow_names(self, touched: Touched) -> None:
         """Find out which backends are DNS names now, and what their servers are."""
-        catalog = self._catalog
+        catalog = self.catalog
         concerned = set(touched.backends)
         for name, old in touched.frontends.items():
             for frontend in (old, catalog.frontends.get(name)):

@@ -57,6 +57,7 @@ class Service:
         doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
         on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
+        on_switch: called after each switch, with the revision that was in force before.
         is_draining: answers carry ``Connection: close``, and nothing new is accepted.
     """
 
@@ -70,6 +71,7 @@ class Service:
         self.limits = limits or Limits()
         self.observers: tuple[Observer, ...] = ()
         self.on_tick: tuple[Callable[[float], None], ...] = ()
+        self.on_switch: tuple[Callable[[int], None], ...] = ()
         self.snapshot = Snapshot(0, Router(()), {}, {})
         self.stats = Stats()
         self.wheel = Wheel()
@@ -157,6 +159,12 @@ class Service:
         self.stats.clients = len(self._clients)
         if not self._clients:
             self._empty.set()
+
+    def switch(self, snapshot: Snapshot) -> None:
+        """Put ``snapshot`` in force."""
+        before, self.snapshot = self.snapshot.revision, snapshot
+        for each in self.on_switch:
+            each(before)
 
     def plan(self, head: bytes, origin: Origin) -> Plan:
         """Decide about a request head.

@@ -65,7 +65,7 @@ def policy(servers: int = 3, *, method: bytes = b"GET", **fields: object) -> tup
     config = Configured()
     config.put({f"/vulcand/backends/b/servers/s{n}": {"URL": f"http://h{n}"} for n in range(servers)})
     config.put({"/vulcand/frontends/f/frontend": {"BackendId": "b", "Route": 'Path("/")', **fields}})
-    frontend = config.routes._catalog.frontends["f"]
+    frontend = config.routes.catalog.frontends["f"]
     request = SimpleNamespace(method=method, is_idempotent=method != b"POST")
     plan = SimpleNamespace(
         request=request, frontend=frontend, snapshot=config.now, target=config.now.targets["f"]

@@ -38,7 +38,7 @@ def frontend(**fields: object) -> Frontend:
     config = Configured()
     base = {"BackendId": "main", "Route": 'Path("/")'}
     config.put({"/vulcand/frontends/f/frontend": {**base, **fields}})
-    return config.routes._catalog.frontends["f"]
+    return config.routes.catalog.frontends["f"]
 
 
 def test_percents_are_parts_of_one_whole() -> None:

@@ -1,7 +1,8 @@
 """What Prometheus and the access log say of the requests."""
 
-import io
 import json
+import re
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.proxy.harness import Upstream, eventually, running
@@ -24,15 +25,16 @@ def test_requests_are_counted_by_class_and_by_duration() -> None:
     assert "fairlead_proxy_request_duration_seconds_count 5.0" in text
 
 
-async def test_the_access_log_has_one_line_for_each_request() -> None:
-    stream = io.StringIO()
+async def test_the_access_log_has_one_line_for_each_request(tmp_path: Path) -> None:
+    path = tmp_path / "log"
     async with running(Upstream()) as proxy:
-        log = AccessLog(stream)
+        log = AccessLog(str(path))
         proxy.service.observers = (log.note,)
         proxy.service.on_tick = (lambda _: log.flush(),)
         await proxy.get("/a?b=???", host="H.example")
-        await eventually(stream.getvalue)
-    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+        await eventually(path.read_text)
+        log.close()
+    (line,) = [json.loads(line) for line in path.read_text().splitlines()]
     assert line["duration_us"] > 0
     assert {
         name: line[name] for name in ("client", "method", "host", "target", "status", "frontend", "revision")
@@ -45,3 +47,24 @@ async def test_the_access_log_has_one_line_for_each_request() -> None:
         "frontend": "f",
         "revision": 1,
     }
+
+
+async def test_lines_of_the_common_log_format_cannot_be_forged(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    async with running(Upstream()) as proxy:
+        log = AccessLog(str(path), form="combined")
+        proxy.service.observers = (log.note,)
+        await proxy.get('/a"b', extra='User-Agent: x" 200 5 "\xff\r\nReferer: \\\r\n')
+        moved = tmp_path / "log.1"
+        log.flush()
+        path.rename(moved)
+        log.reopen()
+        await proxy.get("/b")
+        log.close()
+    (line,) = moved.read_text().splitlines()
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /a\\"b HTTP/1\.1" 200 2'
+        r' "\\\\" "x\\" 200 5 \\"\\xc3\\xbf"',
+        line,
+    ), line
+    assert '"GET /b HTTP/1.1" 200 2 "-" "-"' in path.read_text()

@@ -117,11 +117,12 @@ class Call:
         notes: what one hook wants another to know, by a key of its own.
         now_s: when the request came; monotonic.
         is_edited: ``request`` is this call's own copy.
+        request_id: the name of the request, for the log; empty when it has none.
     """
 
     __slots__ = (
         "_chain", "_next", "_request_filters", "_response_filters", "is_edited", "notes", "now_s",
-        "passed", "plan", "request",
+        "passed", "plan", "request", "request_id",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", chain: Chain, *, now_s: float) -> None:
@@ -130,6 +131,7 @@ class Call:
         self.notes: dict[object, object] = {}
         self.now_s = now_s
         self.is_edited = False
+        self.request_id = b""
         self.passed = 0  # how many middlewares let it pass
         self._chain = chain
         self._next = 0

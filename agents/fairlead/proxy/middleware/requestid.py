@@ -36,7 +36,7 @@ class RequestId(Middleware):
         request = call.edit()
         request.passed = [field for field in request.fields if field[0].lower() != self._lower]
         request.fields.append((self._field, name))
-        call.notes[self] = name
+        call.notes[self] = call.request_id = name
 
     def on_response(self, call: Call, response: "Response") -> None:
         """Put it into the answer."""

@@ -22,6 +22,7 @@ from fairlead.proxy.middleware import (
     requestid,
     rewrite,
     trace,
+    tracecontext,
 )
 from fairlead.proxy.middleware.making import Make
 
@@ -48,6 +49,7 @@ OURS: Mapping[str, Make] = {
     "rewrite": rewrite.make,
     "stripprefix": paths.make_strip_prefix,
     "trace": trace.make,
+    "tracecontext": tracecontext.make,
 }
 
 

@@ -1,0 +1,165 @@
+"""The admin's pages, without any I/O: what is in force, what passes, and vulcand's read API beside ours.
+
+/                  a live page                       /v2/status
+/routes            frontends, in order of precedence  /v2/hosts[/H] /v2/listeners[/L]
+/explain           GET ?url=&method= or POST JSON     /v2/frontends[/F[/middlewares[/M]]]
+/top               who gets how much, of what         /v2/backends[/B[/servers[/S]]]
+/status            the agent's own board              /v2/top/frontends /v2/top/servers
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from fairlead.proxy.admin.explain import explain, parse_request, servers_of
+from fairlead.proxy.admin.tally import Tallies, Tally, error_ratio
+from fairlead.proxy.admin.vulcand import VulcandApi
+from fairlead.proxy.config import Limits
+from fairlead.proxy.errors import BadRequest
+from fairlead.proxy.model import Frontend
+from fairlead.proxy.router import in_order_of_precedence
+from fairlead.proxy.routes import Routes
+from fairlead.proxy.state import Snapshot
+
+_JSON = "application/json"
+_ROWS_MAX = 1000
+
+
+class Page(NamedTuple):
+    """What is answered."""
+
+    status: int
+    body: bytes
+    kind: str = _JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the pages take their facts.
+
+    Attributes:
+        snapshot: returns the configuration in force.
+        status: returns what the status key says.
+    """
+
+    routes: Routes
+    tallies: Tallies
+    snapshot: Callable[[], Snapshot]
+    status: Callable[[], Mapping[str, Any]]
+    limits: Limits
+
+
+class Views:
+    """Answers requests of operators."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._from = sources
+        self._vulcand = VulcandApi(sources.routes.catalog, sources.tallies)
+
+    def answer(self, method: str, target: str, body: bytes, *, now_s: float) -> Page:
+        """Return the page for a request."""
+        path, _, query = target.partition("?")
+        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        if path == "/explain":
+            return self._explain(method, asked, body, now_s=now_s)
+        if method not in {"GET", "HEAD"}:
+            return page(405, {"message": "everything here but POST /explain is read with GET"})
+        if path == "/":
+            text = files("fairlead.proxy.admin").joinpath("page.html").read_bytes()
+            return Page(200, text, "text/html; charset=utf-8")
+        if path.startswith("/v2/"):
+            return page(*self._vulcand.answer(path, asked, now_s=now_s))
+        views = {"/routes": self.routes, "/top": self.top, "/status": self._status}
+        view = views.get(path)
+        if view is None:
+            return page(404, {"message": f"try {', '.join(views)}, /explain or /v2/status"})
+        return page(200, view(now_s=now_s))
+
+    def routes(self, *, now_s: float) -> dict[str, Any]:
+        """Return the frontends in the order in which they are tried."""
+        snapshot, catalog = self._from.snapshot(), self._from.routes.catalog
+        frontends = in_order_of_precedence(catalog.frontends.values())
+        return {
+            "revision": snapshot.revision,
+            "count": len(frontends),
+            "routes": [self._route(each, snapshot, now_s=now_s) for each in frontends[:_ROWS_MAX]],
+        }
+
+    def top(self, *, now_s: float) -> dict[str, Any]:
+        """Return what passes now, busiest first."""
+        snapshot, tallies = self._from.snapshot(), self._from.tallies
+        frontends = [
+            _row(tally, now_s=now_s, id=name or "(no route)") for name, tally in tallies.frontends.items()
+        ]
+        servers = []
+        for backend_id, group in snapshot.groups.items():
+            for facts in servers_of(group, now_s=now_s):
+                tally = tallies.servers.get((backend_id, facts["id"])) or Tally()
+                servers.append(_row(tally, now_s=now_s, backend=backend_id, **facts))
+        key: Callable[[dict[str, Any]], float] = lambda row: -row["per_s"]  # noqa: E731  a sort key
+        return {
+            "revision": snapshot.revision,
+            "frontends": sorted(frontends, key=key)[:_ROWS_MAX],
+            "servers": sorted(servers, key=key)[:_ROWS_MAX],
+            "flags": dict(sorted(tallies.flags.items())),
+        }
+
+    def _route(self, frontend: Frontend, snapshot: Snapshot, *, now_s: float) -> dict[str, Any]:
+        group = snapshot.groups.get(frontend.backend_id)
+        tally = self._from.tallies.frontends.get(frontend.id) or Tally()
+        return {
+            "frontend": frontend.id,
+            "route": frontend.route,
+            "priority": frontend.priority,
+            "backend": frontend.backend_id,
+            "servers": len(group.servers) if group is not None else 0,
+            "middlewares": [settings.type for settings, _ in self._from.routes.chains.of(frontend.id)],
+            "per_s": _row(tally, now_s=now_s)["per_s"],
+        }
+
+    def _status(self, *, now_s: float) -> dict[str, Any]:
+        return dict(self._from.status())
+
+    def _explain(self, method: str, asked: Mapping[str, Any], body: bytes, *, now_s: float) -> Page:
+        if method == "POST":
+            try:
+                asked = json.loads(body)
+            except (ValueError, RecursionError):
+                asked = {}
+            if (
+                not isinstance(asked, dict)
+                or not isinstance(asked.get("headers", {}), dict)
+                or "url" not in asked
+            ):
+                return page(400, {"message": 'send {"method": "GET", "url": "http://a/b", "headers": {}}'})
+        elif "url" not in asked:
+            return page(400, {"message": "say which, as in /explain?url=http://a.example/path"})
+        try:
+            request = parse_request(asked, limits=self._from.limits)
+        except BadRequest as error:
+            return page(200, {"answer": error.status, "reason": error.reason, "matched": [], "lost": []})
+        routes = self._from.routes
+        frontends = routes.catalog.frontends.values()
+        return page(
+            200, explain(request, self._from.snapshot(), frontends, chains=routes.chains, now_s=now_s)
+        )
+
+
+def page(status: int, value: object) -> Page:
+    """Return a page of JSON."""
+    return Page(status, json.dumps(value).encode() + b"\n")
+
+
+def _row(tally: Tally, *, now_s: float, **facts: Any) -> dict[str, Any]:
+    window = tally.window
+    ratio, total = error_ratio(window, now_s=now_s)
+    return facts | {
+        "per_s": total / 10,
+        "errors_percent": round(ratio * 100, 1),
+        "p50_ms": window.latency_us(50, now_s=now_s) / 1000,
+        "p99_ms": window.latency_us(99, now_s=now_s) / 1000,
+        "total": sum(tally.by_class),
+    }

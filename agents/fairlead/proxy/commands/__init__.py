@@ -1,0 +1,1 @@
+"""The sub-commands of ``fairlead proxy``; ``cli`` lists them."""

@@ -1,0 +1,153 @@
+"""``fairlead proxy run``: the proxy itself."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import click
+
+from fairlead.agent import Address, AgentOptions, ConfigError, common_options, listen_error, run_agent
+from fairlead.logs import configure_logs
+from fairlead.proxy.access_log import FORMATS
+from fairlead.proxy.agent import serve
+from fairlead.proxy.commands.asking import read_token
+from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.model import Listener
+from fairlead.proxy.workers import Supervisor, worker_number
+
+
+@click.command(name="run")
+@common_options("proxy")
+@click.option(
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Serve clients here."
+)
+@click.option(
+    "--etcd-key",
+    default="/vulcand",
+    show_default=True,
+    metavar="PREFIX",
+    help="Where the routes are in the store, with or without the leading slash there.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["vulcand", "traefik"]),
+    default="vulcand",
+    show_default=True,
+    help="Whose keys to read; only vulcand's for now.",
+)
+@click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
+@click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
+@click.option(
+    "--dns-prefix",
+    default="/skydns",
+    show_default=True,
+    metavar="PREFIX",
+    help="Where the records are of backends that are DNS names (dns:web.svc).",
+)
+@click.option(
+    "--dns-domain", default="skydns.local", show_default=True, metavar="NAME", help="What those names end in."
+)
+@click.option("--zone", default="", metavar="NAME", help="Where this proxy is; servers there are preferred.")
+@click.option(
+    "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
+)
+@click.option("--access-log-format", type=click.Choice(FORMATS), default="json", show_default=True)
+@click.option(
+    "--admin-listen", metavar="HOST:PORT", help="Serve operators here: /, /routes, /explain, /top, /v2/..."
+)
+@click.option(
+    "--admin-token-file", metavar="FILE", help="What they have to bring: Authorization: Bearer TOKEN."
+)
+@click.option(
+    "--rollback-guard",
+    "guard_s",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="Take a change back when answers turn bad within so long; 0: never.",
+)
+@click.option(
+    "--rollback-jump",
+    "guard_jump",
+    type=click.FloatRange(0.01, 1),
+    default=0.2,
+    show_default=True,
+    help="By how much the part of 5xx must have grown.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes; one for each core.",
+)
+def run(
+    *,
+    options: AgentOptions,
+    listen: str,
+    etcd_key: str,
+    layout: str,
+    data_dir: str | None,
+    access_log: str | None,
+    dns_prefix: str,
+    dns_domain: str,
+    zone: str,
+    seal_key_file: str | None,
+    access_log_format: str,
+    admin_listen: str | None,
+    admin_token_file: str | None,
+    guard_s: float,
+    guard_jump: float,
+    workers: int,
+) -> int:
+    """Route HTTP to servers by vulcand's keys, a whole store revision at a time."""
+    if layout != "vulcand":
+        raise ConfigError(f"--layout {layout} is not built yet", "leave it out, or give vulcand")
+    if not etcd_key.strip("/"):
+        raise ConfigError("--etcd-key is empty", "give the prefix of the keys, such as /vulcand")
+    config = ProxyConfig(
+        listen=Address.parse(listen, flag="--listen"),
+        etcd_key=etcd_key,
+        data_dir=Path(data_dir) if data_dir else None,
+        access_log=access_log,
+        access_log_format=access_log_format,
+        admin_listen=Address.parse(admin_listen, flag="--admin-listen") if admin_listen else None,
+        admin_token=read_token(admin_token_file) if admin_token_file else "",
+        guard_s=guard_s,
+        guard_jump=guard_jump,
+        dns_prefix=dns_prefix,
+        dns_domain=dns_domain,
+        zone=zone,
+        seal_key_file=Path(seal_key_file) if seal_key_file else None,
+    )
+    number = worker_number()
+    if workers > 1 and number is None:
+        return _supervise(options, config, workers)
+    if number is not None:
+        options, config = _for_worker(options, config, number)
+    # A successor serves its metrics while its predecessor still does.
+    options = dataclasses.replace(options, metrics_is_shared=True)
+    return run_agent("proxy", options, functools.partial(serve, config=config))
+
+
+def _supervise(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
+    configure_logs(level=options.log_level, form=options.log_format)
+    listener = Listener(id="", host=config.listen.host, port=config.listen.port)
+    try:
+        supervisor = Supervisor(listener, workers)
+    except OSError as error:
+        raise listen_error(error, config.listen, flag="--listen") from error
+    return supervisor.run()
+
+
+def _for_worker(options: AgentOptions, config: ProxyConfig, number: int) -> tuple[AgentOptions, ProxyConfig]:
+    """What each worker has for itself: the ports of its metrics and its admin, its copy of the keys, its status key."""
+    metrics = options.metrics_listen
+    if metrics is not None and metrics.port:
+        metrics = dataclasses.replace(metrics, port=metrics.port + number)
+    data_dir = config.data_dir / f"worker-{number}" if config.data_dir is not None else None
+    admin = config.admin_listen
+    if admin is not None and admin.port:
+        admin = dataclasses.replace(admin, port=admin.port + number)
+    options = dataclasses.replace(options, metrics_listen=metrics, host=f"{options.host}.{number}")
+    return options, dataclasses.replace(config, data_dir=data_dir, admin_listen=admin, is_worker=True)

@@ -1,0 +1,139 @@
+"""Operators' commands against a running proxy, on each kind of store."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.proxy.running import Echo, RunningProxy, frontend, server, upstreams
+from tests.support.ports import free_ports
+from tests.support.store import StoreServer
+from tests.unit.proxy.harness import OK, Peer, Upstream, status_of
+
+
+class Operated(RunningProxy):
+    """A proxy with an admin socket and a guard."""
+
+    def __init__(self, store: StoreServer, directory: Path) -> None:
+        (self.admin_port,) = free_ports(1)
+        self.endpoint = store.endpoint
+        self.log_path = directory / "access.log"
+        flags = [
+            *("--admin-listen", f"127.0.0.1:{self.admin_port}", "--access-log", str(self.log_path)),
+            *("--rollback-guard", "30"),
+        ]
+        super().__init__(store, directory, flags=flags)
+
+    async def command(self, *argv: str) -> tuple[int, str]:
+        """Run ``fairlead proxy ...``: status and all that it said."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "fairlead.cli", "proxy", *argv),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={"FAIRLEAD_PROXY_ADMIN": f"127.0.0.1:{self.admin_port}", "COLUMNS": "200"},
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode is not None
+        return process.returncode, output.decode()
+
+
+@pytest.fixture
+async def operated(store: StoreServer, tmp_path: Path) -> AsyncIterator[Operated]:
+    running = Operated(store, tmp_path / "operated")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.program.stop()
+        await running.client.close()
+
+
+async def test_operators_see_explain_drain_and_undo(operated: Operated) -> None:
+    gate, arrived = asyncio.Event(), asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        arrived.set()
+        await gate.wait()
+        await peer.send(OK)
+
+    slow, quick = Upstream(serve), Echo("quick")
+    async with upstreams(slow, quick):
+        revision = await operated.put(
+            {"frontends/f/frontend": frontend("/a"), "backends/b/servers/s": server(slow)}
+        )
+        await operated.put(
+            {"frontends/g/frontend": frontend("/b", backend="q"), "backends/q/servers/q": server(quick)}
+        )
+        await operated.until("/b", 200)
+        status, said = await operated.command("routes")
+        assert status == 0
+        assert 'Path("/a")' in said
+        assert f"2 routes at revision {revision + 1}" in said
+        status, said = await operated.command("explain", "http://x/a")
+        assert status == 0
+        assert "+ f: chosen" in said
+        assert "- g: Path is to be /b, and is /a" in said
+        assert "> b/s" in said
+        status, said = await operated.command("top", "--json")
+        assert {each["id"] for each in json.loads(said)["frontends"]} >= {"g"}
+
+        client = await operated.connect()
+        await client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(arrived.wait(), 10)
+        drain = ["drain", "--endpoints", operated.endpoint]
+        status, said = await operated.command(*drain, "--wait", "0.5", "b/s")
+        assert (status, "1 requests are still under way" in said) == (1, True)
+        gate.set()
+        status, said = await operated.command(*drain, "--wait", "20", "b/s")
+        assert (status, "nothing is under way there" in said) == (0, True)
+        await client.response()
+        client.close()
+        await operated.until("/a", 503)
+        status, said = await operated.command(*drain, "b/none")
+        assert (status, "there is no key" in said, "Traceback" in said) == (1, True, False)
+
+        undo = ["undo", "--endpoints", operated.endpoint]
+        status, said = await operated.command(*undo, "--dry-run", str(revision))
+        assert status == 0
+        assert "restore /vulcand/backends/b/servers/s" in said
+        assert "delete /vulcand/frontends/g/frontend" in said
+        status, said = await operated.command(*undo, str(revision))
+        assert (status, f"is what revision {revision} was" in said) == (0, True)
+        await operated.until("/a", 200)
+        await operated.until("/b", 404)
+        status, said = await operated.command(*undo, str(revision))
+        assert "are as they were" in said
+        await operated.client.compact(revision + 1)
+        status, said = await operated.command(*undo, str(revision))
+        assert (status, "has been compacted" in said, "Traceback" in said) == (1, True, False)
+        status, said = await operated.command(*undo, "999999")
+        assert (status, "is not in the store" in said) == (1, True)
+    _, metrics = operated.page("/metrics")
+    assert 'fairlead_proxy_frontend_requests_total{code="2xx",frontend="g"}' in metrics
+    assert "fairlead_proxy_revision_lag 0.0" in metrics
+    assert 'fairlead_proxy_server_in_flight{backend="b",server="s"} 0.0' in metrics
+    lines = [json.loads(line) for line in operated.log_path.read_text().splitlines()]
+    assert {line["flag"] for line in lines} >= {"", "NR", "UH"}
+
+
+async def test_a_change_that_turns_answers_bad_is_taken_back(operated: Operated) -> None:
+    good = Echo()
+    async with upstreams(good):
+        await operated.put({"frontends/f/frontend": frontend("/"), "backends/b/servers/s": server(good)})
+        await operated.until("/", 200)
+        for _ in range(60):
+            await operated.get("/")
+        (nobody,) = free_ports(1)
+        await operated.put({"backends/b/servers/s": {"URL": f"http://127.0.0.1:{nobody}"}})
+        await operated.until("/", 502)
+        async with asyncio.timeout(20):
+            while status_of((await operated.get("/"))[0]) != 200:  # noqa: ASYNC110  only asking can tell
+                await asyncio.sleep(0.001)
+        board = (await operated.client.get("/fairlead/agents/proxy/", prefix=True)).kvs
+        async with asyncio.timeout(10):
+            while b"answers turned bad after a change" not in b"".join(kv.value for kv in board):
+                await asyncio.sleep(0.1)
+                board = (await operated.client.get("/fairlead/agents/proxy/", prefix=True)).kvs

@@ -1,0 +1,222 @@
+"""What operators are shown: explanations, tables, vulcand's API, and who may read it."""
+
+import json
+from time import perf_counter
+from typing import Any
+
+import pytest
+from tests.unit.proxy.harness import Proxy, Upstream, fields_of, running, status_of
+
+from fairlead.agent import Address, ConfigError
+from fairlead.proxy.admin import AdminServer, Page, Sources, Tallies, Views
+from fairlead.proxy.config import Limits
+
+
+def views_of(proxy: Proxy) -> Views:
+    tallies = Tallies()
+    proxy.service.observers += (lambda record: tallies.note(record, now_s=perf_counter()),)
+    return Views(
+        Sources(
+            routes=proxy.routes,
+            tallies=tallies,
+            snapshot=lambda: proxy.service.snapshot,
+            status=lambda: {"problems": {}},
+            limits=proxy.limits,
+        )
+    )
+
+
+def read(views: Views, target: str, *, post: object = None) -> Any:
+    body = json.dumps(post).encode() if post is not None else b""
+    made = views.answer("POST" if post is not None else "GET", target, body, now_s=perf_counter())
+    assert made.status == 200, made
+    return json.loads(made.body)
+
+
+def configure(proxy: Proxy, upstream: Upstream) -> None:
+    proxy.put(
+        {
+            "frontends/a/frontend": {
+                "Type": "http",
+                "BackendId": "b",
+                "Route": 'Host("a.example") && Path("/x")',
+            },
+            "frontends/p/frontend": {
+                "Type": "http",
+                "BackendId": "b",
+                "Route": 'Path("/x") && Method("POST")',
+            },
+            "frontends/n/frontend": {
+                "Type": "http",
+                "BackendId": "none",
+                "Route": 'Path("/n")',
+                "Priority": 7,
+            },
+            "frontends/a/middlewares/m": {
+                "Type": "ratelimit",
+                "Middleware": {"Requests": 5, "PeriodSeconds": 60, "Burst": 5},
+            },
+            "frontends/a/middlewares/u": {
+                "Type": "basicauth",
+                "Priority": -1,
+                "Middleware": {"Users": ["alice:$2b$10$" + "O" * 53]},
+            },
+            "backends/b/servers/s10": {"URL": f"http://127.0.0.1:{upstream.port}", "State": "drain"},
+        }
+    )
+
+
+async def test_an_explanation_says_who_matched_why_others_lost_and_who_is_asked() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        configure(proxy, upstream)
+        told = read(views_of(proxy), "/explain", post={"url": "http://A.example/x", "headers": {"X": "y"}})
+        assert [each["frontend"] for each in told["matched"]] == ["f", "a"]
+        assert told["matched"][1]["verdict"] == "an earlier one has matched"
+        verdicts = {each["frontend"]: each["verdict"] for each in told["lost"]}
+        assert verdicts == {
+            "n": "Path is to be /n, and is /x",
+            "p": "Method is to be POST, and is GET",
+        }
+        assert (told["frontend"], told["backend"], told["server"]) == ("f", "b", "s0")
+        proxy.put({}, delete=("frontends/f/frontend",))
+        told = read(views_of(proxy), "/explain?url=http://a.example/x&method=GET")
+        assert told["frontend"] == "a"
+        assert [each["type"] for each in told["middlewares"]] == ["basicauth", "ratelimit"]
+        assert told["middlewares"][1]["now"] == {"clients": 0, "refused": 0}
+        states = {each["id"]: each["state"] for each in told["servers"]}
+        assert states == {"s0": "up", "s10": "drain"}
+        assert all(each["in_flight"] == 0 for each in told["servers"])
+        nobody = read(views_of(proxy), "/explain?url=http://a.example/n")
+        assert (nobody["frontend"], nobody["server"], nobody["answer"]) == ("n", None, 503)
+        assert read(views_of(proxy), "/explain?url=/nowhere")["answer"] == 404
+
+
+async def test_what_would_be_refused_is_told() -> None:
+    async with running() as proxy:
+        told = read(views_of(proxy), "/explain", post={"url": "/x", "headers": {"Content-Length": "+1"}})
+        assert told["answer"] == 400
+        injected = read(views_of(proxy), "/explain", post={"url": "/x HTTP/1.1\r\nX: y"})
+        assert injected["answer"] == 400
+
+
+async def test_explaining_takes_nothing_from_anybody() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        views = views_of(proxy)
+        for _ in range(3):
+            read(views, "/explain?url=/a")
+        assert proxy.service.stats.connects == 0
+        (server,) = proxy.service.snapshot.groups["b"].servers
+        assert (server.in_flight, server.requests) == (0, 0)
+
+
+async def test_the_tables_show_what_passed() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        configure(proxy, upstream)
+        views = views_of(proxy)
+        for path in ("/x", "/x", "/n"):
+            await proxy.get(path)
+        top = read(views, "/top")
+        assert {each["id"]: each["total"] for each in top["frontends"]} == {"f": 2, "n": 1}
+        rows = {each["id"]: each for each in top["servers"]}
+        assert (rows["s0"]["total"], rows["s10"]["total"]) == (2, 0)
+        assert top["flags"] == {"UH": 1}
+        routes = read(views, "/routes")
+        assert [each["frontend"] for each in routes["routes"]] == ["n", "f", "p", "a"]
+        assert routes["routes"][3]["middlewares"] == ["basicauth", "ratelimit"]
+        assert routes["revision"] == proxy.service.snapshot.revision
+
+
+async def test_vulcands_scripts_can_read_on() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        configure(proxy, upstream)
+        proxy.put(
+            {"listeners/l": {"Protocol": "http", "Address": {"Network": "tcp", "Address": "127.0.0.1:0"}}}
+        )
+        views = views_of(proxy)
+        await proxy.get("/x")
+        assert read(views, "/v2/status") == {"Status": "ok"}
+        assert {each["Id"] for each in read(views, "/v2/frontends")["Frontends"]} == {"a", "f", "n", "p"}
+        frontend = read(views, "/v2/frontends/a")
+        assert (frontend["Id"], frontend["BackendId"], frontend["Type"]) == ("a", "b", "http")
+        assert frontend["Route"] == 'Host("a.example") && Path("/x")'
+        middlewares = read(views, "/v2/frontends/a/middlewares")["Middlewares"]
+        assert {each["Id"] for each in middlewares} == {"m", "u"}
+        assert "O" * 20 not in json.dumps(middlewares)
+        server = read(views, "/v2/backends/b/servers/s0")
+        assert server["URL"] == f"http://127.0.0.1:{upstream.port}"
+        assert read(views, "/v2/listeners/l")["Address"]["Network"] == "tcp"
+        assert read(views, "/v2/hosts") == {"Hosts": []}
+        assert read(views, "/v2/backends")["Backends"][0]["Id"] == "b"
+        top = read(views, "/v2/top/frontends?limit=1")["Frontends"]
+        assert [each["Id"] for each in top] == ["f"]
+        stats = top[0]["Stats"]
+        assert stats["Counters"]["StatusCodes"] == [{"Code": 200, "Count": 1}]
+        assert [each["Quantile"] for each in stats["LatencyBrackets"]] == [50.0, 75.0, 95.0, 99.0, 99.9]
+        servers = read(views, "/v2/top/servers?backendId=b")["Servers"]
+        assert [each["Id"] for each in servers] == ["s0", "s10"]
+        assert servers[0]["Stats"]["Verdict"] == {"IsBad": False, "Anomalies": []}
+        for missing in ("/v2/frontends/none", "/v2/backends/b/servers/none", "/v2/nothing", "/nothing"):
+            made = views.answer("GET", missing, b"", now_s=0)
+            assert made.status == 404
+            assert "message" in json.loads(made.body)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status"),
+    [
+        ("POST", "/routes", b"{}", 405),
+        ("DELETE", "/v2/frontends/f", b"", 405),
+        ("POST", "/explain", b"{", 400),
+        ("POST", "/explain", b"[]", 400),
+        ("POST", "/explain", b'{"url": "/", "headers": 7}', 400),
+        ("GET", "/explain", b"", 400),
+    ],
+)
+async def test_what_cannot_be_answered_is_told(method: str, target: str, body: bytes, status: int) -> None:
+    async with running() as proxy:
+        assert views_of(proxy).answer(method, target, body, now_s=0).status == status
+
+
+def echo(method: str, target: str, body: bytes) -> Page:
+    return Page(200, f"{method} {target} ".encode() + body, "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("sent", "token", "status"),
+    [
+        ("GET /a HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", "", 200),
+        ("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n", "", 200),
+        ("GET /a HTTP/1.1\r\nHost: evil.example\r\n\r\n", "", 403),
+        ("GET /a HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer t\r\n\r\n", "t", 200),
+        ("GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "t", 401),
+        ("GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer x\r\n\r\n", "t", 401),
+        ("POST /a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\n\r\n", "", 413),
+        ("nonsense\r\n\r\n", "", 400),
+    ],
+)
+async def test_only_operators_read_from_the_admin_socket(sent: str, token: str, status: int) -> None:
+    server = AdminServer(echo, limits=Limits(), token=token)
+    address = await server.start(Address(host="127.0.0.1", port=0))
+    proxy = Proxy()
+    proxy.port = address.port
+    client = await proxy.connect()
+    try:
+        await client.send(sent.encode())
+        head, _, body = (await client.rest()).partition(b"\r\n\r\n")
+    finally:
+        client.close()
+        await server.stop()
+        await proxy.world.close()
+    assert status_of(head + b"\r\n\r\n") == status
+    assert "access-control-allow-origin" not in fields_of(head)
+    if status == 200:
+        assert body == b"GET /a "
+
+
+async def test_an_admin_open_to_others_wants_a_token() -> None:
+    with pytest.raises(ConfigError, match="open to others"):
+        await AdminServer(echo, limits=Limits()).start(Address(host="0.0.0.0", port=0))
