@@ -1,6 +1,8 @@
 """One pass over all resources, then an exit status: ``--onetime`` and ``once``."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -34,7 +36,7 @@ _STATUSES: Mapping[type[Exception], int] = {
 """What a failure makes of the exit status; any other is 1, and the largest counts."""
 
 
-async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
+async def run_once(options: AgentOptions, settings: RenderSettings, *, as_json: bool = False) -> int:
     """Process every resource, one after the other.
 
     Returns:
@@ -46,9 +48,9 @@ async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
         ConfigError: the state directory cannot be used.
     """
     loaded = load_resources(settings)
-    tally = _Tally()
+    tally = _Tally(as_json=as_json)
     for problem in loaded.problems:
-        tally.failed(problem)
+        tally.failed(problem.resource, problem)
     if not loaded.resources:
         if not loaded.problems:
             click.echo(f"fairlead render: no resources in {settings.resource_dir}", err=True)
@@ -70,31 +72,58 @@ async def run_once(options: AgentOptions, settings: RenderSettings) -> int:
 class _Tally:
     """Tells what became of each resource, and counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         self.status = 0
+        self._as_json = as_json
 
-    def failed(self, problem: Exception) -> None:
-        click.echo(f"fairlead render: {problem}", err=True)
+    def failed(self, name: str, problem: Exception) -> None:
         self.status = max(self.status, _STATUSES.get(type(problem), 1))
+        if self._as_json:
+            _print_json({"resource": name, "error": str(problem)})
+        else:
+            click.echo(f"fairlead render: {problem}", err=True)
 
     def outcome(self, outcome: Outcome) -> None:
-        for warning in outcome.warnings:
-            click.echo(f"fairlead render: {outcome.resource.name}: {warning}", err=True)
+        name = outcome.resource.name
         if outcome.error is not None:
-            self.failed(outcome.error)
+            self.status = max(self.status, _STATUSES.get(type(outcome.error), 1))
+        if self._as_json:
+            _print_json(_as_json(outcome))
+            return
+        for warning in outcome.warnings:
+            click.echo(f"fairlead render: {name}: {warning}", err=True)
+        if outcome.error is not None:
+            self.failed(name, outcome.error)
         elif (done := describe_outcome(outcome)) is not None:
             click.echo(done)
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    change = outcome.change
+    return {
+        "resource": outcome.resource.name,
+        "group": outcome.resource.group,
+        "step": outcome.step.name.lower(),
+        "changed": [] if change is None else [file.dest for file in change.changed],
+        "error": None if outcome.error is None else str(outcome.error),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _print_json(told: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(told, ensure_ascii=False))
 
 
 def _rehearse(all_rendered: Sequence[Rendered], tally: _Tally) -> None:
     for rendered in all_rendered:
         if rendered.error is not None:
-            tally.failed(rendered.error)
+            tally.failed(rendered.resource.name, rendered.error)
             continue
         try:
             print_diff(rendered)
         except OSError as error:
-            tally.failed(OSError(f"{rendered.resource.name}: {error.filename}: {error.strerror}"))
+            name = rendered.resource.name
+            tally.failed(name, OSError(f"{name}: {error.filename}: {error.strerror}"))
 
 
 async def _apply(all_rendered: Sequence[Rendered], host: Host) -> None:

@@ -1,5 +1,6 @@
 """``fairlead render --onetime`` from keys to files, on etcd and on Fairlead."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.render.conftest import COMMAND, Etcdctl, Site
 from tests.support.ports import free_ports
+from tests.support.processes import clean_environment
 
 pytestmark = pytest.mark.peer("etcdctl")
 
@@ -77,6 +79,36 @@ def test_each_failure_is_one_line_and_the_others_go_on(site: Site, etcdctl: Etcd
             " (from templates/c-reload.j2): `exit 7`: exit status 7"
         ),
     ]
+
+
+# Between the command and the host; one store will do.
+@pytest.mark.parametrize("store", ["fairlead"], indirect=True)
+def test_once_tells_machines_and_has_a_status_for_each_kind_of_end(site: Site, etcdctl: Etcdctl) -> None:
+    def once(status: int) -> dict[str, dict[str, object]]:
+        argv = [*site.argv(), "--json"]
+        argv.insert(argv.index("render") + 1, "once")
+        done = subprocess.run(
+            argv, env=clean_environment(), check=False, capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (status, "")
+        return {line["resource"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+    etcdctl("put", "/app", "x")
+    dest = site.out / "app.conf"
+    (site.path / "templates" / "app.j2").write_text("{{ getv('/app') }}\n")
+    (site.path / "conf.d" / "app.yaml").write_text(
+        f"files: [{{src: app.j2, dest: {dest}}}]\ncheck: {{shell: '! grep bad {{{{ src }}}}'}}\n"
+        f"reload: {{shell: '! grep -E \"worse|broken\" {dest}; ! test -e {site.path}/down'}}\n"
+    )
+    first = once(0)["conf.d/app.yaml"]
+    assert (first["group"], first["step"], first["changed"]) == ("app", "replace", [str(dest)])
+    etcdctl("put", "/app", "bad")
+    assert "check failed" in str(once(3)["conf.d/app.yaml"]["error"])
+    etcdctl("put", "/app", "good")
+    (site.path / "down").touch()
+    assert "the rollback failed too" in str(once(5)["conf.d/app.yaml"]["error"])
+    (site.path / "down").unlink()
+    assert "rolled back" in str(once(4)["conf.d/app.yaml"]["error"])
 
 
 def test_sync_only_puts_files_in_place_without_commands(site: Site) -> None:

@@ -9,6 +9,7 @@ from fairlead.agent import AgentContext, AgentOptions, common_options, run_agent
 from fairlead.render.agent import RenderAgent
 from fairlead.render.commands.options import (
     host_option,
+    json_option,
     named,
     require_resources,
     secret_key_option,
@@ -83,6 +84,7 @@ def run(
 @tree_options
 @host_option
 @secret_key_option
+@json_option
 def once(
     *,
     options: AgentOptions,
@@ -91,6 +93,7 @@ def once(
     state_dir: Path | None,
     host: str | None,
     secret_key_file: Path | None,
+    as_json: bool,
 ) -> int:
     """Process every resource once and exit.
 
@@ -100,4 +103,4 @@ def once(
     settings = require_resources(
         RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
     )
-    return run_with_store(run_once(named(options, host), settings))
+    return run_with_store(run_once(named(options, host), settings, as_json=as_json))
