@@ -60,7 +60,7 @@ sim: $(DEV_STAMP)  ## simulate whole clusters: SEEDS=n runs n seeds, SEED=k repl
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 chaos: $(DEV_STAMP)  ## disturb three real members under load for MINUTES=n: kills, pauses, a network that fails
-	@FAIRLEAD_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -s tests/chaos/test_cluster.py tests/chaos/test_partitions.py
+	@FAIRLEAD_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -s tests/chaos/test_cluster.py tests/chaos/test_partitions.py tests/chaos/test_crash_loop.py
 
 proto: $(DEV_STAMP)  ## generate the protobuf modules from the .proto files
 	@$(BIN)/python -m tests.tools.generate_protos

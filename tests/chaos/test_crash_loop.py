@@ -1,18 +1,21 @@
-"""Load and kill -9, again and again: nothing acknowledged is lost, and nothing told by a watch is untold."""
+"""Load and kill -9, again and again: nothing acknowledged is lost, and nothing told by a watch is untold.
 
-import os
+``make chaos MINUTES=n`` goes on for longer.
+"""
+
 import random
 import threading
 from pathlib import Path
 
 from tests.chaos.load import Change, Follower, Writer, everything
+from tests.chaos.rounds import MINUTES
 from tests.support.store import FairleadStore, StoreServer
 from tests.support.wire import Wire
 
 from fairlead.proto import rpc_pb2 as pb
 
-ROUNDS = int(os.environ.get("FAIRLEAD_CRASH_ROUNDS", "50"))
-_COMPACTING_ROUNDS = max(1, ROUNDS // 5)
+ROUNDS = 20 + round(70 * MINUTES)
+_COMPACTING_ROUNDS = ROUNDS // 3
 _WRITERS = 6
 _LOAD_S_MAX = 0.4
 _SEED = 1

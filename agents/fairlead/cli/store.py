@@ -24,8 +24,10 @@ class _Store(LazyGroup):
     """A group that runs a member when no command is named: etcd's flags take no words."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``run`` before flags."""
-        if args[:1] == [] or args[0] not in self.table:
+        """Put ``run`` before flags; ``snapshot save`` is what etcdctl calls ``save``."""
+        if args[:1] == ["snapshot"] and args[1:2] != ["run"]:
+            args = args[1:]
+        if not args or args[0] not in self.table:
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

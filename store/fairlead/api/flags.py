@@ -168,7 +168,8 @@ def _from_argv(argv: Sequence[str]) -> dict[str, str]:
     for word in words:
         if not word.startswith("-"):
             raise UsageError(
-                f"unexpected argument {word!r}", "flags begin with --; see fairlead store --help"
+                f"unexpected argument {word!r}",
+                "flags begin with --; commands are save, restore and status: see fairlead store --help",
             )
         name, has_value, value = word.lstrip("-").partition("=")
         flag = _flag(name)

@@ -22,6 +22,13 @@ def one_line(text: str) -> str:
         (["--nonsense"], "fairlead: no such option '--nonsense'; see fairlead --help"),
         (["kv", "nonsense"], "fairlead kv: no such command 'nonsense'; see fairlead kv --help"),
         (["kv", "get"], "fairlead kv get: missing argument 'KEY'; see fairlead kv get --help"),
+        (
+            ["store", "restor", "file"],
+            (
+                "fairlead: unexpected argument 'restor'; flags begin with --; commands are save, restore and status: "
+                "see fairlead store --help"
+            ),
+        ),
         (["up", "--nonsense"], "fairlead up: no such option '--nonsense'; see fairlead up --help"),
         (["dns", "--nonsense"], "fairlead dns run: no such option '--nonsense'; see fairlead dns run --help"),
         (["proxy", "--qqq"], "fairlead proxy: no such option '--qqq'; see fairlead proxy --help"),
@@ -66,6 +73,12 @@ def test_a_value_that_looks_like_a_flag_is_told_its_cure(capsys: pytest.CaptureF
     ("argv", "says"),
     [
         (["up", "none.yaml"], "cannot read none.yaml: No such file or directory; name a site file"),
+        (["store", "status", "none"], "snapshot none: No such file or directory; check the path"),
+        (["store", "snapshot", "status", "none"], "snapshot none: No such file or directory; check the path"),
+        (
+            ["store", "restore", "none", "--bump-revision", "5"],
+            "--bump-revision N and --mark-compacted go together; give both, or neither",
+        ),
         (["kv", "get", "a", "--endpoints", "x"], "not an endpoint: 'x'; write --endpoints http://HOST:PORT"),
         (["kv", "get", "a", "--user", "x"], "a user is given as NAME:PASSWORD"),
         (["kv", "get", "a", "--cacert", "none.pem"], "cannot read none.pem; check --cacert"),
