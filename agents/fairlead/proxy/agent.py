@@ -33,6 +33,7 @@ from fairlead.proxy.sharing import ShareKeeper
 from fairlead.proxy.state import ServerState
 from fairlead.proxy.stats import StatsCollector
 from fairlead.proxy.succession import Succession, inherited, say_ready
+from fairlead.proxy.traefik import Translator
 
 _SPELLINGS = ("slash", "plain")
 # Objects of one request die young and in no cycles; collecting as seldom as this costs little memory.
@@ -118,7 +119,11 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 def _mirrors(context: AgentContext, config: ProxyConfig) -> list[Mirror]:
     """One for each spelling of the prefix: a single one would watch all keys between the two."""
     mirrors = []
-    for spelling, prefix in zip(_SPELLINGS, watched_prefixes(config.etcd_key), strict=True):
+    prefixes = dict(zip(_SPELLINGS, watched_prefixes(config.etcd_key), strict=True))
+    if config.traefik_key:
+        theirs = watched_prefixes(config.traefik_key)
+        prefixes |= {f"traefik-{each}": prefix for each, prefix in zip(_SPELLINGS, theirs, strict=True)}
+    for spelling, prefix in prefixes.items():
         copy = None if config.data_dir is None else config.data_dir / f"proxy-{spelling}.copy"
         mirrors.append(context.export(Mirror(context.client, [prefix], copy_path=copy), name=spelling))
     return mirrors
@@ -146,6 +151,7 @@ async def _follow(
         edge=edge.follow,
         tools=tools,
         discovery=Discovery(config.dns_prefix, config.dns_domain),
+        translator=Translator(config.traefik_key) if config.traefik_key else None,
     )
     service.on_tick += (routes.tick,)
     for each in changes:

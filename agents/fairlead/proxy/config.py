@@ -60,6 +60,7 @@ class ProxyConfig:
     Attributes:
         etcd_key: where vulcand's keys are in the store, as its flag -etcdKey.
         data_dir: where a copy of the keys is kept; None keeps none.
+        traefik_key: where Traefik's keys are; empty: they are not read.
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
         access_log: a file to append to, "-" for standard output; None writes none.
@@ -83,6 +84,7 @@ class ProxyConfig:
     guard_jump: float = 0.2
     zone: str = ""
     seal_key_file: Path | None = None
+    traefik_key: str = ""
     dns_prefix: str = "/skydns"
     dns_domain: str = "skydns.local"
     is_worker: bool = False

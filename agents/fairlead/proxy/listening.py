@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model import Listener
-from fairlead.proxy.origin import Origin
+from fairlead.proxy.origin import MAIN_ENTRYPOINT, Origin
 from fairlead.proxy.proxy_protocol import V2_BYTES_MAX, ProxyHeader, ProxyHeaderError, read_header
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Door:
             scheme=b"http" if self._context is None else b"https",
             scope=self._scope,
             covers=covers,
+            entrypoint=self.listener.id or MAIN_ENTRYPOINT,
         )
 
     # With a PROXY header

@@ -31,6 +31,7 @@ class Routable(Protocol):
         path: raw and without query.
         target: path and query as they came.
         peer: the client's address as text.
+        entrypoint: the id of the listener that it came to.
     """
 
     method: bytes
@@ -38,6 +39,7 @@ class Routable(Protocol):
     path: bytes
     target: bytes
     peer: bytes
+    entrypoint: str
 
     def header(self, name: bytes) -> bytes:
         """Return the first value of the field called ``name`` (lower-case), or ``b""``."""

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from fairlead.proxy.match import Conjunction
 
+MAIN_ENTRYPOINT = "web"
+"""What the socket of ``--listen`` is called among listeners."""
+
 
 class Origin:
     """One client connection, as far as it matters to what is forwarded.
@@ -16,11 +19,12 @@ class Origin:
         scope: what requests must meet to be routed here; None: nothing.
         covers: whether this connection's certificate stands for a host, lower-case; None: nobody asks (no TLS,
             or a client that named no host).
+        entrypoint: the id of the listener.
         usual_lines: what this hop adds to a request that brings nothing of the kind, up to the value of the
             last field, X-Forwarded-Host.
     """
 
-    __slots__ = ("covers", "peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
+    __slots__ = ("covers", "entrypoint", "peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class Origin:
         scheme: bytes = b"http",
         scope: tuple[Conjunction, ...] | None = None,
         covers: Callable[[str], bool] | None = None,
+        entrypoint: str = MAIN_ENTRYPOINT,
     ) -> None:
         self.peer = peer
         self.port = port
@@ -38,6 +43,7 @@ class Origin:
         self.scheme = scheme
         self.scope = scope
         self.covers = covers
+        self.entrypoint = entrypoint
         self.usual_lines = (
             b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
             b"Via: 1.1 %b\r\nX-Forwarded-Host: " % (peer, scheme, port, peer, pseudonym)

@@ -99,6 +99,7 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
         plan.refusal = (421, "this connection is for another host", "SNI")
         return plan
     request.peer = origin.peer
+    request.entrypoint = origin.entrypoint
     plan.scheme = origin.scheme
     frontend = snapshot.router.find(request)
     if frontend is None or (origin.scope is not None and not meets(origin.scope, request)):

@@ -69,14 +69,30 @@ class Request:
         host: lower-case, without port and trailing dot, for routing; ``b""`` in HTTP/1.0 without Host.
         host_field: Host as the client sent it, for forwarding.
         path: raw, without query, for routing; the same bytes are forwarded in ``target``.
+        entrypoint: the id of the listener that it came to; set when it is planned.
         peer: the client's address as text, for routing; set when it is planned.
         fields: what is passed on, in order; ``forwarded`` and ``via`` are kept apart.
         upgrade: the one protocol asked for, lower-case, or ``b""``.
     """
 
     __slots__ = (
-        "expects_continue", "framing", "host", "host_field", "is_idempotent", "keep_alive",
-        "length", "lines", "method", "minor", "passed", "path", "peer", "target", "upgrade", "via",
+        "entrypoint",
+        "expects_continue",
+        "framing",
+        "host",
+        "host_field",
+        "is_idempotent",
+        "keep_alive",
+        "length",
+        "lines",
+        "method",
+        "minor",
+        "passed",
+        "path",
+        "peer",
+        "target",
+        "upgrade",
+        "via",
     )  # fmt: skip
 
     passed: Fields | None
@@ -94,6 +110,7 @@ class Request:
     upgrade: bytes
     is_idempotent: bool
     peer: bytes
+    entrypoint: str
     via: list[bytes]
 
     def copy(self) -> "Request":

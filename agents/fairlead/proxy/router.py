@@ -11,7 +11,7 @@ A router never changes; ``changed`` makes another one that shares all but what i
 
 from collections.abc import Iterable
 
-from fairlead.proxy.match import Condition, Conjunction, Routable, compile_expression
+from fairlead.proxy.match import Condition, Conjunction, Routable, Test, compile_expression
 from fairlead.proxy.model import Frontend
 from fairlead.proxy.paths import Candidate, Order, Paths
 
@@ -79,6 +79,8 @@ class Router:
             domain = None if host else _first(conjunction, "Host", "domain")
             proven = [each for each in (host, path) if each is not None and not each.is_partial]
             tests = tuple(each.test for each in conjunction if not any(each is it for it in proven))
+            if frontend.entrypoints:
+                tests = (_comes_to(frozenset(frontend.entrypoints)), *tests)
             paths = self._paths(host, domain, owner)
             if is_new:
                 paths.add(path, Candidate(order, tests, frontend))
@@ -103,6 +105,10 @@ class Router:
             del self._hosts[host.literal]
         elif domain is not None and domain.domain is not None:
             del self._domains[domain.domain]
+
+
+def _comes_to(entrypoints: frozenset[str]) -> Test:
+    return lambda request: request.entrypoint in entrypoints
 
 
 def _first(conjunction: Conjunction, field: str, kind: str) -> Condition | None:

@@ -17,6 +17,7 @@ from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.registry import Registry
 from fairlead.proxy.relations import backends_of
 from fairlead.proxy.state import Snapshot
+from fairlead.proxy.traefik import VIRTUAL, Translator
 
 
 class Board(Protocol):
@@ -53,6 +54,7 @@ class Routes:
         zone: str = "",
         edge: Callable[[Iterable[Listener], Iterable[Host]], None] = lambda *_: None,
         discovery: Discovery | None = None,
+        translator: Translator | None = None,
     ) -> None:
         """Start with nothing.
 
@@ -64,13 +66,15 @@ class Routes:
             tools: what middlewares may use of the world.
             zone: where this proxy is.
             edge: told of the listeners and hosts when one of them has changed.
+            translator: reads Traefik's keys too; None: they are not read.
             discovery: reads DNS records; None: those of SkyDNS's own prefix and domain.
         """
         self.chains = Chains(tools)
         self.discovery = discovery or Discovery("/skydns", "skydns.local")
         self.names_wanted = asyncio.Event()
+        self._translator = translator
         self._names: dict[str, str] = {}  # by id of the backends that are DNS names
-        self.catalog = Catalog(prefixes, check=self.chains.check)
+        self.catalog = Catalog((*prefixes, VIRTUAL + b"/"), check=self.chains.check)
         self._registry = Registry(limits, self.chains, zone=zone)
         self._board = board
         self._switch = switch
@@ -82,6 +86,8 @@ class Routes:
     def apply(self, revision: int, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
         """Take one change of the store, and switch if it touches anything."""
         catalog, board = self.catalog, self._board
+        if self._translator is not None:
+            puts, deletes = self._translate(self._translator, puts, deletes)
         touched, report = catalog.apply(puts, deletes)
         # The two spellings of the prefix are followed apart; the newer of the two tells how far we are.
         self._revision = max(self._revision, revision)
@@ -90,13 +96,28 @@ class Routes:
         if touched.sockets:
             self._edge(catalog.listeners.values(), catalog.hosts.values())
         for key in sorted(report.healed):
-            board.healed(key)
+            board.healed(self._named(key))
         for key, text in sorted(report.problems.items()):
-            board.problem(key, text)
+            board.problem(self._named(key), text)
         board.count("frontends", len(catalog.frontends))
         board.count("backends", len(catalog.backends))
         board.count("servers", catalog.servers_count)
         board.applied(self._revision)
+
+    def _translate(
+        self, translator: Translator, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]
+    ) -> tuple[Mapping[bytes, bytes], Iterable[bytes]]:
+        deletes = list(deletes)
+        translated = translator.apply(puts, deletes)
+        for key, text in sorted(translated.problems.items()):
+            if text:
+                self._board.problem(key, text)
+            else:
+                self._board.healed(key)
+        return {**puts, **translated.puts}, [*deletes, *translated.deletes]
+
+    def _named(self, key: bytes) -> bytes:
+        return self._translator.name_of(key) if self._translator is not None else key
 
     def apply_names(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> None:
         """Take one change of the DNS records."""

@@ -4,9 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from tests.e2e.proxy.running import WITHIN_S, Echo, RunningProxy, frontend, server, upstreams
+from tests.support.store import StoreServer
 from tests.unit.proxy.harness import OK, Peer, Upstream, status_of
+
+from fairlead.client import op_put
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -118,3 +122,26 @@ async def test_a_backend_that_is_a_dns_name_follows_the_records(proxy: RunningPr
         proxy.program.stop()
         proxy.start()
         assert (await proxy.get("/"))[1] == b"two", "and it is there before the first client"
+
+
+async def test_traefiks_keys_are_served(store: StoreServer, tmp_path: Path) -> None:
+    upstream = Echo("hello")
+    async with upstreams(upstream):
+        proxy = RunningProxy(store, tmp_path / "proxy", flags=["--layout", "traefik"])
+        proxy.start()
+        try:
+            keys = {
+                "http/routers/r/rule": "PathPrefix(`/api`)",
+                "http/routers/r/service": "s",
+                "http/routers/r/middlewares/0": "strip",
+                "http/middlewares/strip/stripPrefix/prefixes/0": "/api",
+                "http/services/s/loadBalancer/servers/0/url": f"http://127.0.0.1:{upstream.port}",
+            }
+            await proxy.client.txn([], [op_put(f"traefik/{key}", value) for key, value in keys.items()])
+            await proxy.until("/api/x", 200)
+            assert upstream.heads[-1].startswith(b"GET /x HTTP/1.1\r\n")
+            await proxy.client.delete("traefik/http/routers/r/", prefix=True)
+            await proxy.until("/api/x", 404)
+        finally:
+            proxy.program.stop()
+            await proxy.client.close()

@@ -21,6 +21,7 @@ class Asked:
         self, target: str = "/", *, method: str = "GET", host: str = "", peer: str = "", **headers: str
     ) -> None:
         self.method, self.host, self.target, self.peer = (x.encode() for x in (method, host, target, peer))
+        self.entrypoint = "web"
         self.path = self.target.partition(b"?")[0]
         self._headers = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
 

@@ -33,7 +33,10 @@ from fairlead.proxy.workers import Supervisor, worker_number
     type=click.Choice(["vulcand", "traefik"]),
     default="vulcand",
     show_default=True,
-    help="Whose keys to read; only vulcand's for now.",
+    help="traefik: read Traefik's keys too, those of its KV store provider.",
+)
+@click.option(
+    "--traefik-key", default="traefik", show_default=True, metavar="PREFIX", help="Traefik's root key."
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
@@ -87,6 +90,7 @@ def run(
     listen: str,
     etcd_key: str,
     layout: str,
+    traefik_key: str,
     data_dir: str | None,
     access_log: str | None,
     dns_prefix: str,
@@ -101,8 +105,6 @@ def run(
     workers: int,
 ) -> int:
     """Route HTTP to servers by vulcand's keys, a whole store revision at a time."""
-    if layout != "vulcand":
-        raise ConfigError(f"--layout {layout} is not built yet", "leave it out, or give vulcand")
     if not etcd_key.strip("/"):
         raise ConfigError("--etcd-key is empty", "give the prefix of the keys, such as /vulcand")
     config = ProxyConfig(
@@ -117,6 +119,7 @@ def run(
         guard_jump=guard_jump,
         dns_prefix=dns_prefix,
         dns_domain=dns_domain,
+        traefik_key=traefik_key.strip("/") if layout == "traefik" else "",
         zone=zone,
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )

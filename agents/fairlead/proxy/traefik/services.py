@@ -1,0 +1,127 @@
+"""Traefik's services: load balancers become backends; weighted, mirroring and failover ones, ways of a router to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.traefik.node import Node, required_names, without_provider
+
+_STRATEGIES = {"": "wrr", "wrr": "wrr", "p2c": "p2c", "hrw": "hrw", "leasttime": "p2c"}
+_DEPTH_MAX = 8
+_SHARES_MAX = 64
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a router's requests go.
+
+    Attributes:
+        shares: parts of the requests, by backend; they add up to 1.
+        services: every service on the way.
+        pass_host: whether servers get the client's Host; Traefik's default.
+    """
+
+    shares: dict[str, float]
+    services: set[str] = field(default_factory=set)
+    mirror: dict[str, Any] | None = None
+    fallback: str = ""
+    pass_host: bool = True
+
+
+def way_of(name: str, services: Mapping[str, Node], depth: int = 0) -> Way:
+    """Follow a service to its load balancers.
+
+    Raises:
+        KeyProblem: services that lead in a circle, or too far.
+    """
+    node = services.get(name)
+    if depth > _DEPTH_MAX:
+        raise KeyProblem(f"service {name} leads in a circle")
+    if node is None or "loadbalancer" in node:
+        pass_host = node is None or node.flag("loadbalancer/passhostheader", default=True)
+        return Way({name: 1.0}, {name}, pass_host=pass_host)
+    if "weighted" in node:
+        return _weighted(name, node.at("weighted"), services, depth)
+    if "mirroring" in node:
+        way = way_of(without_provider(node.required("mirroring/service")), services, depth + 1)
+        mirrors = [node.at(f"mirroring/mirrors/{each}") for each in node.names("mirroring/mirrors")]
+        if not mirrors:
+            return replace(way, services={*way.services, name})
+        shadow = without_provider(mirrors[0].required("name"))
+        mirror = {"BackendId": shadow, "Percent": mirrors[0].number("percent", 0)}
+        return replace(way, services={*way.services, name, shadow}, mirror=mirror)
+    if "failover" in node:
+        way = way_of(without_provider(node.required("failover/service")), services, depth + 1)
+        fallback = without_provider(node.required("failover/fallback"))
+        return replace(way, services={*way.services, name, fallback}, fallback=fallback)
+    raise KeyProblem(f"service {name} is none of loadBalancer, weighted, mirroring, failover")
+
+
+def _weighted(name: str, node: Node, services: Mapping[str, Node], depth: int) -> Way:
+    members = [node.at(f"services/{each}") for each in node.names("services")]
+    names = required_names((each.required("name") for each in members), "services")
+    weights = [max(0, each.number("weight", 1)) for each in members]
+    total = sum(weights)
+    if not total:
+        raise KeyProblem(f"the weights of service {name} are all 0")
+    shares: dict[str, float] = {}
+    ways = [way_of(each, services, depth + 1) for each in names]
+    for way, weight in zip(ways, weights, strict=True):
+        for backend_id, share in way.shares.items():
+            shares[backend_id] = shares.get(backend_id, 0.0) + share * weight / total
+    if len(shares) > _SHARES_MAX:
+        raise KeyProblem(f"service {name} has more than {_SHARES_MAX} parts")
+    visited = {name}.union(*(way.services for way in ways))
+    return Way(shares, visited, pass_host=all(way.pass_host for way in ways))
+
+
+def backend_of(node: Node) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the backend and the servers that a load balancer stands for, in vulcand's JSON.
+
+    Raises:
+        KeyProblem: an option is not what it should be.
+    """
+    balancer = node.at("loadbalancer")
+    strategy = balancer.text("strategy").lower()
+    if strategy not in _STRATEGIES:
+        raise KeyProblem(f"loadBalancer/strategy must be one of wrr, p2c, hrw, leasttime, not {strategy!r}")
+    backend: dict[str, Any] = {"Type": "http", "Balance": _STRATEGIES[strategy]}
+    if "sticky" in balancer:
+        cookie = balancer.at("sticky/cookie")
+        sticky: dict[str, Any] = {
+            "Cookie": cookie.text("name") or "_fairlead",
+            "Secure": cookie.flag("secure"),
+        }
+        if age_s := cookie.number("maxage"):
+            sticky["TTL"] = f"{age_s}s"
+        backend["Sticky"] = sticky
+    if "healthcheck" in balancer:
+        backend["Health"] = _health(balancer.at("healthcheck"))
+    if "passivehealthcheck" in balancer:
+        passive = balancer.at("passivehealthcheck")
+        backend["Outlier"] = {
+            "Consecutive5xx": passive.number("maxfailedattempts", 1),
+            "EjectTime": passive.duration("failurewindow") or "10s",
+        }
+    servers: dict[str, dict[str, Any]] = {}
+    for name in balancer.names("servers"):
+        each = balancer.at(f"servers/{name}")
+        servers[name] = {"URL": each.required("url"), "Weight": each.number("weight", 1)}
+    return backend, servers
+
+
+def _health(node: Node) -> dict[str, Any]:
+    health: dict[str, Any] = {
+        "Path": node.text("path") or "/",
+        "Interval": node.duration("interval") or "30s",
+    }
+    health["Timeout"] = node.duration("timeout") or "5s"
+    health["Host"] = node.text("hostname")
+    health["Method"] = node.text("method") or "GET"
+    health["Rise"] = health["Fall"] = 1
+    if port := node.number("port"):
+        health["Port"] = port
+    if status := node.number("status"):
+        health["Status"] = status
+    return health
