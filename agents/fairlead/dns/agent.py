@@ -34,12 +34,12 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     model = Model(config, report=context.status)
     identity = Identity.new(context.options.host)
     server = DnsServer(model, config, identity=identity, write=context.log.info)
-    attendants = Attendants(config, model=model, responder=server.responder)
+    attendants = Attendants(config, model=model, server=server)
     ours, *theirs = bind_all(config)
     with contextlib.ExitStack() as stack:
         for sockets in theirs:
             stack.callback(sockets.close)
-        pool = Pool(context, config, identity=identity, sockets=theirs)
+        pool = Pool(context, config, identity=identity, zones=model.zones, sockets=theirs)
         await server.adopt(ours)
         around = Around(context, config, model=model, responder=server.responder, token=identity.token)
         around.on_apply = pool.apply

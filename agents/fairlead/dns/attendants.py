@@ -12,6 +12,7 @@ from fairlead.dns.dnssec import KeyFileError, KeyFolder, Signer, SigningLimits
 from fairlead.dns.dnssec.keeper import SignerKeeper
 from fairlead.dns.model import Model
 from fairlead.dns.responder import Responder
+from fairlead.dns.server import DnsServer
 from fairlead.dns.transfer import Notifier, SerialFile, TransferLimits, Transfers
 from fairlead.dns.zone import Zone
 
@@ -25,22 +26,35 @@ class Attendants:
         ConfigError: the keys that sign cannot be used.
     """
 
-    def __init__(self, config: DnsConfig, *, model: Model, responder: Responder) -> None:
+    def __init__(self, config: DnsConfig, *, model: Model, server: DnsServer) -> None:
         self._model = model
         self._limits = TransferLimits()
         self._signer: Signer | None = None
+        responder = server.responder
         self._keeper = self._keep_signer(config, responder) if config.dnssec_keys is not None else None
         self._notifier = Notifier(config.transfer.secondaries, self._limits)
         self._serial_file = SerialFile(config.data_dir / SERIAL_NAME) if config.data_dir is not None else None
+        self._transfers = Transfers(
+            config.transfer,
+            self._limits,
+            tree=model.tree,
+            zones=model.zones,
+            is_signed_here=self._is_signed,
+        )
         if config.transfer.is_on:
-            transfers = Transfers(
-                config.transfer,
-                self._limits,
-                tree=model.tree,
-                zones=model.zones,
-                is_signed_here=self._is_signed,
-            )
-            responder.hooks.transfer = transfers.answer
+            responder.hooks.transfer = self._transfers.answer
+        server.zone_counts = self.counts
+
+    def counts(self) -> dict[str, int]:
+        """Return what has been counted, by the names of metrics."""
+        return {
+            "signatures_made": self._signer.signed if self._signer is not None else 0,
+            "signatures_reused": self._signer.reused if self._signer is not None else 0,
+            "transfers_served": self._transfers.served,
+            "transfers_refused": self._transfers.refused,
+            "notifications_acknowledged": self._notifier.notify.acknowledged,
+            "notifications_given_up": self._notifier.notify.given_up,
+        }
 
     def begin(self, mirror: Mirror) -> None:
         """Go on from what was served before a restart, before the first change is taken up.

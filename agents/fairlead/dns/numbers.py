@@ -51,6 +51,7 @@ class Numbers:
             rate_limited_dropped=limiter.dropped,
             rate_limited_truncated=limiter.slipped,
             suppressed_log_lines=server.log.suppressed if server.log is not None else 0,
+            **server.zone_counts(),
         )
         numbers.gauges = Counter(
             table_entries=len(model.table.entries),

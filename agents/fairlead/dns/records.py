@@ -24,6 +24,8 @@ TEXT_BYTES_MAX = 64000  # with a length byte per 255 bytes, what still fits into
 TYPED_FIELDS = ("caa", "ds", "https", "naptr", "ns", "sshfp", "svcb", "tlsa")
 """Fields that hold data of the type they are named after, as zone files write it: a string or a list of them."""
 
+_OF_DATA = frozenset({"records", *TYPED_FIELDS})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -138,6 +140,8 @@ def _host(host: str) -> tuple[bytes | None, Name | None]:
 
 
 def _data(fields: dict[str, object]) -> tuple[tuple[int, bytes], ...]:
+    if _OF_DATA.isdisjoint(fields):
+        return ()
     found = [presentation.parse_line(line, field="records") for line in _lines(fields, "records")]
     for field in TYPED_FIELDS:
         found += [presentation.parse_data(field, text, field=field) for text in _lines(fields, field)]

@@ -92,6 +92,8 @@ class DnsServer:
             rng = random.Random()  # noqa: S311
             self.log = QueryLog(write, serving.log_share, rng=rng, monotonic=time.monotonic)
             self._streams = _Logged(self._datagrams, self.log)
+        self.zone_counts: Callable[[], dict[str, int]] = dict
+        """What has been counted beside the queries; see `Attendants.counts`."""
         self.udp: list[UdpServer] = []
         self.tcp: list[TcpServer] = []
         self._tls = self._https = None

@@ -125,7 +125,7 @@ def serial_of(server: NameServer) -> int:
 
 
 @pytest.mark.peer("named")
-@pytest.mark.parametrize("is_keyed", [False, True], ids=["by address", "by TSIG"])
+@pytest.mark.parametrize("is_keyed", [False, True], ids=["by address, of two workers", "by TSIG"])
 def test_bind_has_the_zone_and_follows_every_change(
     fairlead_store: StoreServer, tmp_path: Path, *, is_keyed: bool
 ) -> None:
@@ -138,7 +138,7 @@ def test_bind_has_the_zone_and_follows_every_change(
         keys.chmod(0o600)
         flags += ["--transfer-keys", str(keys)]
     else:
-        flags += ["--transfer-to", "127.0.0.0/8"]
+        flags += ["--transfer-to", "127.0.0.0/8", "--workers", "2"]
     with (
         serving(fairlead_store, tmp_path, *flags) as server,
         secondary_of(tmp_path / "bind", primary_port=server.port, port=port, is_keyed=is_keyed) as secondary,

@@ -10,6 +10,8 @@ class TransferLimits:
     Attributes:
         message_bytes_max: of one message of a transfer; pointers reach 16 KiB, and a client can begin with the first.
         streams_max: transfers at once; each holds a copy of its zone's tree.
+        notify_delay_s: how long after a change it is told, so that every process of ours has it.
+        notify_confirm_s: how long after an acknowledgement a change is told once more.
         notify_spacing_s: least time between two notifications of one zone to one secondary; what changes meanwhile goes
             into the next.
         notify_retry_s: how long to wait for an acknowledgement, doubled each time (RFC 1996, section 3.6).
@@ -20,6 +22,8 @@ class TransferLimits:
 
     message_bytes_max: int = 16 * 1024
     streams_max: int = 4
+    notify_delay_s: float = 0.2
+    notify_confirm_s: float = 5.0
     notify_spacing_s: float = 1.0
     notify_retry_s: float = 2.0
     notify_attempts_max: int = 5

@@ -26,7 +26,7 @@ class Notifier:
 
     def set_serials(self, serials: Mapping[Name, int]) -> None:
         """Take up the serial of each zone."""
-        self.notify.set_serials(serials)
+        self.notify.set_serials(serials, now_s=asyncio.get_running_loop().time())
         self._changed.set()
 
     async def run(self) -> None:
@@ -74,5 +74,5 @@ class Notifier:
             packet = sock.recv(_ACKNOWLEDGEMENT_BYTES_MAX)
         except OSError:
             return  # nobody listens there at present
-        if self.notify.receive(address, packet):
+        if self.notify.receive(address, packet, now_s=asyncio.get_running_loop().time()):
             self._changed.set()

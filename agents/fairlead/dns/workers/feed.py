@@ -14,6 +14,7 @@ from fairlead.client import Change
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.numbers import Numbers
 from fairlead.dns.server import Identity
+from fairlead.dns.zone import Epoch
 
 _LENGTH: Final = struct.Struct("!Q")
 
@@ -46,7 +47,7 @@ class Pulse:
     revision: int
 
 
-Message = Hello | Change | Pulse | Numbers
+Message = Hello | Epoch | Change | Pulse | Numbers
 
 
 def to_bytes(message: Message) -> bytes:

@@ -15,6 +15,7 @@ from fairlead.dns.server import Identity
 from fairlead.dns.sockets import Sockets
 from fairlead.dns.workers.feed import Hello, Message, Pulse, read, to_bytes
 from fairlead.dns.workers.records import as_sent
+from fairlead.dns.zone import Zones
 
 UNREAD_BYTES_MAX: Final = 256 * 1024 * 1024
 """A worker that leaves more unread is stuck, and is replaced."""
@@ -28,12 +29,20 @@ class Pool:
     """All workers but the first process.
 
     Args:
+        zones: whose serials are everybody's.
         sockets: a set for each worker; they stay open here, so that no query is refused while a worker starts again.
     """
 
     def __init__(
-        self, context: AgentContext, config: DnsConfig, *, identity: Identity, sockets: list[Sockets]
+        self,
+        context: AgentContext,
+        config: DnsConfig,
+        *,
+        identity: Identity,
+        zones: Zones,
+        sockets: list[Sockets],
     ) -> None:
+        self.zones = zones
         self._workers = [
             _Worker(context, config, identity=identity, sockets=one, number=number, pool=self)
             for number, one in enumerate(sockets, 1)
@@ -58,6 +67,7 @@ class Pool:
             self._records.pop(key, None)
         self._records.update(change.puts)
         self._revision = change.revision
+        self.tell(self.zones.epoch)
         self.tell(as_sent(change))
 
     def tell(self, message: Message) -> None:
@@ -148,7 +158,8 @@ class _Worker:
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            writer.write(to_bytes(self._hello) + to_bytes(self._pool.snapshot()))
+            epoch = to_bytes(self._pool.zones.epoch)
+            writer.write(to_bytes(self._hello) + epoch + to_bytes(self._pool.snapshot()))
             self._writer = writer
             with contextlib.suppress(asyncio.IncompleteReadError, OSError):
                 while True:

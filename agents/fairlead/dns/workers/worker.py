@@ -26,6 +26,7 @@ from fairlead.dns.server import DnsServer
 from fairlead.dns.sockets import Sockets
 from fairlead.dns.workers.feed import Hello, Pulse, read, to_bytes
 from fairlead.dns.workers.records import FedRecords
+from fairlead.dns.zone import Epoch
 from fairlead.logs import configure_logs
 
 _TELL_S: Final = 1.0
@@ -59,14 +60,18 @@ async def _serve(
     hello: Hello, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     context = _context(hello, client)
-    config = replace(hello.config, guard=_NO_GUARD, data_dir=None)
+    # Secondaries are told once, by the first process.
+    transfer = replace(hello.config.transfer, secondaries=())
+    config = replace(hello.config, guard=_NO_GUARD, data_dir=None, transfer=transfer)
     model = Model(config, report=context.status)
+    model.zones.is_of_copy = True  # serials are made by the first process, and come before each change
     server = DnsServer(model, config, identity=hello.identity, write=context.log.info)
-    attendants = Attendants(config, model=model, responder=server.responder)
+    attendants = Attendants(config, model=model, server=server)
     around = Around(context, config, model=model, responder=server.responder, token=hello.identity.token)
     await server.adopt(_adopted(hello.sockets))
     records = FedRecords()
     try:
+        model.zones.restore(await read(reader))
         around.take(await read(reader))
         gc.collect()
         gc.freeze()
@@ -93,7 +98,9 @@ async def _serve(
 async def _follow(reader: asyncio.StreamReader, around: Around, records: FedRecords) -> None:
     while True:
         message = await read(reader)
-        if isinstance(message, Change):
+        if isinstance(message, Epoch):
+            around.model.zones.restore(message)
+        elif isinstance(message, Change):
             around.take(message)
         elif isinstance(message, Pulse):
             records.take(message)

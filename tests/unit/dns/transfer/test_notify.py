@@ -13,7 +13,9 @@ from fairlead.dns.transfer.notify import Notification, Notify
 from fairlead.dns.zone import Epoch
 
 ZONE, OTHER = names.from_text("skydns.test"), names.from_text("other.test")
-LIMITS = TransferLimits(notify_spacing_s=1.0, notify_retry_s=2.0, notify_attempts_max=3)
+LIMITS = TransferLimits(
+    notify_delay_s=0.0, notify_confirm_s=9.0, notify_spacing_s=1.0, notify_retry_s=2.0, notify_attempts_max=3
+)
 
 
 class Ids:
@@ -25,9 +27,9 @@ class Ids:
         return self.last
 
 
-def told(serial: int = 5, *secondaries: str) -> Notify[str]:
-    notify = Notify(secondaries or ("s1",), LIMITS, new_id=Ids())
-    notify.set_serials({ZONE: serial})
+def told(serial: int = 5, *secondaries: str, limits: TransferLimits = LIMITS) -> Notify[str]:
+    notify = Notify(secondaries or ("s1",), limits, new_id=Ids())
+    notify.set_serials({ZONE: serial}, now_s=0.0)
     return notify
 
 
@@ -46,74 +48,99 @@ def test_a_notification_is_as_the_rfc_has_it() -> None:
     assert message.flags & 0x0400
 
 
-def test_every_secondary_is_told_of_every_zone_once() -> None:
+def test_every_secondary_is_told_of_every_zone_and_once_more_in_case() -> None:
+    """Whom it then asks may have been behind: another replica, another process."""
     notify = told(5, "s1", "s2")
-    notify.set_serials({ZONE: 5, OTHER: 5})
-    sent = notify.due(0.0)
-    assert sorted(one.secondary for one in sent) == ["s1", "s1", "s2", "s2"]
-    for one in sent:
-        assert notify.receive(one.secondary, acknowledgement(one))
-    assert notify.due(100.0) == []
+    notify.set_serials({ZONE: 5, OTHER: 5}, now_s=0.0)
+    for now_s in (0.0, 9.0):
+        sent = notify.due(now_s)
+        assert sorted(one.secondary for one in sent) == ["s1", "s1", "s2", "s2"]
+        for one in sent:
+            assert notify.receive(one.secondary, acknowledgement(one), now_s=now_s)
+        assert notify.due(now_s + 8.9) == []
     assert notify.next_s() is None
-    assert notify.acknowledged == 4
+    assert notify.acknowledged == 8
+
+
+def test_a_change_waits_until_all_processes_have_it() -> None:
+    notify = told(limits=TransferLimits(notify_delay_s=0.5))
+    assert notify.next_s() == 0.5
+    assert notify.due(0.4) == []
+    assert len(notify.due(0.5)) == 1
+
+
+def test_changes_that_go_on_do_not_put_it_off_for_ever() -> None:
+    notify = told(limits=TransferLimits(notify_delay_s=0.5))
+    for step in range(1, 6):
+        notify.set_serials({ZONE: 5 + step}, now_s=step * 0.1)
+    assert len(notify.due(0.5)) == 1
 
 
 def test_who_does_not_acknowledge_is_told_again_later_and_later() -> None:
     notify = told()
     times = []
     now_s = 0.0
-    while notify.next_s() is not None:
-        now_s = max(now_s, notify.next_s() or 0.0)
+    while (next_s := notify.next_s()) is not None:
+        now_s = max(now_s, next_s)
         times += [now_s for _ in notify.due(now_s)]
     assert times == [0.0, 2.0, 6.0]
     assert notify.given_up == 1
-    notify.set_serials({ZONE: 6})
-    assert len(notify.due(now_s)) == 1
+    notify.set_serials({ZONE: 6}, now_s=now_s)
+    assert len(notify.due(now_s + 1)) == 1
 
 
 def test_changes_in_quick_succession_are_told_together() -> None:
     notify = told()
     (first,) = notify.due(0.0)
-    assert notify.receive("s1", acknowledgement(first))
+    assert notify.receive("s1", acknowledgement(first), now_s=0.0)
     for serial in range(6, 20):
-        notify.set_serials({ZONE: serial})
+        notify.set_serials({ZONE: serial}, now_s=0.5)
         assert notify.due(0.5) == []
     assert notify.next_s() == 1.0
     assert len(notify.due(1.0)) == 1
+
+
+def test_a_revision_without_a_change_is_not_told() -> None:
+    notify = told()
+    (one,) = notify.due(0.0)
+    notify.receive("s1", acknowledgement(one), now_s=0.0)
+    notify.set_serials({ZONE: 5}, now_s=1.0)
+    assert notify.due(8.0) == []
 
 
 @pytest.mark.parametrize("rcode", [0, 4, 5])
 def test_any_answer_ends_the_asking(rcode: int) -> None:
     notify = told()
     (one,) = notify.due(0.0)
-    assert notify.receive("s1", acknowledgement(one, rcode=rcode))
-    assert notify.due(100.0) == []
+    assert notify.receive("s1", acknowledgement(one, rcode=rcode), now_s=0.0)
+    assert notify.due(8.0) == []
     assert notify.acknowledged == (rcode == 0)
 
 
 def test_only_the_secondary_itself_can_acknowledge() -> None:
     notify = told(5, "s1", "s2")
     one = next(one for one in notify.due(0.0) if one.secondary == "s1")
-    assert not notify.receive("s2", acknowledgement(one))
-    assert not notify.receive("s1", acknowledgement(one)[:11])
-    assert not notify.receive("s1", one.packet)
+    assert not notify.receive("s2", acknowledgement(one), now_s=0.0)
+    assert not notify.receive("s1", acknowledgement(one)[:11], now_s=0.0)
+    assert not notify.receive("s1", one.packet, now_s=0.0)
     wrong_id = struct.pack("!H", 7) + acknowledgement(one)[2:]
-    assert not notify.receive("s1", wrong_id)
-    assert notify.receive("s1", acknowledgement(one))
-    assert not notify.receive("s1", acknowledgement(one))
+    assert not notify.receive("s1", wrong_id, now_s=0.0)
+    assert notify.receive("s1", acknowledgement(one), now_s=0.0)
+    assert not notify.receive("s1", acknowledgement(one), now_s=0.0)
 
 
 def test_a_late_acknowledgement_is_of_what_was_told() -> None:
     notify = told()
     (one,) = notify.due(0.0)
-    notify.set_serials({ZONE: 6})
-    assert notify.receive("s1", acknowledgement(one))
+    notify.set_serials({ZONE: 6}, now_s=0.1)
+    assert notify.receive("s1", acknowledgement(one), now_s=0.2)
+    assert notify.next_s() == 1.0
     assert len(notify.due(1.0)) == 1
 
 
 def test_a_zone_that_is_no_more_is_not_told_of() -> None:
     notify = told()
-    notify.set_serials({})
+    notify.set_serials({}, now_s=0.0)
     assert notify.due(0.0) == []
 
 
