@@ -9,7 +9,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 MINUTES ?= 5
 
-.PHONY: help install up test check bench bench-cluster bench-proxy sim chaos peers proto clean
+.PHONY: help install up test check bench bench-cluster bench-dns bench-proxy sim chaos peers proto clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 
 bench-cluster: $(DEV_STAMP) peers  ## measure three members beside three of etcd's
 	@$(BIN)/python -m tests.bench cluster failover
+
+bench-dns: $(DEV_STAMP) peers  ## measure the name server beside dnsmasq, unbound and NSD
+	@$(BIN)/python -m tests.bench.dns
 
 bench-proxy: $(DEV_STAMP) peers  ## measure the proxy beside nginx and HAProxy
 	@$(BIN)/python -m tests.bench.proxy

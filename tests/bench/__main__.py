@@ -7,10 +7,8 @@ Nothing is written unless ``--record`` asks for it.
 """
 
 import os
-import platform
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -29,7 +27,7 @@ from tests.bench import (
     soak,
 )
 from tests.bench.contenders import Contender
-from tests.bench.table import Results
+from tests.bench.table import Results, heading
 
 RECORD = Path(__file__).with_name("RESULTS.md")
 HEADLINES = (*requests.CASES, "watch", "memory", "propagation", "render")
@@ -80,7 +78,8 @@ def main(
             done.append(results)
     if record:
         with RECORD.open("a") as file:
-            file.write(_heading(found, wanted, rounds=rounds, seconds=seconds))
+            command = f"tests.bench {' '.join(wanted)} --rounds {rounds} --seconds {seconds:g}"
+            file.write(heading(command, [one.name for one in found]))
             file.writelines(results.markdown() + "\n" for results in done)
 
 
@@ -103,17 +102,6 @@ def _run(
         yield propagation.bench(found, folder=folder, say=say)
     if "render" in wanted:
         yield from rendering.bench(found, folder=folder, say=say)
-
-
-def _heading(found: list[Contender], wanted: tuple[str, ...], *, rounds: int, seconds: float) -> str:
-    """Date, command, versions and the size of the machine: figures mean nothing without them."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return (
-        f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n"
-        f"`python -m tests.bench {' '.join(wanted)} --rounds {rounds} --seconds {seconds:g}` on "
-        f"{os.cpu_count()} cores, {memory_bytes / 2**30:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}; {', '.join(one.name for one in found)}.\n\n"
-    )
 
 
 if __name__ == "__main__":

@@ -181,6 +181,7 @@ def ours_and_peers(
     ports = free_ports(2 * len(found) + 2)
     with ExitStack() as stack:
         store = stack.enter_context(FairleadStore(folder / "store"))
+        (folder / "store-address").write_text(store.address)
         put_all(store, names)
         servers = []
         for name in (OURS, *found):

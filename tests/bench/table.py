@@ -1,7 +1,11 @@
 """Figures by case and contender: medians of the rounds, and ratios to each peer, to the screen or a file."""
 
+import os
+import platform
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from statistics import median
 
 from rich.console import Console
@@ -81,6 +85,17 @@ class Results:
         header = self.header()
         lines = [f"### {self.title}", "", _line(header), _line(["---"] * len(header))]
         return "\n".join([*lines, *map(_line, self.rows()), ""])
+
+
+def heading(command: str, contenders: Iterable[str]) -> str:
+    """Date, command, versions and the size of the machine: figures mean nothing without them."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return (
+        f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n"
+        f"`python -m {command}` on "
+        f"{os.cpu_count()} cores, {memory_bytes / 2**30:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}; {', '.join(contenders)}.\n\n"
+    )
 
 
 def _line(cells: list[str]) -> str:

@@ -65,6 +65,9 @@ class Answerer(Protocol):
     def from_table(self, packet: bytes, /) -> bytes | None:
         """Return the response to a UDP packet if it is at hand."""
 
+    def from_table_whole(self, packet: bytes, /) -> bytes | None:
+        """Return the response to a packet on a stream if it is at hand."""
+
     def respond(self, packet: bytes, client: "Client", /) -> bytes | None:
         """Return the response to any packet; None for none, LATER for one that ``client`` will be sent."""
 

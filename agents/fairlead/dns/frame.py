@@ -64,6 +64,7 @@ class Frame:
         self._transport = client.transport
         self._is_udp = client.transport is Transport.UDP
         self._edes = terms.edes
+        self._answers_max_udp = terms.answers_max
         self._answers_max = terms.answers_max if self._is_udp else ALL
         self._ip = client.ip
         self._told: Origin | None = None
@@ -118,16 +119,19 @@ class Frame:
     def ready(self, entry: Entry) -> tuple[bytes, Ready] | None:
         """Return the response that ``entry`` makes to all queries like this one, and what is alike in them.
 
-        None when there are few like it: it came over TCP, or it has options or other records.
+        None when there are few like it: it has options or other records, or it came over TCP and UDP would get less.
         """
         query, edns = self._query, self._edns
         end = HEADER_BYTES + len(query.question)
-        if not self._is_udp or (edns is not None and (edns.version or edns.options)):
+        if edns is not None and (edns.version or edns.options):
             return None
         if len(query.packet) != end + (OPT_BYTES if edns is not None else 0):
             return None
         opt = self._opt(self._all_options())
-        entry = entry.fitted(self._room() - len(opt), self._answers_max)
+        whole = entry
+        entry = entry.fitted(self._udp_room() - len(opt), self._answers_max_udp)
+        if entry is not whole and not self._is_udp:
+            return None
         start = entry.heads[variant(query.flags, has_opt=bool(opt))] + query.name + query.question[-4:]
         kind = kind_of(query.qtype, b"\0\0" + start + (entry.bodies or (entry.next_body(),))[0] + opt)
         if not entry.bodies:
@@ -139,11 +143,12 @@ class Frame:
             orders = (*entry.bodies[1:], entry.bodies[0])
             next_response = cycle([start + body + opt for body in orders]).__next__
         key = query.packet[2:HEADER_BYTES] + query.name + query.packet[HEADER_BYTES + len(query.name) :]
-        return key, Ready(next_response, kind)
+        return key, Ready(next_response, kind, is_whole=entry is whole)
 
     def _room(self) -> int:
-        if not self._is_udp:
-            return TCP_BYTES_MAX
+        return self._udp_room() if self._is_udp else TCP_BYTES_MAX
+
+    def _udp_room(self) -> int:
         if self._edns is None:
             return UDP_BYTES_MIN
         return min(max(self._edns.udp_bytes_max, UDP_BYTES_MIN), self._manners.limits.udp_bytes_max)

@@ -71,6 +71,14 @@ class Responder:
         ready.uses += 1
         return packet[:2] + ready.next_response()
 
+    def from_table_whole(self, packet: bytes) -> bytes | None:
+        """Return the response to ``packet`` on a stream if it is at hand; None when `respond` must be asked."""
+        ready = self._ready.get(packet[2:])
+        if ready is None or not ready.is_whole:
+            return None
+        ready.uses += 1
+        return packet[:2] + ready.next_response()
+
     def _from_table_respelled(self, packet: bytes) -> bytes | None:
         """Try once more with the name in lower case, and answer in the spelling that was asked."""
         # The first zero byte ends the name, unless a label holds one: then the look-up misses, and parsing decides.

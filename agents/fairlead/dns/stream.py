@@ -1,36 +1,38 @@
 """DNS on a stream: two bytes of length before each message, many messages on a connection (RFC 7766, RFC 7858)."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
-from typing import cast
+from typing import Final, cast
 
 from fairlead.dns.client import LATER, Transport
 from fairlead.dns.server_tcp import TcpServer
 
-_LENGTH_BYTES = 2
+_LENGTH_BYTES: Final = 2
+_TOGETHER_BYTES: Final = 65536
+"""Responses that are written at once."""
 
 
 class Framer:
     """Cuts a stream of bytes into messages."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
-    def feed(self, data: bytes) -> None:
-        """Take in what has come."""
-        self._buffer += data
-
-    def next(self) -> bytes | None:
-        """Return the next whole message; None when there is none yet."""
-        buffer = self._buffer
-        if len(buffer) < _LENGTH_BYTES:
-            return None
-        end = _LENGTH_BYTES + (buffer[0] << 8 | buffer[1])
-        if len(buffer) < end:
-            return None
-        message = bytes(buffer[_LENGTH_BYTES:end])
-        del buffer[:end]
-        return message
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take in what has come; return the messages that it completes."""
+        if self._rest:
+            data = self._rest + data
+        messages = []
+        at, size = 0, len(data)
+        while at + _LENGTH_BYTES <= size:
+            end = at + _LENGTH_BYTES + (data[at] << 8 | data[at + 1])
+            if end > size:
+                break
+            messages.append(data[at + _LENGTH_BYTES : end])
+            at = end
+        self._rest = data[at:]
+        return messages
 
 
 class DnsStream(asyncio.Protocol):
@@ -42,6 +44,9 @@ class DnsStream(asyncio.Protocol):
         self.last_query_s = asyncio.get_running_loop().time()
         self._server = server
         self._framer = Framer()
+        self._packets: deque[bytes] = deque()
+        self._unwritten: list[bytes] = []
+        self._unwritten_bytes = 0
         self._in_flight = 0
         self._stream: Iterator[bytes] | None = None
         self._is_full = False
@@ -57,7 +62,7 @@ class DnsStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        self._framer.feed(data)
+        self._packets.extend(self._framer.feed(data))
         self._serve()
 
     def pause_writing(self) -> None:
@@ -79,6 +84,7 @@ class DnsStream(asyncio.Protocol):
 
     def close(self) -> None:
         """End once everything is written."""
+        self._flush()
         if self._wire is not None:
             self._wire.close()
 
@@ -107,9 +113,12 @@ class DnsStream(asyncio.Protocol):
 
     def _serve(self) -> None:
         """Answer the whole messages at hand, until the client must take some answers first."""
-        while self._may_go_on() and (self._stream is not None or self._answer_next()):
+        while self._may_go_on() and (self._stream is not None or self._packets):
             if self._stream is not None:
                 self._write_next()
+            else:
+                self._answer(self._packets.popleft())
+        self._flush()
         self._read(self._may_go_on())
 
     def _may_go_on(self) -> bool:
@@ -117,20 +126,18 @@ class DnsStream(asyncio.Protocol):
             return False
         return self._in_flight < self._server.limits.tcp_in_flight_max
 
-    def _answer_next(self) -> bool:
-        packet = self._framer.next()
-        if packet is None:
-            return False
-        response = self._server.answerer.respond(packet, self)
+    def _answer(self, packet: bytes) -> None:
+        answerer = self._server.answerer
+        response = answerer.from_table_whole(packet)
+        if response is None:
+            response = answerer.respond(packet, self)
         if response is None:  # RFC 7766, section 8: what is no query ends the connection
             self.close()
-            return False
-        self.last_query_s = asyncio.get_running_loop().time()
-        if response is LATER:
+        elif response is LATER:
+            self.last_query_s = asyncio.get_running_loop().time()
             self._in_flight += 1
         else:
             self._write(response)
-        return True
 
     def _write_next(self) -> None:
         assert self._stream is not None
@@ -138,12 +145,23 @@ class DnsStream(asyncio.Protocol):
         if message is None:
             self._stream = None
         else:
-            self.last_query_s = asyncio.get_running_loop().time()
             self._write(message)
 
     def _write(self, message: bytes) -> None:
+        """Write ``message`` with those that follow at once."""
+        self._unwritten += (len(message).to_bytes(_LENGTH_BYTES, "big"), message)
+        self._unwritten_bytes += len(message)
+        if self._unwritten_bytes > _TOGETHER_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._unwritten:
+            return
         if self._wire is not None and not self._wire.is_closing():
-            self._wire.write(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+            self.last_query_s = asyncio.get_running_loop().time()
+            self._wire.write(b"".join(self._unwritten))
+        self._unwritten.clear()
+        self._unwritten_bytes = 0
 
     def _read(self, is_wanted: bool) -> None:  # noqa: FBT001 - what is wanted is the one thing to say
         if self._wire is None or is_wanted is self._is_reading or self._wire.is_closing():

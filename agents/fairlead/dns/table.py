@@ -198,11 +198,13 @@ class Ready:
         uses: counted by who sends it.
         next_response: gives what follows the id, the name in lower case; each call gives the next order.
         kind: which of the `Tallies` its uses belong to.
+        is_whole: nothing was left out for want of room, so it answers on streams too.
     """
 
-    __slots__ = ("kind", "next_response", "uses")
+    __slots__ = ("is_whole", "kind", "next_response", "uses")
 
-    def __init__(self, next_response: Callable[[], bytes], kind: Kind) -> None:
+    def __init__(self, next_response: Callable[[], bytes], kind: Kind, *, is_whole: bool) -> None:
+        self.is_whole = is_whole
         self.next_response = next_response
         self.kind = kind
         self.uses = 0

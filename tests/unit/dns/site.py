@@ -126,7 +126,8 @@ class Site:
     def send(self, packet: bytes, *, tcp: bool = False) -> bytes | None:
         """Send ``packet`` as the servers do; the response, or None."""
         asker = Asker(Transport.TCP if tcp else Transport.UDP)
-        response = None if tcp else self.responder.from_table(packet)
+        at_hand = self.responder.from_table_whole if tcp else self.responder.from_table
+        response = at_hand(packet)
         if response is None:
             response = self.responder.respond(packet, asker)
         return asker.sent.pop() if response == LATER else response

@@ -20,6 +20,8 @@ class Repeats:
     def from_table(self, packet: bytes, /) -> bytes:
         return packet * 20_000
 
+    from_table_whole = from_table
+
     def respond(self, packet: bytes, client: Client, /) -> None:
         del packet, client
 
