@@ -141,22 +141,23 @@ class DnsServer:
 
 
 class _Logged:
-    """Writes the query log for streams; UDP does it by the batch."""
+    """Writes the query log for streams, which ask for what is at hand first; UDP does it by the batch."""
 
     def __init__(self, answerer: Answerer, log: QueryLog) -> None:
         self._answerer = answerer
         self._log = log
+        self._is_picked = False
 
     def from_table(self, packet: bytes, /) -> bytes | None:
         return self._answerer.from_table(packet)
 
     def from_table_whole(self, packet: bytes, /) -> bytes | None:
-        del packet  # `respond` hears of every query
-        return None
+        self._is_picked = bool(self._log.pick(1))
+        return None if self._is_picked else self._answerer.from_table_whole(packet)
 
     def respond(self, packet: bytes, client: Client, /) -> bytes | None:
         response = self._answerer.respond(packet, client)
-        if self._log.pick(1):
+        if self._is_picked:
             self._log.write(packet, response, client.ip, client.transport)
         return response
 
