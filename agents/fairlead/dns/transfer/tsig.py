@@ -204,6 +204,7 @@ class SignedAnswerer:
         self._clock = clock
         self._fudge_s = fudge_s
         self.from_table = answerer.from_table
+        self.from_table_whole = answerer.from_table_whole
 
     def respond(self, packet: bytes, client: Client) -> bytes | None:
         """Return the response, as `Answerer.respond` does."""
