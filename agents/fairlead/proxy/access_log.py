@@ -7,10 +7,12 @@ mod_log_config.
 import json
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from fairlead.proxy.plan import Plan
     from fairlead.proxy.record import Record
 
 FORMATS = ("json", "common", "combined")
@@ -66,29 +68,39 @@ def _open(path: str) -> TextIO:
 
 
 def _json(at_s: float, record: "Record") -> str:
-    fields: dict[str, object] = {"time": round(at_s, 3), "client": record.peer.decode()}
     plan = record.plan
-    if plan is not None:
-        fields |= {
-            "method": plan.request.method.decode("latin-1"),
-            "host": plan.request.host.decode("latin-1"),
-            "target": plan.request.target.decode("latin-1"),
-            "frontend": plan.frontend_id,
-            "revision": plan.snapshot.revision,
-        }
-    fields |= {
-        "status": record.status,
-        "flag": record.flag,
-        "server": record.server_id,
-        "attempts": record.attempts,
-        "duration_us": record.duration_us,
-        "head_us": record.head_us,
-        "received_bytes": record.received_bytes,
-        "sent_bytes": record.sent_bytes,
+    if plan is None:
+        about = ""
+    else:
+        about = plan.log_text
+        if not about:
+            about = plan.log_text = _about(plan)
+    more = f',"request_id":{json.dumps(record.request_id.decode("latin-1"))}' if record.request_id else ""
+    # Numbers and our own words only: what a client has written is in ``about``, and was encoded once.
+    return (
+        f'{{"time":{at_s:.3f},"client":"{record.peer.decode("latin-1")}",{about}"status":{record.status},'
+        f'"flag":"{record.flag}","server":{_json_text(record.server_id)},"attempts":{record.attempts},'
+        f'"duration_us":{record.duration_us},"head_us":{record.head_us},'
+        f'"received_bytes":{record.received_bytes},"sent_bytes":{record.sent_bytes}{more}}}\n'
+    )
+
+
+def _about(plan: "Plan") -> str:
+    """Return what is the same for every request of one plan."""
+    request = plan.request
+    fields = {
+        "method": request.method.decode("latin-1"),
+        "host": request.host.decode("latin-1"),
+        "target": request.target.decode("latin-1"),
+        "frontend": plan.frontend_id,
+        "revision": plan.snapshot.revision,
     }
-    if record.request_id:
-        fields["request_id"] = record.request_id.decode("latin-1")
-    return f"{json.dumps(fields)}\n"
+    return json.dumps(fields)[1:-1] + ","
+
+
+@lru_cache(1024)
+def _json_text(text: str) -> str:
+    return json.dumps(text)
 
 
 def _common(at_s: float, record: "Record") -> str:

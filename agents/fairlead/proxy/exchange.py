@@ -60,7 +60,7 @@ class Exchange(Outward):
             connection.release(is_reusable=True)
             return
         self.connection = connection
-        head = self.plan.head_for(server)
+        head = self.plan.head_for(server, self._call.added if self._call is not None else b"")
         self._is_sent = True
         body = self._body
         if body is None:

@@ -21,12 +21,13 @@ class Plan:
         refusal: status, text and flag to answer instead of forwarding, or None.
         frontend: the one whose route matched; None when none did.
         target: what that frontend leads to.
+        log_text: what the access log says of every request of this plan, once it has been asked to.
         peer: the client's address as text; port: the one that it connected to.
         scheme: ``b"http"`` or ``b"https"``, as the client speaks it.
     """
 
     __slots__ = (
-        "_added", "_after_host", "_before_host", "_host", "frontend", "peer", "port", "refusal", "request",
+        "_added", "_after_host", "_before_host", "_host", "frontend", "log_text", "peer", "port", "refusal", "request",
         "scheme", "snapshot", "target",
     )  # fmt: skip
 
@@ -36,6 +37,7 @@ class Plan:
         self.peer = peer
         self.port = port
         self.scheme = b"http"
+        self.log_text = ""
         self.refusal: tuple[int, str, str] | None = None
         self.frontend: Frontend | None = None
         self.target = _NOWHERE
@@ -51,8 +53,12 @@ class Plan:
         """How large the request body may be; 0 means no limit."""
         return self.frontend.body_bytes_max if self.frontend is not None else 0
 
-    def head_for(self, server: ServerState) -> bytes:
-        """Return the request head as ``server`` gets it."""
+    def head_for(self, server: ServerState, added: bytes = b"") -> bytes:
+        """Return the request head as ``server`` gets it; ``added`` are lines that belong to this request alone."""
+        if added:
+            return b"".join(
+                [self._before_host, self._host or server.authority, b"\r\n", added, self._after_host[2:]]
+            )
         return self._before_host + (self._host or server.authority) + self._after_host
 
     def forward(self, frontend: Frontend, added: bytes) -> None:

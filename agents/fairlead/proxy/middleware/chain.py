@@ -115,20 +115,33 @@ class Call:
         plan: where the request goes; ``plan.peer`` is the client's address.
         request: its head; shared and not to be changed, but for the one that ``edit`` returns.
         notes: what one hook wants another to know, by a key of its own.
+        added: lines for the server, each with its CR LF, that are this request's alone (its id); cheaper than an
+            edit, for a field that the client did not send.
         now_s: when the request came; monotonic.
         is_edited: ``request`` is this call's own copy.
         request_id: the name of the request, for the log; empty when it has none.
     """
 
     __slots__ = (
-        "_chain", "_next", "_request_filters", "_response_filters", "is_edited", "notes", "now_s",
-        "passed", "plan", "request", "request_id",
+        "_chain",
+        "_next",
+        "_request_filters",
+        "_response_filters",
+        "added",
+        "is_edited",
+        "notes",
+        "now_s",
+        "passed",
+        "plan",
+        "request",
+        "request_id",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", chain: Chain, *, now_s: float) -> None:
         self.plan = plan
         self.request: Request = plan.request
         self.notes: dict[object, object] = {}
+        self.added = b""
         self.now_s = now_s
         self.is_edited = False
         self.request_id = b""

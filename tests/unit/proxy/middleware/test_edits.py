@@ -306,6 +306,13 @@ def test_requests_get_a_name(json: dict[str, Any], brought: str, expected: bytes
     assert [each for name, each in response.fields if name == b"X-Request-Id"] == [expected]
 
 
+def test_a_request_without_a_name_gets_one_and_is_not_copied() -> None:
+    call = call_of()
+    assert answer_of(made("requestid", {}), call) is None
+    assert call.added == b"X-Request-Id: " + b"f" * 32 + b"\r\n"
+    assert not call.is_edited
+
+
 def test_a_trace_is_a_line_of_json() -> None:
     world = Told()
     middleware = made(
