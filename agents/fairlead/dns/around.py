@@ -17,6 +17,7 @@ from fairlead.dns import names
 from fairlead.dns.config import DnsConfig
 from fairlead.dns.errors import BadKeyError
 from fairlead.dns.explain import Explainer
+from fairlead.dns.explain.chaos import ChaosExplain
 from fairlead.dns.explain.live import Live
 from fairlead.dns.explain.pages import Pages
 from fairlead.dns.forward import TOKEN_BYTES, Forwarder, Forwarding, with_key
@@ -117,6 +118,7 @@ class Around:
             problems=lambda: self._context.status.problems,
             ill=lambda: self.upkeep.findings.down,
         )
+        self._responder.hooks.chaos = ChaosExplain(explainer)
         self._context.pages.update(Pages(explainer, self.live, about=self._about).by_path())
 
     def counters(self) -> dict[str, int]:

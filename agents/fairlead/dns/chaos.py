@@ -21,13 +21,14 @@ class Chaos:
 
     def __init__(self, *, version: str, hostname: str) -> None:
         texts = {**dict.fromkeys(_VERSION, version), **dict.fromkeys(_HOST, hostname)}
-        self._bodies = {names.from_text(name): _txt_body(text) for name, text in texts.items() if text}
+        self._bodies = {names.from_text(name): txt_body(text) for name, text in texts.items() if text}
 
     def body(self, name: Name, qtype: int) -> bytes | None:
         """Return the one record that answers, after the question; None when there is none to give."""
         return self._bodies.get(name) if qtype in {Type.TXT, Type.ANY} else None
 
 
-def _txt_body(text: str) -> bytes:
+def txt_body(text: str) -> bytes:
+    """Return a TXT record of class CHAOS that says ``text``, as it stands after the question."""
     data = split_text(text.encode())
     return b"\xc0\x0c" + struct.pack("!HHIH", Type.TXT, Class.CH, 0, len(data)) + data

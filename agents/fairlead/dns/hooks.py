@@ -56,6 +56,10 @@ Seen = Callable[[Name, int, int], None]
 """Hears of a question that was not answered from the table: its name, type and response code."""
 
 
+ChaosBody = Callable[[Query, Client], bytes | None]
+"""Gives the record that answers a question of class CHAOS, after the question; None: it has none."""
+
+
 @dataclass(slots=True)
 class Hooks:
     """What is hooked in.
@@ -67,6 +71,7 @@ class Hooks:
         transfer: asked for AXFR and IXFR over TCP and TLS.
         sign: asked for what goes to clients that validate, before it is kept.
         opcodes: by opcode.
+        chaos: asked for what we do not know of class CHAOS.
         seen: told of each question that the table did not answer.
     """
 
@@ -76,4 +81,5 @@ class Hooks:
     transfer: Transfer | None = None
     sign: Sign | None = None
     opcodes: dict[int, Handler] = field(default_factory=dict)
+    chaos: ChaosBody | None = None
     seen: Seen | None = None

@@ -119,7 +119,7 @@ class Responder:
         if client.ip not in self.allowed:
             return self._refuse(query, frame, Rcode.REFUSED, Ede(EdeCode.PROHIBITED))
         if query.qclass == Class.CH:
-            return self._respond_chaos(query, frame)
+            return self._respond_chaos(query, client, frame)
         if query.qclass != Class.IN:
             return self._refuse(query, frame, Rcode.REFUSED)
         if query.qtype in _REFUSED_TYPES:
@@ -176,8 +176,10 @@ class Responder:
         sign = self.hooks.sign if query.dnssec_ok else None
         return answer if sign is None else sign(answer, query)
 
-    def _respond_chaos(self, query: Query, frame: Frame) -> bytes:
+    def _respond_chaos(self, query: Query, client: Client, frame: Frame) -> bytes:
         body = self._chaos.body(query.name, query.qtype)
+        if body is None and self.hooks.chaos is not None:
+            body = self.hooks.chaos(query, client)
         if body is None:
             return self._refuse(query, frame, Rcode.REFUSED)
         return self._note(query, frame.give_body(AA, body))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.bench.dns_outage import run
-from tests.e2e.dns.test_dns import SITE, eventually, put, serving
+from tests.e2e.dns.test_dns import SITE, NameServer, eventually, put
 from tests.support.store import StoreServer
 from tests.support.wire import Wire
 
@@ -41,10 +41,10 @@ def test_records_on_leases_are_frozen_for_as_long_as_was_said(
     fairlead_store: StoreServer, tmp_path: Path
 ) -> None:
     put(fairlead_store, SITE)
-    with serving(fairlead_store, tmp_path) as server:
-        server.program.stop()
-        server.program.argv += ["--stale-after", "0.5", "--freeze-leases", "2"]
-        server.start()
+    server = NameServer(fairlead_store, tmp_path)
+    server.program.argv += ["--stale-after", "0.5", "--freeze-leases", "2"]
+    server.start()
+    try:
         lease_put(fairlead_store, "local/skydns/leased", {"host": "10.0.0.77"})
         eventually(lambda: server.ask("leased.skydns.local") == ["10.0.0.77"])
         fairlead_store.kill()
@@ -56,3 +56,5 @@ def test_records_on_leases_are_frozen_for_as_long_as_was_said(
         fairlead_store.restart()
         eventually(lambda: server.ask("leased.skydns.local") == ["10.0.0.77"])
         eventually(lambda: server.get("/readyz")[1] == "ready\n")
+    finally:
+        server.program.stop()

@@ -121,8 +121,6 @@ class Forwarder:
 
     def _fetch(self, question: Question, pool: Pool, trail: bytes) -> bool:
         """Ask the upstreams, unless too much is under way; whoever waits is told."""
-        if question in self._flights:
-            return True
         if self.courier.in_flight >= self.limits.in_flight_max or not pool.upstreams:
             return False
         now_s = self._loop.time()

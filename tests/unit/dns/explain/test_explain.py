@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+import dns.message
 import pytest
-from tests.unit.dns.site import Site, key_of
+from tests.unit.dns.site import Asker, Site, key_of, rcode
 
 from fairlead.dns import COREDNS, names
 from fairlead.dns.explain import Explainer, Explanation
+from fairlead.dns.explain.chaos import ChaosExplain
 from fairlead.dns.message import Type
 
 POOL: dict[str, object] = {
@@ -23,7 +25,11 @@ def explained(
     ip: str = "127.0.0.1",
     ill: Mapping[bytes, str] | None = None,
 ) -> Explanation:
-    explainer = Explainer(
+    return explainer_of(site, ill).explain(names.from_text(name), qtype, ip=ip)
+
+
+def explainer_of(site: Site, ill: Mapping[bytes, str] | None = None) -> Explainer:
+    return Explainer(
         model=site.model,
         responder=site.responder,
         forwarding=None,
@@ -31,7 +37,6 @@ def explained(
         problems=lambda: {key.decode(): text for key, text in site.complaints.open.items()},
         ill=lambda: ill or {},
     )
-    return explainer.explain(names.from_text(name), qtype, ip=ip)
 
 
 def verdicts(told: Explanation) -> dict[str, str]:
@@ -131,3 +136,19 @@ def test_a_large_pool_is_told_in_part() -> None:
     told = explained(site, "web.skydns.test")
     assert len(told.keys) == 200
     assert any("more than 200 keys" in step for step in told.steps)
+
+
+def test_dig_explains_to_who_asks_from_this_host() -> None:
+    site = Site(POOL)
+    site.responder.hooks.chaos = ChaosExplain(explainer_of(site))
+
+    def asked(name: str, rtype: str = "TXT", *, ip: str = "127.0.0.1") -> dns.message.Message:
+        query = dns.message.make_query(name, rtype, rdclass="CH")
+        return dns.message.from_wire(site.responder.respond(query.to_wire(), Asker(ip=ip)) or b"")
+
+    [text] = [rdata.to_text() for rrset in asked("_EXPLAIN.web.skydns.test").answer for rdata in rrset]
+    assert "/skydns/test/skydns/web/1 (0) answers" in text
+    assert rcode(asked("_explain.web.skydns.test", ip="192.0.2.1")) == "REFUSED"
+    assert rcode(asked("_explain.web.skydns.test", "A")) == "REFUSED"
+    assert rcode(asked("_explain")) == "REFUSED"
+    assert rcode(asked("other.bind")) == "REFUSED"

@@ -235,6 +235,19 @@ def test_who_fails_in_a_row_is_left_alone_and_tried_beside_another_when_its_time
     assert not bad.is_down
 
 
+def test_who_is_on_trial_is_asked_once() -> None:
+    pool = pool_of(3)
+    know(pool, 0.01, 0.05, 0.05)
+    for _ in range(FAILS_MAX):
+        pool.upstreams[0].lost(now_s=0, rng=Random(1))
+    order, trial = pool.order(now_s=100)
+    assert trial is pool.upstreams[0]
+    assert trial not in order
+    again, other = pool.order(now_s=100)
+    assert other is None, "one trial is under way at a time"
+    assert again[-1] is trial
+
+
 def test_the_pause_grows_to_a_bound() -> None:
     [upstream] = pool_of(1).upstreams
     for _ in range(50):

@@ -151,6 +151,16 @@ def test_a_circle_of_cnames_ends() -> None:
     assert len(chain(response, question())) == 2
 
 
+@pytest.mark.parametrize("pointer", [41, 43, 0, 200], ids=["itself", "forward", "the header", "beyond"])
+def test_a_name_that_leads_nowhere_is_none(pointer: int) -> None:
+    """The answer is at 29, and its data, a name, at 41."""
+    header = QUERY[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
+    assert len(header + ASKED) == 29
+    record = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4" + (0xC000 | pointer).to_bytes(2, "big") + b"\xc0\x29"
+    with pytest.raises(BadResponseError):
+        chain(parse_response(header + ASKED + record, asked=ASKED, ident=7), question())
+
+
 def test_no_bytes_make_it_raise_anything_else() -> None:
     rng = random.Random(5)
     good = said(
