@@ -1,16 +1,14 @@
 """``"check"`` of a record: ``{"http": "/healthz", "interval": "2s"}`` or ``{"tcp": true}``."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fairlead.agent import parse_duration_s
 from fairlead.dns.errors import BadRecordError
 
 INTERVAL_S_MIN: Final = 0.5
 INTERVAL_S_MAX: Final = 3600.0
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)?", re.ASCII)
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0}
 _PATH_CHARS_MAX: Final = 1024
 
 
@@ -92,10 +90,13 @@ def _duration_s(said: Mapping[str, object], name: str, *, default_s: float) -> f
     value = said.get(name)
     if value is None:
         return default_s
-    match = _DURATION.fullmatch(str(value)) if isinstance(value, str | int | float) else None
-    if match is None or float(match[1]) <= 0:
+    try:
+        seconds = parse_duration_s(str(value)) if isinstance(value, str | int | float) else 0.0
+    except ValueError as error:
+        raise BadRecordError(f"check.{name}: {error}") from error
+    if seconds <= 0:
         raise BadRecordError(f'check.{name} must be a time such as "2s" or "500ms"')
-    return float(match[1]) * _UNITS_S[match[2]]
+    return seconds
 
 
 def _count(said: Mapping[str, object], name: str, *, least: int, most: int, default: int) -> int:

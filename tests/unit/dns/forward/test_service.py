@@ -11,7 +11,7 @@ from tests.unit.dns.forward.liar import Liar
 from tests.unit.dns.site import Asker, Site, flags, rcode, rdatas, records, until
 
 from fairlead.agent import Address, ConfigError
-from fairlead.dns import COREDNS
+from fairlead.dns import COREDNS, names
 from fairlead.dns.client import LATER
 from fairlead.dns.forward import (
     LOOP_OPTION,
@@ -270,6 +270,12 @@ async def test_the_longest_stub_zone_counts_and_names_are_no_servers(front: Fron
         for name in ("x.example.com", "x.corp.example.com", "x.example.net"):
             await front.ask(name)
         assert [len(server.asked) for server in (outer, inner, liar)] == [1, 1, 1]
+        known = front.forwarding.routes.stub_of(names.from_text("x.example.com"))
+        front.site.delete("a.corp.example.com.stub.dns.skydns.test")
+        front.follow()
+        assert front.forwarding.routes.stub_of(names.from_text("x.corp.example.com")) is known, (
+            "and still known"
+        )
 
 
 async def test_a_stub_zone_serves_cnames_too_when_nothing_else_is_forwarded(liar: Liar) -> None:
