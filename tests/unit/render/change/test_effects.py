@@ -14,6 +14,7 @@ from tests.unit.render.conftest import ConfDir, MakeResource, rendered_as
 
 from fairlead.render.change import Outcome, Step
 from fairlead.render.change.journal import Journal
+from fairlead.render.command import describe
 from fairlead.render.destination import Destination
 from fairlead.render.errors import (
     CheckFailedError,
@@ -172,7 +173,7 @@ def test_a_failed_reload_is_owed_and_made_good_though_the_file_is_equal(
     assert isinstance(first.error, ReloadFailedError)
     assert str(first.error) == (
         f"conf.d/web.toml: {dest} in place, but the reload failed (from templates/web.j2, after a change of /key):"
-        f" `{reload_cmd}`: exit status 1"
+        f" `{describe(['/bin/sh', '-c', reload_cmd])}`: exit status 1"
     )
     assert first.is_reload_owed
     assert dest.read_text() == "new"
