@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
         ),
         (["up", "--nonsense"], "fairlead up: no such option '--nonsense'; see fairlead up --help"),
         (["dns", "--nonsense"], "fairlead dns run: no such option '--nonsense'; see fairlead dns run --help"),
-        (["proxy", "--qqq"], "fairlead proxy: no such option '--qqq'; see fairlead proxy --help"),
+        (["proxy", "--qqq"], "fairlead proxy run: no such option '--qqq'; see fairlead proxy run --help"),
         (["stroe"], "fairlead: no such command 'stroe'. Did you mean 'store'? See fairlead --help"),
     ],
 )
