@@ -44,7 +44,7 @@ _SEEDS: dict[str, int] = {
     "split_a_revision": 1,
     "tell_what_was_told": 2,
     "watch_back_in_time": 50,
-    "renew_without_asking_who_leads": 215,
+    "renew_without_asking_who_leads": 382,
     "append_without_a_look_at_what_is_before": 204,
     "take_replies_of_an_old_term": 129,
     "count_doubled_votes": 36,
