@@ -14,6 +14,8 @@ from prometheus_client import Gauge
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error
 from fairlead.client import Change, Changes, Mirror
 from fairlead.proxy.access_log import AccessLog
+from fairlead.proxy.acme import PREFIX as ACME_PREFIX
+from fairlead.proxy.acme import AcmeKeeper
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.discovery import Discovery
@@ -142,13 +144,14 @@ async def _follow(
     prober = Prober(told=functools.partial(_tell_health, context))
     service.on_switch += (lambda _: prober.follow(service.snapshot.groups),)
     edge = Edge(service, context.status)
+    acme = _acme(context, config, edge=edge, service=service, tools=tools)
     routes = Routes(
         watched_prefixes(config.etcd_key),
         limits=config.limits,
         board=context.status,
         switch=service.switch,
         zone=config.zone,
-        edge=edge.follow,
+        edge=acme.follow,
         tools=tools,
         discovery=Discovery(config.dns_prefix, config.dns_domain),
         translator=Translator(config.traefik_key) if config.traefik_key else None,
@@ -159,6 +162,7 @@ async def _follow(
     names_loaded = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(edge.run())
+        group.create_task(_keep_certificates(context, config, acme))
         group.create_task(prober.run())
         group.create_task(follow_names(context, config, routes, loaded=names_loaded))
         if routes.names_wanted.is_set():
@@ -174,6 +178,19 @@ async def _follow(
             async with asyncio.TaskGroup() as following:
                 for each in changes:
                     following.create_task(_apply_all(routes, each))
+
+
+def _acme(
+    context: AgentContext, config: ProxyConfig, *, edge: Edge, service: Service, tools: Tools
+) -> AcmeKeeper:
+    seal_key = _seal_key(config.seal_key_file)
+    return AcmeKeeper(context.client, edge, service, seal_key=seal_key, web=tools.web, board=context.status)
+
+
+async def _keep_certificates(context: AgentContext, config: ProxyConfig, acme: AcmeKeeper) -> None:
+    copy = None if config.data_dir is None else config.data_dir / "proxy-acme.copy"
+    async with context.export(Mirror(context.client, [ACME_PREFIX], copy_path=copy), name="acme") as mirror:
+        await acme.run(mirror.changes())
 
 
 def _succeed(context: AgentContext, config: ProxyConfig, service: Service) -> None:

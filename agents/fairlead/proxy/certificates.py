@@ -20,6 +20,7 @@ class Certificates:
 
     Attributes:
         is_empty: there is none, so that no TLS handshake can succeed.
+        challenges: by name, what is shown while an authority asks for a proof (RFC 8737).
     """
 
     def __init__(self, seal_key: SealKey | None) -> None:
@@ -27,11 +28,12 @@ class Certificates:
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._sealed: dict[str, bytes] = {}
         self._default: ssl.SSLContext | None = None
+        self.challenges: dict[str, ssl.SSLContext] = {}
 
     @property
     def is_empty(self) -> bool:
         """See above."""
-        return self._default is None
+        return self._default is None and not self.challenges
 
     def follow(self, hosts: Iterable[Host]) -> Mapping[str, str]:
         """Put the certificates of ``hosts`` in force; return what is wrong with which host."""
@@ -88,6 +90,8 @@ class Certificates:
 
     def _on_name(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         context = (self.find(name.lower()) if name else None) or self._default
+        if name and self.challenges:
+            context = self.challenges.get(name.lower(), context)
         if context is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         connection.context = context

@@ -6,11 +6,13 @@ configuration is the same, gets the same plan without any of the work.
 
 from fairlead.proxy.headers import forwarding_fields
 from fairlead.proxy.match import meets
+from fairlead.proxy.middleware import Answer, Call, Chain, Middleware
 from fairlead.proxy.model import Frontend
 from fairlead.proxy.origin import Origin
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, Request
 from fairlead.proxy.state import ServerState, Snapshot, Target
 
+CHALLENGE_PATH = b"/.well-known/acme-challenge/"
 _NOWHERE = Target(backend_id="")
 
 
@@ -115,6 +117,24 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
     else:
         plan.forward(frontend, b"%b%b\r\n" % (origin.usual_lines, request.host_field))
     return plan
+
+
+def challenge_plan(request: Request, snapshot: Snapshot, origin: Origin, answer: bytes) -> Plan:
+    """Answer an authority that asks whether a name is ours, before any route."""
+    plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
+    plan.target = Target(backend_id="", chain=Chain([Given(answer)]))
+    return plan
+
+
+class Given(Middleware):
+    """Answers everything with one text."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def on_request(self, call: Call) -> Answer:
+        """Answer."""
+        return Answer(200, self._text, fields=[(b"Content-Type", b"application/octet-stream")], flag="ACME")
 
 
 def _forwarding(request: Request, frontend: Frontend, origin: Origin) -> bytes:

@@ -21,7 +21,7 @@ from fairlead.proxy.h2_server_side import Http2Server
 from fairlead.proxy.listening import Door, Doors
 from fairlead.proxy.model import Listener, TlsSettings
 from fairlead.proxy.origin import Origin
-from fairlead.proxy.plan import Plan, make_plan
+from fairlead.proxy.plan import CHALLENGE_PATH, Plan, challenge_plan, make_plan
 from fairlead.proxy.request import RequestParser
 from fairlead.proxy.response import ResponseParser
 from fairlead.proxy.router import Router
@@ -57,6 +57,7 @@ class Service:
         doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
         on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
+        challenges: what an authority is answered that asks for a proof over HTTP, by token (RFC 8555, section 8.3).
         on_switch: called after each switch, with the revision that was in force before.
         is_draining: answers carry ``Connection: close``, and nothing new is accepted.
     """
@@ -71,6 +72,7 @@ class Service:
         self.limits = limits or Limits()
         self.observers: tuple[Observer, ...] = ()
         self.on_tick: tuple[Callable[[float], None], ...] = ()
+        self.challenges: dict[bytes, bytes] = {}
         self.on_switch: tuple[Callable[[int], None], ...] = ()
         self.snapshot = Snapshot(0, Router(()), {}, {})
         self.stats = Stats()
@@ -172,7 +174,12 @@ class Service:
         Raises:
             BadRequest: it may not be forwarded.
         """
-        return make_plan(self._request_parser.parse(head), self.snapshot, origin)
+        request = self._request_parser.parse(head)
+        if self.challenges and request.path.startswith(CHALLENGE_PATH):
+            answer = self.challenges.get(request.path[len(CHALLENGE_PATH) :])
+            if answer is not None:
+                return challenge_plan(request, self.snapshot, origin, answer)
+        return make_plan(request, self.snapshot, origin)
 
     # Servers
 
