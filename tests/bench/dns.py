@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
 
@@ -65,7 +65,7 @@ def cases(seconds: float) -> dict[str, Case]:
         "large": Case(
             f"UDP, one core, {MANY_NAMES:,} names",
             ("dnsmasq", "unbound", "nsd"),
-            Load("udp", 4, 100, 2 * seconds, "1"),
+            Load("udp", 4, 100, seconds, "1"),
             names=MANY_NAMES,
         ),
     }
@@ -116,7 +116,7 @@ def _loaded(case: Case, folder: Path, *, rounds: int, say: Say) -> Results:
     with ours_and_peers(names, folder, which=case.peers, cpus=case.cpus, threads=case.threads) as servers:
         queries = write_queries(folder / "queries", names)
         for server in servers:  # once before it counts: tables fill, names are asked for the first time
-            run(server, queries, case.load)
+            run(server, queries, replace(case.load, seconds=None))
         for number in range(rounds):
             say(f"{case.title}, round {number + 1} of {rounds}")
             for server in servers:

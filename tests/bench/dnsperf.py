@@ -15,6 +15,7 @@ _SENT = re.compile(r"Queries sent:\s+(\d+)")
 _RATE = re.compile(r"Queries per second:\s+([\d.]+)")
 _CODES = re.compile(r"Response codes:\s+(.+)")
 _LOST_SHARE_MAX = 0.001
+ONCE_S = 60
 
 
 class LoadError(Exception):
@@ -23,12 +24,15 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send: by which transport, over how many sockets, how many at a time, for how long, from which cores."""
+    """What to send: by which transport, over how many sockets, how many at a time, for how long, from which cores.
+
+    ``seconds`` None: each query once.
+    """
 
     mode: str
     clients: int
     outstanding: int
-    seconds: float
+    seconds: float | None
     cpus: str
 
 
@@ -65,10 +69,13 @@ def run(server: NameServer, queries: Path, load: Load) -> Report:
     port = server.place.tls_port if load.mode == "dot" else server.place.port
     argv = [
         *("taskset", "-c", load.cpus, program, "-s", HOST, "-p", str(port), "-d", str(queries), "-e"),
-        *("-m", load.mode, "-c", str(load.clients), "-q", str(load.outstanding), "-l", f"{load.seconds:g}"),
+        *("-m", load.mode, "-c", str(load.clients), "-q", str(load.outstanding)),
+        *(("-n", "1") if load.seconds is None else ("-l", f"{load.seconds:g}")),
     ]
     before_s = server.program.usage().cpu_s
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=load.seconds + 30)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, timeout=(load.seconds or ONCE_S) + 30
+    )
     cpu_s = server.program.usage().cpu_s - before_s
     if done.returncode:
         raise LoadError(f"dnsperf ended with status {done.returncode}: {done.stderr.strip()[-600:]}")
