@@ -7,6 +7,7 @@ order, and what may wait is bounded by bytes.
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy.answers import error_response
@@ -36,7 +37,7 @@ class ClientConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_buffer", "_door", "_header",
+        "_buffer", "_door", "_drained", "_header",
         "_is_blocked",
         "_is_paused",
         "_is_pumping",
@@ -65,6 +66,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         self._is_blocked = False
         self._is_paused = False
         self._is_pumping = False
+        self._drained: Callable[[], None] | None = None
         self._linger_bytes = -1  # what may still be thrown away after an early answer; -1: none was given
         self._memo_head = b""
         self._memo_plan: Plan | None = None
@@ -145,10 +147,28 @@ class ClientConnection(asyncio.Protocol, Timed):
         if self.exchange is not None and self.exchange.connection is not None:
             self.exchange.connection.read_no_more()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is written goes out as it is."""
+        return self.transport.get_extra_info("ssl_object") is None
+
+    def when_drained(self, call: Callable[[], None]) -> None:
+        """Call ``call`` once nothing that was written is left here."""
+        if not self.transport.get_write_buffer_size():
+            call()
+            return
+        self._drained = call
+        self.transport.set_write_buffer_limits(high=0)
+
     def resume_writing(self) -> None:
         """The client reads again."""
         self._is_blocked = False
         self._service.wheel.clear(self)
+        if self._drained is not None:
+            call, self._drained = self._drained, None
+            self.transport.set_write_buffer_limits(high=self._service.limits.write_buffer_bytes_max)
+            call()
+            return
         if self.exchange is not None and self.exchange.connection is not None:
             self.exchange.connection.read_on()
         elif self.exchange is None and self._linger_bytes < 0:

@@ -147,6 +147,16 @@ class Exchange(Outward):
     def on_trailers(self, fields: Fields) -> None:
         """Drop them: HTTP/1.1 has no safe place for what nobody has asked for (RFC 9110, section 6.5.1)."""
 
+    def splice_target(self) -> "ClientConnection | None":
+        """Return the client's connection if the rest of the body may go there as it is."""
+        is_changed = self._is_chunking or (self._call is not None and self._call.has_response_filters)
+        return None if self._is_over or is_changed or not self._client.is_plain else self._client
+
+    def on_client_broken(self) -> None:
+        """The client takes no more of a body that the kernel has in hand."""
+        self.flag = "DC"
+        self.cut()
+
     def on_upgrade(self, response: Response, early: bytes) -> None:
         """Both sides agreed to speak something else: step out of the way."""
         assert self.connection is not None

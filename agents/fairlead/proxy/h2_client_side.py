@@ -82,6 +82,9 @@ class StreamExchange(Exchange):
         self.sent_bytes += sum(map(len, pieces))
         self._stream.send_data([each for each in pieces if each], is_end=is_end, trailers=self._trailers)
 
+    def splice_target(self) -> None:
+        """Frames stand around every piece of a body."""
+
     def on_trailers(self, fields: Fields) -> None:
         """Keep them for the end; gRPC tells there how a call went."""
         self._trailers = [(name.lower(), value) for name, value in fields]

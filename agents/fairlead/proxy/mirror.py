@@ -93,6 +93,9 @@ class _Copy:
     def patience_s(self) -> tuple[float, float]:
         return self.group.read_s, self.group.read_s
 
+    def splice_target(self) -> None:
+        pass
+
     def on_interim(self, response: "Response") -> None:
         pass
 

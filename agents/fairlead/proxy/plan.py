@@ -33,6 +33,9 @@ class Plan:
         "scheme", "snapshot", "target",
     )  # fmt: skip
 
+    peer: bytes
+    port: bytes
+
     def __init__(self, request: Request, snapshot: Snapshot, *, peer: bytes, port: bytes) -> None:
         self.request = request
         self.snapshot = snapshot

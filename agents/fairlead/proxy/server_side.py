@@ -9,8 +9,9 @@ import select
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from fairlead.proxy import splicing
 from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT, Failure
-from fairlead.proxy.body import LAST_CHUNK, BodyError, Decoder, chunk
+from fairlead.proxy.body import LAST_CHUNK, BodyError, Counted, Decoder, chunk
 from fairlead.proxy.errors import BadResponse
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
 from fairlead.proxy.response import Response
@@ -33,7 +34,7 @@ class ServerConnection(asyncio.Protocol, Timed):
     """
 
     __slots__ = (
-        "_body_s", "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_read_s", "_response",
+        "_body_s", "_buffer", "_decoder", "_exchange", "_interims", "_is_paused", "_memo", "_moving", "_read_s", "_response",
         "_server", "_service", "_was_used", "is_blocked", "is_open", "transport",
     )  # fmt: skip
 
@@ -52,6 +53,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         self._interims = 0
         self._is_paused = False
         self._was_used = False
+        self._moving: splicing.Splice | None = None  # the kernel has the rest of the body in hand
         self._read_s = self._body_s = 0.0
         # The last head, whether it answered HEAD, and what it meant: servers repeat themselves.
         self._memo: tuple[bytes, bool, Response] | None = None
@@ -98,6 +100,9 @@ class ServerConnection(asyncio.Protocol, Timed):
     def close(self) -> None:
         """Close it at once; nobody waits for what it might still send or take."""
         self.is_open = False
+        if self._moving is not None:
+            self._moving.close()
+            self._moving = None
         self._service.wheel.clear(self)
         self.transport.abort()
 
@@ -139,6 +144,9 @@ class ServerConnection(asyncio.Protocol, Timed):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection for what it means to the response."""
         self.is_open = False
+        if self._moving is not None:
+            self._moving.close()
+            self._moving = None
         self._service.wheel.clear(self)
         exchange = self._exchange
         if exchange is None:
@@ -255,6 +263,59 @@ class ServerConnection(asyncio.Protocol, Timed):
         else:
             self._service.wheel.set(self, self._read_s)
         exchange.on_response(response, pieces, is_end=stop >= 0)
+        if stop < 0 and response.framing is BY_LENGTH and response.length >= splicing.BYTES_MIN:
+            self._splice_if_plain(exchange)
+
+    def _splice_if_plain(self, exchange: "Exchange") -> None:
+        """Leave the rest of a large body to the kernel, once what was sent before it is out."""
+        client = exchange.splice_target() if splicing.IS_POSSIBLE and self._exchange is exchange else None
+        if client is not None and self.transport.get_extra_info("ssl_object") is None:
+            self.read_no_more()
+            client.when_drained(self._splice)
+
+    def _splice(self) -> None:
+        exchange, decoder = self._exchange, self._decoder
+        client = exchange.splice_target() if exchange is not None else None
+        if client is None or not isinstance(decoder, Counted) or not self.is_open or self._moving is not None:
+            return
+        if decoder.remaining < splicing.BYTES_MIN:
+            self.read_on()
+            return
+        self.read_no_more()
+        self._service.wheel.clear(self)
+        self._moving = moving = splicing.Splice(
+            self._service,
+            length=decoder.remaining,
+            idle_s=self._read_s,
+            on_end=self._on_spliced,
+            on_failure=self._on_splice_failure,
+        )
+        sockets = (each.get_extra_info("socket") for each in (self.transport, client.transport))
+        try:
+            self._service.stats.spliced += 1
+            moving.start(*sockets)
+        except OSError:
+            self._moving = None  # No descriptors are left: then through here, as everything else.
+            self.read_on()
+
+    def _on_spliced(self) -> None:
+        exchange, response, decoder = self._exchange, self._response, self._decoder
+        self._moving = None
+        assert exchange is not None
+        assert response is not None
+        assert isinstance(decoder, Counted)
+        exchange.sent_bytes += decoder.remaining
+        decoder.remaining = 0
+        self._end_response(exchange, response, is_clean=True)
+        exchange.on_body([], is_end=True)
+
+    def _on_splice_failure(self, who: str) -> None:
+        exchange, self._moving = self._exchange, None
+        if who == "client" and exchange is not None:
+            exchange.on_client_broken()
+        else:
+            failure = TIMEOUT if who == "timeout" else LOST
+            self._fail(failure, "the server broke off in the middle of its answer")
 
     def _read_body(self, exchange: "Exchange", data: bytes) -> None:
         assert self._decoder is not None

@@ -17,7 +17,7 @@ class Stats:
     """
 
     __slots__ = (
-        "by_class", "clients", "connects", "connects_failed", "latency", "latency_us", "refused", "retries",
+        "by_class", "clients", "connects", "connects_failed", "latency", "latency_us", "refused", "retries", "spliced",
         "truncated", "tunnels",
     )  # fmt: skip
 
@@ -32,6 +32,7 @@ class Stats:
         self.retries = 0
         self.refused = 0
         self.truncated = 0
+        self.spliced = 0
 
     def answered(self, status: int, duration_us: int) -> None:
         """Count one request; ``status`` 499 stands for a client that left before the answer."""
@@ -67,6 +68,7 @@ class StatsCollector(Collector):
             "connects_failed": (stats.connects_failed, "Connections to servers that could not be opened."),
             "retries": (stats.retries, "Requests sent again because a kept connection had died."),
             "requests_refused": (stats.refused, "Requests refused as malformed or out of bounds."),
+            "responses_spliced": (stats.spliced, "Large bodies that the kernel passed on by itself."),
             "responses_truncated": (stats.truncated, "Responses cut short by a server."),
         }
         for name, (value, text) in counters.items():

@@ -235,6 +235,11 @@ class Call:
             response.length = sum(map(len, pieces))
         return pieces
 
+    @property
+    def has_response_filters(self) -> bool:
+        """Whether the response body is changed on its way."""
+        return bool(self._response_filters)
+
     def end(self, record: "Record") -> None:
         """Tell those that were passed."""
         for place, middleware in self._chain.ends:
