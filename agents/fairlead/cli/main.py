@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dns": ("fairlead.dns.cli:dns", "Answer DNS from keys."),
     "proxy": ("fairlead.proxy.cli:proxy", "Route HTTP by keys."),
     "lock": ("fairlead.lock.cli:lock", "One host at a time: reboots, and commands under a semaphore."),
+    "register": (
+        "fairlead.register.cli:register",
+        "Put one service into DNS, proxy and templates, with a check.",
+    ),
     "hello": ("fairlead.cli.hello:hello", ""),
     "kv": ("fairlead.cli.kv:kv", "Read and write keys."),
 }

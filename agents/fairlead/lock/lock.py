@@ -72,7 +72,9 @@ class Lock:
             pair.key.decode(errors="replace"): Pair(value=pair.value, mod_revision=pair.mod_revision)
             for pair in (*semaphore.kvs, *records.kvs)
         }
-        hosts = frozenset(pair.key.decode(errors="replace").rpartition("/")[2] for pair in agents.kvs)
+        # /fairlead/agents/KIND/HOST, and more where a host has several of a kind
+        paths = [pair.key.decode(errors="replace").split("/") for pair in agents.kvs]
+        hosts = frozenset(path[4] for path in paths if len(path) > 4)
         return read_board(self.group, pairs, hosts_alive=hosts, revision=answer.revision)
 
     async def acquire(self, claim: Claim, *, alive_lease: int = 0) -> Holder:
