@@ -19,6 +19,7 @@ from fairlead.dns.state_metrics import StateCollector
 from fairlead.dns.workers import Pool
 
 COPY_NAME = "dns.copy"
+STEERING_COPY_NAME = "steering.copy"
 
 
 async def serve(context: AgentContext, config: DnsConfig) -> None:
@@ -47,7 +48,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
         _export(context, server=server, around=around, pool=pool)
         around.restore()
         mirror = Mirror(context.client, [model.keys.prefix], copy_path=copy_path)
-        steering = Mirror(context.client, [STEERING_PREFIX])
+        steering = Mirror(context.client, [STEERING_PREFIX], copy_path=_beside(copy_path))
         around.show(mirror)
         addresses = [address_of(bound) for bound in (*ours.udp, *ours.tls, *ours.https)]
         try:
@@ -134,6 +135,11 @@ def _export(context: AgentContext, *, server: DnsServer, around: Around, pool: P
         )
     )
     context.metrics.register(StateCollector(around))
+
+
+def _beside(copy_path: Path | None) -> Path | None:
+    """Return where the copy of the keys that steer is kept: who is ill must not be forgotten by a restart either."""
+    return copy_path.with_name(STEERING_COPY_NAME) if copy_path is not None else None
 
 
 def _make_data_dir(path: Path) -> None:

@@ -116,7 +116,7 @@ class Around:
             forwarding=self.forwarding,
             kv_of=mirror.get,
             problems=lambda: self._context.status.problems,
-            ill=lambda: self.upkeep.findings.down,
+            ill=lambda: self.upkeep.down,
         )
         self._responder.hooks.chaos = ChaosExplain(explainer)
         self._context.pages.update(Pages(explainer, self.live, about=self._about).by_path())
@@ -236,7 +236,7 @@ class Around:
     async def _follow_clock(self, mirror: RecordSource) -> None:
         while True:
             self.look(mirror)
-            self.upkeep.tick(is_live=mirror.is_live)
+            self.upkeep.tick(is_live=self.freshness is Freshness.LIVE)
             if self._unsaved:
                 await self._save()
             await asyncio.sleep(_TICK_S)

@@ -28,7 +28,7 @@ class StateCollector(Collector):
             "fairlead_dns_held_records", "Deletions that the guard holds back.", value=len(around.guard.held)
         )
         yield GaugeMetricFamily(
-            "fairlead_dns_ill_records", "Records that give way.", value=len(around.upkeep.findings.down)
+            "fairlead_dns_ill_records", "Records that give way.", value=len(around.upkeep.down)
         )
         yield from self._upstreams()
 

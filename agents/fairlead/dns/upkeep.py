@@ -23,7 +23,7 @@ class Upkeep:
 
     Attributes:
         doctor: probes, when it is this name server's turn.
-        findings: who is ill.
+        findings: who is ill, as the store says.
         ramp: who has just come.
     """
 
@@ -34,15 +34,28 @@ class Upkeep:
         self._conditions.is_tiered = settings.is_tiered
         self._watched: set[bytes] = set()
         self._has_prober = False
+        self._own: dict[Name, str | None] = {}
         self.findings = Findings()
         self.ramp = Ramp(settings.slow_start_s)
         self.doctor = Doctor(
             context.client,
             name=context.options.host,
-            down=lambda: self.findings.down,
+            down=lambda: self.down,
+            tell=self._hear,
             rng=Random(),  # noqa: S311 - it spreads probes, it guards nothing
             log=context.log,
         )
+
+    @property
+    def down(self) -> dict[Name, str]:
+        """Who is ill, and why: as the store says, and while it is away as we have found."""
+        down = self.findings.down
+        for owner, reason in self._own.items():
+            if reason is None:
+                down.pop(owner, None)
+            else:
+                down[owner] = reason
+        return down
 
     def follow(self, change: Change) -> None:
         """Take up what ``change``, which the model shows now, means for checks and slow starts."""
@@ -72,11 +85,14 @@ class Upkeep:
         """Let time pass.
 
         Args:
-            is_live: the store is followed: while it is away the last findings stay.
+            is_live: the store is heard of: while it is away the last findings stay, and our own come on top.
         """
         now_s = asyncio.get_running_loop().time()
+        self.doctor.leave_alone(is_alone=not is_live)
         if is_live:
-            self._judge(self.findings.expire(now_s=now_s))
+            turned = self.findings.expire(now_s=now_s) | set(self._own)
+            self._own.clear()
+            self._judge(turned)
         if len(self.ramp) or self._conditions.shares:
             before = set(self._conditions.shares)
             self._conditions.shares = self.ramp.shares(now_s=now_s)
@@ -99,9 +115,13 @@ class Upkeep:
         elif is_new:
             self.ramp.begin(owner, now_s=now_s)
 
+    def _hear(self, owner: Name, reason: str | None) -> None:
+        self._own[owner] = reason
+        self._judge({owner})
+
     def _judge(self, turned: set[Name]) -> None:
         if turned:
-            self._conditions.down = set(self.findings.down)
+            self._conditions.down = set(self.down)
             self._model.table.touch(turned)
             self._context.status.count("ill", len(self._conditions.down))
 

@@ -23,8 +23,8 @@ class _Server(socketserver.TCPServer):
 
 
 @contextmanager
-def listening(port: int) -> Iterator[None]:
-    with _Server(("127.0.0.1", port), socketserver.BaseRequestHandler) as server:
+def listening(port: int, *, host: str = "127.0.0.1") -> Iterator[None]:
+    with _Server((host, port), socketserver.BaseRequestHandler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -88,3 +88,33 @@ def test_one_prober_serves_all_and_its_findings_outlive_it(
     finally:
         for server in servers:
             server.program.stop()
+
+
+def test_while_the_store_is_away_each_looks_after_its_own(
+    fairlead_store: StoreServer, tmp_path: Path
+) -> None:
+    first, second = free_port(), free_port()
+    put(
+        fairlead_store,
+        {
+            "local/skydns/web/1": {"host": "127.0.0.1", "port": first, "check": CHECK},
+            "local/skydns/web/2": {"host": "127.0.0.2", "check": {**CHECK, "port": second}},
+        },
+    )
+    server = NameServer(fairlead_store, tmp_path)
+    server.program.argv += ["--stale-after", "0.5"]
+    server.start()
+    try:
+        with listening(first):
+            answers(server, "127.0.0.1")
+            fairlead_store.kill()
+            eventually(lambda: "looks after records for itself" in server.program.log())
+            assert server.ask("web.skydns.local") == ["127.0.0.1"], "what was found counts"
+        with listening(second, host="127.0.0.2"):
+            answers(server, "127.0.0.2")
+            fairlead_store.restart()
+            eventually(lambda: server.get("/readyz")[1] == "ready\n")
+            answers(server, "127.0.0.2", within_s=40)
+        assert "Traceback" not in server.program.log()
+    finally:
+        server.program.stop()

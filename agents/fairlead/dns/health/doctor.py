@@ -2,18 +2,18 @@
 
 Who holds the key ``/fairlead/dns/health/prober`` probes.  What it finds ill it writes below ``/fairlead/dns/health/down/``, on the
 same lease: when it dies its findings go with it, and the next one, which has seen them, writes them anew before it probes.
-Between the two the last findings count, for so long and no longer.
+Between the two the last findings count, for so long and no longer.  While the store is away every name server probes for itself.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import Final
 
 import structlog
 
-from fairlead.client import Client, ClientError, Compare, Lease, LeaseLostError, op_put
+from fairlead.client import Client, ClientError, Compare, Lease, op_put
 from fairlead.dns import names
 from fairlead.dns.errors import BadNameError
 from fairlead.dns.health.probe import Prober
@@ -58,13 +58,18 @@ def owner_of(key: bytes) -> Name | None:
         return None
 
 
+Publish = Callable[[Name, Verdict], Awaitable[None]]
+"""Lets others know of a verdict that has turned.  Raises ClientError when it could not."""
+
+
 class Doctor:
-    """Probes, while it holds the key, for all name servers of a store.
+    """Probes, while it holds the key, for all name servers of a store; while the store is away, for this one.
 
     Args:
         client: how to reach the store.
         name: who we are, for people.
-        down: who is ill by the findings that are in force; read when taking over.
+        down: who is ill by the findings that are in force, and why; read when taking over.
+        tell: hears of what was found for this name server alone: whose record, and why it is ill, or None.
         rng: spreads the probes.
         log: where turns of verdicts are told.
     """
@@ -75,20 +80,23 @@ class Doctor:
         *,
         name: str,
         down: Callable[[], Mapping[Name, str]],
+        tell: Callable[[Name, str | None], None],
         rng: Chance,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._client = client
         self._name = name
         self._down = down
+        self._tell = tell
         self._log = log
         self._schedule = Schedule(rng=rng)
         self._targets: dict[Name, Target] = {}
         self._verdicts: dict[Name, Verdict] = {}
         self._news = asyncio.Event()
         self._wanted = asyncio.Event()
+        self._alone = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._probes: set[asyncio.Task[None]] = set()
-        self.is_prober = False
         self.probed = 0
 
     def set(self, owner: Name, target: Target | None) -> None:
@@ -103,18 +111,39 @@ class Doctor:
         self._news.set()
         if self._targets:
             self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    def leave_alone(self, *, is_alone: bool) -> None:
+        """Say whether the store is away, so that nobody's findings can come."""
+        if is_alone:
+            self._alone.set()
+        else:
+            self._alone.clear()
 
     async def run(self) -> None:
-        """Take the key when it is free, and probe while it is held, until cancelled."""
+        """Probe whenever it is our turn, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_for_all(), name="dns doctor for all")
+            group.create_task(self._run_alone(), name="dns doctor alone")
+
+    async def _run_for_all(self) -> None:
         while True:
             await self._wanted.wait()
             try:
                 async with self._client.lease(LEASE_TTL_S) as lease:
                     if await self._take_key(lease):
-                        await self._hold(lease)
-            except (ClientError, LeaseLostError) as error:
+                        await self._attend_all(lease)
+            except ClientError as error:
                 self._log.debug("health checks wait for the store", reason=str(error))
-            self.is_prober = False
+            await asyncio.sleep(_IDLE_S)
+
+    async def _run_alone(self) -> None:
+        while True:
+            await self._alone.wait()
+            await self._wanted.wait()
+            self._log.info("looks after records for itself: the store is away", checks=len(self._targets))
+            await self._attend(until=lambda: not self._alone.is_set(), publish=self._keep)
             await asyncio.sleep(_IDLE_S)
 
     async def _take_key(self, lease: Lease) -> bool:
@@ -122,31 +151,45 @@ class Doctor:
         put = op_put(PROBER_KEY, json.dumps({"host": self._name}), lease=lease.lease_id)
         return (await self._client.txn([free], [put])).succeeded
 
-    async def _hold(self, lease: Lease) -> None:
+    async def _attend_all(self, lease: Lease) -> None:
         self._log.info("looks after the records of all name servers", checks=len(self._targets))
-        self.is_prober = True
-        # What the last one found counts until it is found otherwise.
-        self._verdicts = {
-            owner: Verdict(is_up=False, reason=reason, is_known=True)
-            for owner, reason in self._down().items()
-            if owner in self._targets
-        }
-        for owner in tuple(self._verdicts):
-            await self._publish(lease, owner)
-        self._news.set()
-        prober = Prober()
-        lost = asyncio.create_task(lease.wait_lost(), name="dns health lease")
-        try:
-            while not lost.done() and self._targets:
-                await self._round(lease, prober)
-        finally:
-            lost.cancel()
-            for probe in tuple(self._probes):
-                probe.cancel()
-            await asyncio.gather(*self._probes, return_exceptions=True)
-            await prober.close()
 
-    async def _round(self, lease: Lease, prober: Prober) -> None:
+        async def publish(owner: Name, verdict: Verdict) -> None:
+            if verdict.is_up:
+                await self._client.delete(down_key(owner))
+            else:
+                value = json.dumps({"reason": verdict.reason, "by": self._name})
+                await self._client.put(down_key(owner), value, lease=lease.lease_id)
+
+        await self._attend(until=lambda: lease.is_lost, publish=publish)
+
+    async def _keep(self, owner: Name, verdict: Verdict) -> None:
+        self._tell(owner, None if verdict.is_up else verdict.reason)
+
+    # Probing.
+
+    async def _attend(self, *, until: Callable[[], bool], publish: Publish) -> None:
+        async with self._turn:
+            # What was found last counts until it is found otherwise.
+            self._verdicts = {
+                owner: Verdict(is_up=False, reason=reason, is_known=True)
+                for owner, reason in self._down().items()
+                if owner in self._targets
+            }
+            for owner, verdict in self._verdicts.items():
+                await publish(owner, verdict)
+            self._news.set()
+            prober = Prober()
+            try:
+                while self._targets and not until():
+                    await self._round(prober, publish)
+            finally:
+                for probe in tuple(self._probes):
+                    probe.cancel()
+                await asyncio.gather(*self._probes, return_exceptions=True)
+                await prober.close()
+
+    async def _round(self, prober: Prober, publish: Publish) -> None:
         """Begin the probes that are due; return when the next ones may be."""
         now_s = asyncio.get_running_loop().time()
         if self._news.is_set():
@@ -154,14 +197,14 @@ class Doctor:
             self._schedule.set(self._targets, now_s=now_s)
         for target in self._schedule.take_due(now_s=now_s):
             if len(self._probes) < PROBES_MAX:
-                probe = asyncio.create_task(self._probe(lease, prober, target), name="dns probe")
+                probe = asyncio.create_task(self._probe(prober, target, publish), name="dns probe")
                 self._probes.add(probe)
                 probe.add_done_callback(self._probes.discard)
         due_s = self._schedule.next_s()
         pause_s = _IDLE_S if due_s is None else min(max(due_s - now_s, 0.01), _IDLE_S)
         await asyncio.sleep(pause_s)
 
-    async def _probe(self, lease: Lease, prober: Prober, target: Target) -> None:
+    async def _probe(self, prober: Prober, target: Target, publish: Publish) -> None:
         failure = await prober.probe(target)
         self.probed += 1
         if self._targets.get(target.owner) != target:
@@ -175,16 +218,8 @@ class Doctor:
         else:
             self._log.warning("a server is ill, and gives way", reason=failure, **what)
         try:
-            await self._publish(lease, target.owner)
+            await publish(target.owner, verdict)
         except ClientError as error:
             # The next probe tries again: until then nobody knows, as before.
             verdict.is_up, verdict.streak = not verdict.is_up, target.check.fall
             self._log.debug("cannot publish a finding", reason=str(error))
-
-    async def _publish(self, lease: Lease, owner: Name) -> None:
-        verdict = self._verdicts[owner]
-        if verdict.is_up:
-            await self._client.delete(down_key(owner))
-        else:
-            value = json.dumps({"reason": verdict.reason, "by": self._name})
-            await self._client.put(down_key(owner), value, lease=lease.lease_id)
