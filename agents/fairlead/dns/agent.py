@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fairlead.agent import Address, AgentContext, ConfigError
 from fairlead.client import Mirror
+from fairlead.dns import names
 from fairlead.dns.around import STEERING_PREFIX, Around
 from fairlead.dns.attendants import Attendants
 from fairlead.dns.config import DnsConfig
@@ -20,6 +21,7 @@ from fairlead.dns.workers import Pool
 
 COPY_NAME = "dns.copy"
 STEERING_COPY_NAME = "steering.copy"
+_LOCAL = names.from_text("local")
 
 
 async def serve(context: AgentContext, config: DnsConfig) -> None:
@@ -42,6 +44,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
             stack.callback(sockets.close)
         pool = Pool(context, config, identity=identity, zones=model.zones, sockets=theirs)
         await server.adopt(ours)
+        _warn_of_multicast(context, config)
         around = Around(context, config, model=model, responder=server.responder, token=identity.token)
         around.on_apply = pool.apply
         around.live.elsewhere = lambda: (pool.numbers.asked, pool.numbers.missing)
@@ -140,6 +143,14 @@ def _export(context: AgentContext, *, server: DnsServer, around: Around, pool: P
 def _beside(copy_path: Path | None) -> Path | None:
     """Return where the copy of the keys that steer is kept: who is ill must not be forgotten by a restart either."""
     return copy_path.with_name(STEERING_COPY_NAME) if copy_path is not None else None
+
+
+def _warn_of_multicast(context: AgentContext, config: DnsConfig) -> None:
+    """Say that some hosts never ask a name server for names below ``local`` (RFC 6762, section 3)."""
+    zones = [names.to_text(zone) for zone in config.zones if zone.endswith(_LOCAL)]
+    if zones:
+        hint = "hosts with multicast DNS may not ask here; have their resolvers send the zone here"
+        context.log.info("zones below local.", zones=" ".join(zones), hint=hint)
 
 
 def _make_data_dir(path: Path) -> None:

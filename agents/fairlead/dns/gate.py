@@ -8,7 +8,7 @@ from fairlead.dns.cookies import Cookies
 from fairlead.dns.edns import OptionCode, opt_record, option
 from fairlead.dns.errors import MessageError
 from fairlead.dns.message import Query, Rcode, parse_query
-from fairlead.dns.networks import EVERYWHERE, Networks
+from fairlead.dns.networks import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.rate_limit import RateLimiter, RateLimits, Verdict
 
 _TC: Final = 0x02  # of the third byte
@@ -39,8 +39,10 @@ class Gate:
 
         What comes to a loopback address comes from one.
         """
-        is_limited = self.limiter.limits.is_on and not (ip in _LOOPBACK and ip in self.limiter.exempt)
-        return is_limited or not (self.allowed.are_all or (ip in _LOOPBACK and ip in self.allowed))
+        network = next((one for one in LOOPBACK if ip in Networks((one,))), None)
+        is_exempt = network is not None and self.limiter.exempt.covers(network)
+        is_allowed = self.allowed.are_all or (network is not None and self.allowed.covers(network))
+        return not is_allowed or (self.limiter.limits.is_on and not is_exempt)
 
     def pass_on(self, packet: bytes, response: bytes, ip: str) -> bytes | None:
         """Return ``response``, or what goes to ``ip`` in its place; None for nothing."""
@@ -78,9 +80,6 @@ class Gate:
         tc = 0 if rcode else _TC
         head = bytes((response[2] | tc, response[3] & 0xF0 | rcode & 0xF)) + b"\0\1\0\0\0\0\0"
         return b"".join((query.packet[:2], head, bytes((bool(opt),)), query.question, opt))
-
-
-_LOOPBACK: Final = Networks(("127.0.0.0/8", "::1"))
 
 
 def _saying(query: Query, response: bytes) -> object:

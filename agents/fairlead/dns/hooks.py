@@ -52,6 +52,9 @@ Handler = Callable[[bytes, Client], bytes | None]
 Sign = Callable[[Answer, Query], Answer]
 """Gives an answer with signatures and proofs, to a query with the DO bit."""
 
+Failed = Callable[[Exception, bytes], None]
+"""Hears of a fault of ours, and of the packet that was answered SERVFAIL for it."""
+
 Seen = Callable[[Name, int, int], None]
 """Hears of a question that was not answered from the table: its name, type and response code."""
 
@@ -72,6 +75,7 @@ class Hooks:
         sign: asked for what goes to clients that validate, before it is kept.
         opcodes: by opcode.
         chaos: asked for what we do not know of class CHAOS.
+        failed: told of faults of ours.
         seen: told of each question that the table did not answer.
     """
 
@@ -83,3 +87,4 @@ class Hooks:
     opcodes: dict[int, Handler] = field(default_factory=dict)
     chaos: ChaosBody | None = None
     seen: Seen | None = None
+    failed: Failed | None = None

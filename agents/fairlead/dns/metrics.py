@@ -20,6 +20,7 @@ from fairlead.dns.tallies import DURATIONS_MAX_S, SIZES_MAX, Kind
 _COUNTERS: Final = {
     "udp_unsent_responses": "UDP responses that the system did not take.",
     "tcp_refused_connections": "Connections beyond the limits.",
+    "faults": "Queries answered SERVFAIL for a fault of ours; the log says which.",
     "tls_failed_handshakes": "TLS connections that came to nothing.",
     "rate_limited_dropped": "Responses that rate limits kept back.",
     "rate_limited_truncated": "Responses that rate limits sent truncated.",

@@ -43,6 +43,14 @@ class Networks:
             self._remembered[ip] = found
         return found
 
+    def covers(self, text: str) -> bool:
+        """Whether all of the network ``text`` lies in one of them."""
+        inner = ipaddress.ip_network(text)
+        return any(
+            network.version == inner.version and inner.subnet_of(network)  # type: ignore[arg-type]  # one version
+            for network in self._networks
+        )
+
     @property
     def are_all(self) -> bool:
         """Whether every address lies in them."""

@@ -47,6 +47,7 @@ class Numbers:
         numbers.counters = Counter(
             udp_unsent_responses=sum(udp.unsent for udp in server.udp),
             tcp_refused_connections=sum(tcp.refused for tcp in server.tcp),
+            faults=server.responder.faults,
             tls_failed_handshakes=sum(tcp.failed_handshakes for tcp in server.tcp),
             rate_limited_dropped=limiter.dropped,
             rate_limited_truncated=limiter.slipped,

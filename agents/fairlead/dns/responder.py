@@ -56,6 +56,8 @@ class Responder:
         self._ready = table.ready
         self.tallies = Tallies()
         """What was not at hand; the table counts the rest."""
+        self.faults = 0
+        """Queries that were answered SERVFAIL because something here failed."""
         self.forwarding = 0
         """Questions that the forwarder has not answered yet."""
 
@@ -103,9 +105,17 @@ class Responder:
             frame = Frame(query, client, manners=self._manners, terms=self._table.terms)
             return self._respond_query(query, client, frame)
         except MessageError as error:
-            response = message.error_response(packet, error.rcode)
-            self.tallies.add(kind_of(NO_TYPE, response))
-            return response
+            return self._give_up(packet, error.rcode)
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs one answer, not those that came with it
+            self.faults += 1
+            if self.hooks.failed is not None:
+                self.hooks.failed(error, packet)
+            return self._give_up(packet, Rcode.SERVFAIL)
+
+    def _give_up(self, packet: bytes, rcode: int) -> bytes:
+        response = message.error_response(packet, rcode)
+        self.tallies.add(kind_of(NO_TYPE, response))
+        return response
 
     def _respond_opcode(self, opcode: int, packet: bytes, client: Client) -> bytes | None:
         handler = self.hooks.opcodes.get(opcode)

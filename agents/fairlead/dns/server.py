@@ -1,5 +1,6 @@
 """The sockets of one process, and the one responder behind them."""
 
+import logging
 import os
 import random
 import ssl
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from fairlead.agent import ConfigError
 from fairlead.dns.chaos import Chaos
@@ -31,6 +32,10 @@ from fairlead.dns.serving import Serving
 from fairlead.dns.sockets import Sockets
 from fairlead.dns.stream import DnsStream
 from fairlead.dns.transfer import TransferLimits, answering_signed
+
+_LOG = logging.getLogger(__name__)
+FAULTS_TOLD_MAX: Final = 20
+"""Faults of ours that are logged; further ones are counted."""
 
 Write = Callable[..., Any]
 
@@ -82,6 +87,7 @@ class DnsServer:
             ),
             allowed=self.gate.allowed,
         )
+        self.responder.hooks.failed = self._tell_fault
         self.log: QueryLog | None = None
         self._datagrams = answering_signed(
             self.responder, config.transfer.keyring, fudge_s=TransferLimits().tsig_fudge_s
@@ -102,6 +108,12 @@ class DnsServer:
         if serving.listen_https:
             self._https = _tls_context(serving, alpn=HTTPS_ALPN)
 
+    def _tell_fault(self, error: Exception, packet: bytes) -> None:
+        if self.responder.faults <= FAULTS_TOLD_MAX:
+            _LOG.error(
+                "a query was answered SERVFAIL for a fault of ours: %r; packet %s", error, packet.hex()
+            )
+
     async def adopt(self, sockets: Sockets) -> None:
         """Use sockets that are bound, without answering yet, and close them in the end."""
         limits = self._config.limits
@@ -121,7 +133,7 @@ class DnsServer:
             (sockets.https, HttpStream, self._https),
         ):
             for bound in group:
-                tcp = TcpServer(self._streams, limits, make, tls=tls)
+                tcp = TcpServer(self._streams, limits, make, allowed=self.gate.allowed, tls=tls)
                 await tcp.adopt(bound)
                 self.tcp.append(tcp)
 
@@ -146,19 +158,23 @@ class _Logged:
     def __init__(self, answerer: Answerer, log: QueryLog) -> None:
         self._answerer = answerer
         self._log = log
-        self._is_picked = False
+        self._is_picked: bool | None = None
 
     def from_table(self, packet: bytes, /) -> bytes | None:
         return self._answerer.from_table(packet)
 
     def from_table_whole(self, packet: bytes, /) -> bytes | None:
         self._is_picked = bool(self._log.pick(1))
-        return None if self._is_picked else self._answerer.from_table_whole(packet)
+        response = None if self._is_picked else self._answerer.from_table_whole(packet)
+        if response is not None:
+            self._is_picked = None
+        return response
 
     def respond(self, packet: bytes, client: Client, /) -> bytes | None:
         response = self._answerer.respond(packet, client)
-        if self._is_picked:
+        if self._is_picked if self._is_picked is not None else self._log.pick(1):
             self._log.write(packet, response, client.ip, client.transport)
+        self._is_picked = None
         return response
 
 

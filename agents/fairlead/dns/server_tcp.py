@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from fairlead.dns.client import Answerer
+from fairlead.dns.client import Answerer, Client
 from fairlead.dns.limits import Limits
+from fairlead.dns.networks import EVERYWHERE, Networks
 
 _SWEEPS_PER_IDLE = 4
 
@@ -45,6 +46,7 @@ class TcpServer:
         answerer: gives the response to a message, now or later.
         limits: the bounds that are named ``tcp_...``.
         make: makes the protocol of one connection.
+        allowed: who is answered; others are not given what is at hand, and the answerer refuses them.
         tls: for streams within TLS.
     """
 
@@ -54,9 +56,11 @@ class TcpServer:
         limits: Limits,
         make: Make,
         *,
+        allowed: Networks | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answerer = answerer
+        self.allowed = allowed if allowed is not None else Networks(EVERYWHERE)
         self.limits = limits
         self.refused = 0
         """Connections beyond the limits."""
@@ -93,6 +97,14 @@ class TcpServer:
             handshake.cancel()
         for connection in tuple(self._connections):
             connection.close()
+
+    def answer(self, packet: bytes, client: Client) -> bytes | None:
+        """Return the response to ``packet``, as `Answerer.respond` does: what is at hand first."""
+        if client.ip in self.allowed:
+            response = self.answerer.from_table_whole(packet)
+            if response is not None:
+                return response
+        return self.answerer.respond(packet, client)
 
     def open(self, transport: asyncio.Transport) -> None:
         """Serve a connection that was just accepted, if the limits allow one more."""

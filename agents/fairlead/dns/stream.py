@@ -127,10 +127,7 @@ class DnsStream(asyncio.Protocol):
         return self._in_flight < self._server.limits.tcp_in_flight_max
 
     def _answer(self, packet: bytes) -> None:
-        answerer = self._server.answerer
-        response = answerer.from_table_whole(packet)
-        if response is None:
-            response = answerer.respond(packet, self)
+        response = self._server.answer(packet, self)
         if response is None:  # RFC 7766, section 8: what is no query ends the connection
             self.close()
         elif response is LATER:

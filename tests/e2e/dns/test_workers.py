@@ -4,7 +4,7 @@ import os
 import socket
 from collections import Counter
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM
 
 import dns.message
 from tests.e2e.dns.test_dns import SITE, NameServer, eventually, put
@@ -63,3 +63,16 @@ def test_every_worker_follows_and_one_that_dies_is_replaced(tmp_path: Path) -> N
             assert server.program.stop() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in (worker,))
         assert "Traceback" not in server.program.log()
+
+
+def test_it_goes_on_answering_while_balancers_notice_that_it_ends(tmp_path: Path) -> None:
+    """Lameduck: /readyz is closed first, the sockets later."""
+    with FairleadStore(tmp_path / "store") as store:
+        put(store, SITE)
+        server = NameServer(store, tmp_path)
+        server.program.argv += ["--workers", "2", "--lameduck", "3"]
+        server.start()
+        server.program.signal(SIGTERM)
+        eventually(lambda: server.get("/readyz")[0] == 503)
+        assert ask(server) == {("10.0.0.1", "10.0.0.2"): SOCKETS}
+        assert server.program.wait() == 0

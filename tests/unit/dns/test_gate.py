@@ -170,6 +170,8 @@ def test_who_is_not_on_the_list_is_refused_and_told_why() -> None:
         ("127.0.0.1", {"responses_per_s": 5, "exempt": ()}, True),
         ("127.0.0.1", {"allowed": ("10.0.0.0/8",)}, True),
         ("127.0.0.1", {"allowed": ("127.0.0.0/8",)}, False),
+        ("127.0.0.1", {"allowed": ("127.0.0.1",)}, True),
+        ("::1", {"allowed": ("127.0.0.0/8",)}, True),
         ("192.0.2.1", {"allowed": ("127.0.0.0/8",)}, True),
     ],
 )

@@ -188,3 +188,19 @@ def test_answers_with_and_without_signatures_are_kept_apart() -> None:
 def test_a_malformed_client_subnet_is_no_origin(option: bytes) -> None:
     with pytest.raises(ValueError, match="client subnet"):
         Origin.of_subnet(option)
+
+
+def test_a_fault_in_a_hook_costs_one_answer_and_is_told() -> None:
+    site = Site(POOL)
+    told: list[Exception] = []
+
+    def fail(query: Query, client: Client, reply: Reply) -> None:
+        raise ZeroDivisionError(query.name, client, reply)
+
+    site.responder.hooks.forward = fail
+    site.responder.hooks.failed = lambda error, _: told.append(error)
+    _, response = ask(site, Asker())
+    assert (response or b"")[3] & 0xF == Rcode.SERVFAIL
+    assert site.responder.faults == 1
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    assert len(rdatas(site.ask("web.skydns.test"), "A")) == 4

@@ -12,9 +12,11 @@ import dns.message
 import pytest
 import uvloop
 from tests.unit.dns.site import Site, rdatas, until
+from tests.unit.dns.test_hooks import Elsewhere
 
 from fairlead.dns import Limits
 from fairlead.dns.client import Transport
+from fairlead.dns.networks import EVERYWHERE, Networks
 from fairlead.dns.server_tcp import TcpServer, listening_socket
 from fairlead.dns.stream import DnsStream, Framer
 
@@ -195,3 +197,42 @@ async def test_closing_ends_every_connection() -> None:
         await answer(reader)
         server.close()
         assert await ended(reader)
+
+
+async def test_answers_come_as_they_are_ready_not_in_the_order_of_queries() -> None:
+    """RFC 7766, section 6.2.1.1."""
+    site = Site(RECORDS)
+    elsewhere = Elsewhere(site)
+    async with serving(site) as (_, port), connected(port) as (reader, writer):
+        writer.write(query("example.com", "TXT", number=1) + query(number=2))
+        assert (await answer(reader)).id == 2
+        elsewhere.answer("hello")
+        assert (await answer(reader)).id == 1
+
+
+def waits(elsewhere: Elsewhere, count: int) -> bool:
+    return len(elsewhere.asked) == count
+
+
+async def test_questions_of_one_connection_that_wait_elsewhere_are_bounded() -> None:
+    site = Site(RECORDS)
+    elsewhere = Elsewhere(site)
+    async with serving(site, Limits(tcp_in_flight_max=2)) as (_, port), connected(port) as (reader, writer):
+        for number in range(5):
+            writer.write(query("example.com", "TXT", number=number))
+        for number, waiting in enumerate((2, 2, 2, 2, 1)):
+            await until(partial(waits, elsewhere, waiting))
+            elsewhere.answer("hello")
+            assert (await answer(reader)).id == number
+
+
+async def test_who_is_not_on_the_list_gets_nothing_that_is_at_hand() -> None:
+    site = Site(RECORDS, allowed=("192.0.2.0/24",))
+    site.responder.allowed = Networks(EVERYWHERE)
+    site.ask("web.skydns.test")
+    site.responder.allowed = Networks(("192.0.2.0/24",))
+    async with serving(site) as (server, port), connected(port) as (reader, writer):
+        server.allowed = site.responder.allowed
+        writer.write(query())
+        response = await answer(reader)
+        assert (response.rcode(), response.answer) == (5, [])

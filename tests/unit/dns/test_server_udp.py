@@ -1,6 +1,7 @@
 """UDP: one socket, drained by the loop."""
 
 import asyncio
+import random
 import socket
 
 import dns.message
@@ -8,6 +9,9 @@ import pytest
 from tests.unit.dns.site import Site, rdatas, until
 
 from fairlead.dns.client import Client
+from fairlead.dns.gate import Gate
+from fairlead.dns.query_log import QueryLog
+from fairlead.dns.rate_limit import RateLimiter, RateLimits
 from fairlead.dns.server_udp import UdpServer, bound_socket
 
 WITHIN_S = 10.0
@@ -76,3 +80,40 @@ async def test_closing_twice_does_no_harm() -> None:
     server.adopt(bound_socket("127.0.0.1", 0))
     server.close()
     server.close()
+
+
+async def test_behind_a_gate_who_floods_is_cut_short_and_every_query_may_be_logged() -> None:
+    written: list[dict[str, object]] = []
+    gate = Gate(
+        clock=lambda: 0.0,
+        monotonic=lambda: 0.0,
+        limiter=RateLimiter(RateLimits(responses_per_s=5, slip=2, exempt=())),
+    )
+    log = QueryLog(
+        lambda _, **fields: written.append(fields), 1.0, rng=random.Random(1), monotonic=lambda: 0.0
+    )
+    server = UdpServer(Site(RECORDS).responder, gate=gate, log=log, datagrams_per_wake_max=64)
+    bound = bound_socket("127.0.0.1", 0)
+    address = bound.getsockname()
+    server.adopt(bound)
+    server.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        client.connect(address)
+        for number in range(20):
+            client.send(dns.message.make_query("web.skydns.test", "A", id=number).to_wire())
+        client.send(b"no query at all")
+        await until(lambda: len(written) == 21)
+        responses: list[dns.message.Message] = []
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(WITHIN_S):
+            while len(responses) < 12:
+                responses.append(
+                    dns.message.from_wire(await loop.sock_recv(client, 4096), ignore_trailing=True)
+                )
+    server.close()
+    whole = [one for one in responses if one.answer]
+    assert (len(whole), len(responses)) == (5, 12)
+    assert [fields.get("rcode") for fields in written].count("NOERROR") == 12
+    assert gate.limiter.dropped == 8
+    assert sum(server.durations.counts) == 21

@@ -101,10 +101,7 @@ class HttpStream(asyncio.Protocol):
             self._session.respond(request.number, packet)
             return
         self.last_query_s = asyncio.get_running_loop().time()
-        answerer = self._server.answerer
-        message = answerer.from_table_whole(packet)
-        if message is None:
-            message = answerer.respond(packet, HttpClient(self, request))
+        message = self._server.answer(packet, HttpClient(self, request))
         if message is LATER:
             self._in_flight += 1
         elif message is None:
