@@ -11,9 +11,10 @@ import dns.rdataset
 import dns.rdatatype
 import dns.rrset
 import pytest
-from tests.unit.dns.site import Site, rcode, rdatas
+from tests.unit.dns.site import Asker, Site, rcode, rdatas
 
 from fairlead.dns import names
+from fairlead.dns.client import Transport
 from fairlead.dns.dnssec import Algorithm, Signer, SigningKey, SigningLimits, State, ZoneKey
 from fairlead.dns.dnssec.canonical import successor, type_bitmap
 
@@ -280,6 +281,29 @@ def test_a_signed_zone_in_a_signed_zone_is_vouched_for() -> None:
     assert response.answer[1][0].signer.to_text() == "test."
     plain = SignedSite({names.from_text("test"): (active(outer),)}, zones=("test", "skydns.test"))
     assert denial(plain.secure("skydns.test", "DS"))[0].to_text() == "\\000.skydns.test. NS RRSIG NSEC"
+
+
+def test_an_answer_that_depends_on_who_asks_is_signed_for_each(site: SignedSite) -> None:
+    site.put(
+        {
+            "n.geo.skydns.test": {"host": "10.0.0.1", "cidr": "10.1.0.0/16", "weight": 10},
+            "f.geo.skydns.test": {"host": "10.0.0.2", "cidr": "10.2.0.0/16", "weight": 90},
+        }
+    )
+    query = dns.message.make_query("geo.skydns.test", "A", want_dnssec=True, payload=4096)
+    found = set()
+    for ip in ("10.1.0.1", "10.2.0.1", "10.3.0.1"):
+        asker = Asker(Transport.TCP, ip=ip)
+        response = dns.message.from_wire(site.responder.respond(query.to_wire(), asker) or b"")
+        site.validate(response)
+        found.add(tuple(sorted(rdatas(response, "A"))))
+    assert len(found) > 1
+
+
+def test_weights_do_not_matter_to_signatures(site: SignedSite) -> None:
+    site.put({f"{n}.w.skydns.test": {"host": f"10.0.0.{n}", "weight": n * 30} for n in (1, 2, 3)})
+    for _ in range(5):
+        site.secure("w.skydns.test", "A")
 
 
 def test_nsec_itself_may_be_asked_for(site: SignedSite) -> None:
