@@ -163,8 +163,9 @@ def test_made_up_names_below_a_wildcard_fill_nothing() -> None:
     assert len(site.model.table.entries) == before
 
 
-def test_answers_follow_wildcards_that_come_and_go() -> None:
-    site = Site({"x.skydns.test": {"host": "b.apps.skydns.test"}})
+@pytest.mark.parametrize("beside", [{}, {"q.apps.skydns.test": {"text": "apps is there already"}}])
+def test_answers_follow_wildcards_that_come_and_go(beside: dict[str, object]) -> None:
+    site = Site(beside | {"x.skydns.test": {"host": "b.apps.skydns.test"}})
     assert site.ask("x.skydns.test").answer == []
     site.put({"*.apps.skydns.test": {"host": "10.0.0.9"}})
     assert rdatas(site.ask("x.skydns.test"), "A") == ["10.0.0.9"]
@@ -264,6 +265,8 @@ def test_servers_named_at_the_apex_are_the_zones_own() -> None:
     site = Site({"skydns.test": {"ns": ["ns.example.com"]}, "a.ns.dns.skydns.test": {"host": "10.0.0.2"}})
     assert sorted(rdatas(site.ask("skydns.test", "NS"), "NS")) == ["a.ns.dns.skydns.test.", "ns.example.com."]
     assert rdatas(site.ask("skydns.test", "A"), "A") == ["10.0.0.2"]
+    assert "AA" in flags(site.ask("a.ns.dns.skydns.test")).split()
+    assert rcode(site.ask("nothing.skydns.test")) == "NXDOMAIN"
 
 
 # Exact zones

@@ -31,6 +31,7 @@ RECORDS: dict[str, object] = {
     "sub.skydns.test": {"ns": "ns1.sub.skydns.test"},
     "ns1.sub.skydns.test": {"host": "10.1.0.1"},
     "safe.skydns.test": {"ns": "ns.example.com", "ds": "12345 13 2 " + "AB" * 32},
+    "short.skydns.test": {"host": "server1"},
     "two.skydns.test": {"host": "www.skydns.test"},
     "1.mix.skydns.test": {"host": "a.example.com"},
     "2.mix.skydns.test": {"host": "b.example.com"},
@@ -139,6 +140,7 @@ def test_every_answer_is_signed(site: SignedSite, name: str, rtype: str, sets: l
         ("skydns.test", "DS", "A NS SOA TXT AAAA SRV RRSIG NSEC DNSKEY CDS CDNSKEY CAA"),
         ("sub.skydns.test", "DS", "NS RRSIG NSEC"),
         ("x.apps.skydns.test", "MX", "A SRV RRSIG NSEC"),
+        ("short.skydns.test", "A", "AAAA TXT SRV RRSIG NSEC"),
     ],
 )
 def test_a_type_that_is_not_there_is_denied(site: SignedSite, name: str, rtype: str, types: str) -> None:
@@ -235,6 +237,8 @@ def test_a_new_revision_is_a_new_serial_and_signed() -> None:
     after = rdatas(site.secure("skydns.test", "SOA"), "SOA")[0]
     assert int(after.split()[2]) == int(before.split()[2]) + 1
     site.secure("no.skydns.test", "A")
+    site.put({"x.elsewhere.test": {"host": "10.0.0.1"}})
+    assert int(rdatas(site.secure("skydns.test", "SOA"), "SOA")[0].split()[2]) == int(before.split()[2]) + 2
 
 
 def test_signatures_follow_the_calendar() -> None:
