@@ -6,17 +6,20 @@ before TLS too, and is read off the socket to the byte.
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from fairlead.proxy.client_hello import HELLO_BYTES_MAX, server_name
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model import Listener
 from fairlead.proxy.origin import MAIN_ENTRYPOINT, Origin
-from fairlead.proxy.proxy_protocol import V2_BYTES_MAX, ProxyHeader, ProxyHeaderError, read_header
+from fairlead.proxy.proxy_protocol import ProxyHeader, ProxyHeaderError, read_header
+from fairlead.proxy.relay import relay
 
 if TYPE_CHECKING:
     import ssl
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from fairlead.proxy.service import Service
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 _BACKLOG = 4096
 _ACCEPTS_MAX = 64
 """Connections that are taken in one turn of the loop."""
@@ -89,6 +93,10 @@ class Door:
         self._service = service
         self._server: asyncio.Server | None = None
         self._is_open = False
+        # What comes first is not for HTTP, so that it is read here.
+        self._looks_first = bool(
+            listener.expects_proxy_protocol or listener.backend_id or listener.passthrough
+        )
         self._scope = compile_expression(listener.scope) if listener.scope is not None else None
         self._context: ssl.SSLContext | None = None
         if listener.tls is not None:
@@ -98,7 +106,7 @@ class Door:
         """Accept clients from now on."""
         loop = asyncio.get_running_loop()
         self._is_open = True
-        if self.listener.expects_proxy_protocol:
+        if self._looks_first:
             self.socket.listen(_BACKLOG)
             loop.add_reader(self.socket, self._accept)
             return
@@ -140,10 +148,28 @@ class Door:
             scheme=b"http" if self._context is None else b"https",
             scope=self._scope,
             covers=covers,
+            source=source,
+            destination=destination,
             entrypoint=self.listener.id or MAIN_ENTRYPOINT,
         )
 
-    # With a PROXY header
+    def _may_connect(self, accepted: socket.socket) -> bool:
+        """Whether what this client says in a PROXY header would be believed."""
+        trusted = self.listener.proxy_protocol_from
+        if not trusted or accepted.family == socket.AF_UNIX:
+            return True
+        address = ipaddress.ip_address(accepted.getpeername()[0].partition("%")[0])
+        return any(address in network for network in trusted)
+
+    def _passes_to(self, name: bytes) -> str:
+        """The backend of a TLS client that asks for ``name``, if it is not ours to answer."""
+        if not name:
+            return ""
+        wanted = name.decode("latin-1")
+        routes = dict(self.listener.passthrough)
+        return routes.get(wanted) or routes.get("*." + wanted.partition(".")[2]) or routes.get("*", "")
+
+    # What comes before HTTP
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_MAX):
@@ -160,9 +186,20 @@ class Door:
         """Read the header, and hand the rest over."""
         loop = asyncio.get_running_loop()
         accepted.setblocking(False)
+        if not self._may_connect(accepted):
+            self._service.stats.refused += 1
+            accepted.close()
+            return
         try:
             async with asyncio.timeout(self._service.limits.head_s):
-                header = await _read_header(accepted)
+                header = await _peek(accepted, read_header) if self.listener.expects_proxy_protocol else None
+                if header is not None:
+                    accepted.recv(header.size_bytes)
+                name = await _peek(accepted, server_name) if self.listener.passthrough else b""
+            if backend_id := self.listener.backend_id or self._passes_to(name):
+                ends = header or ProxyHeader(0, *_socket_ends(accepted))
+                await relay(self._service, accepted, backend_id, name=name, ends=ends)
+                return
             await loop.connect_accepted_socket(
                 lambda: ClientConnection(self._service, self, header),
                 accepted,
@@ -174,20 +211,26 @@ class Door:
             accepted.close()
 
 
-async def _read_header(accepted: socket.socket) -> ProxyHeader:
+async def _peek(accepted: socket.socket, read: Callable[[bytes], T | None]) -> T:
+    """Return what ``read`` makes of the beginning of a connection, once there is enough of it."""
     while True:
         try:
-            data = accepted.recv(V2_BYTES_MAX, socket.MSG_PEEK)
+            data = accepted.recv(HELLO_BYTES_MAX, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             await asyncio.sleep(_LOOK_AGAIN_S)
             continue
         if not data:
-            raise ProxyHeaderError("the connection ended before its PROXY header")
-        header = read_header(data)
-        if header is not None:
-            accepted.recv(header.size_bytes)
-            return header
+            raise ProxyHeaderError("the connection ended before it began")
+        found = read(data)
+        if found is not None:
+            return found
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _socket_ends(accepted: socket.socket) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+    if accepted.family == socket.AF_UNIX:
+        return None, None
+    return accepted.getpeername()[:2], accepted.getsockname()[:2]
 
 
 def _ends(transport: asyncio.BaseTransport) -> tuple[tuple[str, int], tuple[str, int] | None]:

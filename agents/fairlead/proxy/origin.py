@@ -20,11 +20,23 @@ class Origin:
         covers: whether this connection's certificate stands for a host, lower-case; None: nobody asks (no TLS,
             or a client that named no host).
         entrypoint: the id of the listener.
+        source, destination: address and port of both ends, for a PROXY header; None when unknown.
         usual_lines: what this hop adds to a request that brings nothing of the kind, up to the value of the
             last field, X-Forwarded-Host.
     """
 
-    __slots__ = ("covers", "entrypoint", "peer", "port", "pseudonym", "scheme", "scope", "usual_lines")
+    __slots__ = (
+        "covers",
+        "destination",
+        "entrypoint",
+        "peer",
+        "port",
+        "pseudonym",
+        "scheme",
+        "scope",
+        "source",
+        "usual_lines",
+    )
 
     def __init__(
         self,
@@ -36,6 +48,8 @@ class Origin:
         scope: tuple[Conjunction, ...] | None = None,
         covers: Callable[[str], bool] | None = None,
         entrypoint: str = MAIN_ENTRYPOINT,
+        source: tuple[str, int] | None = None,
+        destination: tuple[str, int] | None = None,
     ) -> None:
         self.peer = peer
         self.port = port
@@ -44,6 +58,8 @@ class Origin:
         self.scope = scope
         self.covers = covers
         self.entrypoint = entrypoint
+        self.source = source
+        self.destination = destination
         self.usual_lines = (
             b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
             b"Via: 1.1 %b\r\nX-Forwarded-Host: " % (peer, scheme, port, peer, pseudonym)

@@ -29,7 +29,7 @@ class Plan:
     """
 
     __slots__ = (
-        "_added", "_after_host", "_before_host", "_host", "frontend", "log_text", "peer", "port", "refusal", "request",
+        "_added", "_after_host", "_before_host", "_host", "frontend", "log_text", "origin", "peer", "port", "refusal", "request",
         "scheme", "snapshot", "target",
     )  # fmt: skip
 
@@ -43,6 +43,7 @@ class Plan:
         self.port = port
         self.scheme = b"http"
         self.log_text = ""
+        self.origin: Origin | None = None
         self.refusal: tuple[int, str, str] | None = None
         self.frontend: Frontend | None = None
         self.target = _NOWHERE
@@ -77,6 +78,7 @@ class Plan:
         """Return the same plan for a request that a middleware has changed."""
         plan = Plan(request, self.snapshot, peer=self.peer, port=self.port)
         plan.frontend, plan.target, plan._added = self.frontend, self.target, self._added
+        plan.origin = self.origin
         plan.scheme = self.scheme
         plan._compose()
         return plan
@@ -102,6 +104,7 @@ class Plan:
 def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
     """Decide about ``request``, which is fit to forward and came from ``origin``."""
     plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
+    plan.origin = origin
     if request.via and any(origin.pseudonym in each for each in request.via):
         text = "the request came here twice: a server address leads back to this proxy"
         plan.refusal = (508, text, "LOOP")
@@ -125,6 +128,7 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
 def challenge_plan(request: Request, snapshot: Snapshot, origin: Origin, answer: bytes) -> Plan:
     """Answer an authority that asks whether a name is ours, before any route."""
     plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
+    plan.origin = origin
     plan.target = Target(backend_id="", chain=Chain([Given(answer)]))
     return plan
 

@@ -131,7 +131,8 @@ class Registry:
                 state.standing.slow_from_s = self._clock()
         state.server = server
         state.tls = backend.tls
-        state.pool.idle_max = idle_max
+        state.proxy_protocol = backend.proxy_protocol
+        state.pool.idle_max = 0 if backend.proxy_protocol else idle_max
         return state
 
     def _retire(self, backend_id: str, servers: Mapping[str, Server]) -> None:

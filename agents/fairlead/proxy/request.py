@@ -39,7 +39,7 @@ from fairlead.proxy.lines import (
 _LINE = re.compile(rb"([A-Z][A-Z_-]*) ([!-~]+) HTTP/1\.([01])")
 _OTHER_VERSION = re.compile(rb"[A-Z]+ [!-~]+ HTTP/(?!1\.[01])[0-9]\.[0-9]")
 _OTHER_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]")
-_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+?)\.?(?::([0-9]{1,5}))?")
+HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+?)\.?(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)(.*)")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
@@ -293,7 +293,7 @@ def split_host(field: bytes) -> tuple[bytes, bytes]:
     Raises:
         BadRequest: it is no host.
     """
-    found = _HOST.fullmatch(field)
+    found = HOST.fullmatch(field)
     if found is None or (found[2] is not None and int(found[2]) > 65535):
         raise BadRequest(400, "malformed Host")
     return found[1].lower(), found[2] or b""

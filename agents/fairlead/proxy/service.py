@@ -22,7 +22,8 @@ from fairlead.proxy.listening import Door, Doors
 from fairlead.proxy.model import Listener, TlsSettings
 from fairlead.proxy.origin import Origin
 from fairlead.proxy.plan import CHALLENGE_PATH, Plan, challenge_plan, make_plan
-from fairlead.proxy.request import RequestParser
+from fairlead.proxy.proxy_protocol import write_header
+from fairlead.proxy.request import HOST, Request, RequestParser
 from fairlead.proxy.response import ResponseParser
 from fairlead.proxy.router import Router
 from fairlead.proxy.server_side import ServerConnection
@@ -41,6 +42,10 @@ _MULTIPLEXED = frozenset({"h2c", "h2"})
 
 class Connecting(Protocol):
     """Somebody who waits for a connection to a server."""
+
+    @property
+    def plan(self) -> Plan:
+        """Whose request it is."""
 
     def attach(self, connection: ServerConnection) -> None:
         """Here it is."""
@@ -181,6 +186,11 @@ class Service:
                 return challenge_plan(request, self.snapshot, origin, answer)
         return make_plan(request, self.snapshot, origin)
 
+    def blank_request(self, host: bytes) -> Request:
+        """Return a request that says nothing but ``host``, for what is none and is balanced all the same."""
+        name = host if HOST.fullmatch(host) else b"-"
+        return self._request_parser.parse(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % name)
+
     # Servers
 
     def pooled(self, server: ServerState, *, is_repeatable: bool) -> ServerConnection | None:
@@ -234,6 +244,14 @@ class Service:
             if isinstance(connection, Http2Server):
                 server.multiplexed = connection
                 connection = cast("ServerConnection", connection.open_stream())
+            elif server.proxy_protocol:
+                # This connection is for this client alone; it is never pooled.
+                origin = waiting.plan.origin
+                source, destination = (
+                    (origin.source, origin.destination) if origin is not None else (None, None)
+                )
+                header = write_header(server.proxy_protocol, source, destination)
+                connection.transport.write(header)
             waiting.attach(connection)
 
     def _client_context(self, tls: TlsSettings | None, scheme: str) -> ssl.SSLContext:
@@ -261,19 +279,23 @@ class Service:
         early: bytes,
     ) -> None:
         """Join two sides that agreed on another protocol; ``early`` came from the server already."""
-
-        def on_end(tunnel: Tunnel) -> None:
-            leave_server(101)
-            self._tunnels.discard(tunnel)
-            self.stats.tunnels = len(self._tunnels)
-
         ahead = client.hand_over()
         self.forget(client)
-        tunnel = Tunnel(self.wheel, idle_s=self.limits.tunnel_idle_s, on_end=on_end)
-        self._tunnels.add(tunnel)
-        self.stats.tunnels = len(self._tunnels)
-        tunnel.join(client.transport, connection.transport)
+        self.join(client.transport, connection.transport, lambda: leave_server(101))
         if early:
             client.transport.write(early)
         if ahead:
             connection.transport.write(ahead)
+
+    def join(self, left: asyncio.Transport, right: asyncio.Transport, on_end: Callable[[], None]) -> None:
+        """Pass bytes both ways until both sides have ended; then call ``on_end``."""
+
+        def forget(tunnel: Tunnel) -> None:
+            on_end()
+            self._tunnels.discard(tunnel)
+            self.stats.tunnels = len(self._tunnels)
+
+        tunnel = Tunnel(self.wheel, idle_s=self.limits.tunnel_idle_s, on_end=forget)
+        self._tunnels.add(tunnel)
+        self.stats.tunnels = len(self._tunnels)
+        tunnel.join(left, right)

@@ -64,6 +64,7 @@ class ServerState:
         "in_flight",
         "multiplexed",
         "pool",
+        "proxy_protocol",
         "requests",
         "server",
         "standing",
@@ -75,6 +76,7 @@ class ServerState:
         self.authority = server.authority.encode()
         self.pool = Pool(idle_max)
         self.multiplexed: Http2Server | None = None  # the connection that all requests share, over HTTP/2
+        self.proxy_protocol = 0  # version of the header that its connections begin with; 0: none
         self.tls: TlsSettings | None = None
         self.in_flight = 0
         self.requests = 0

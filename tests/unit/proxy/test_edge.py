@@ -223,3 +223,45 @@ async def test_a_connection_without_the_header_that_was_promised_is_closed() -> 
                 assert await peer.rest() == b""
             peer.close()
     assert upstream.heads == []
+
+
+async def test_headers_of_those_who_are_not_trusted_are_not_read() -> None:
+    async with running(Upstream()) as proxy:
+        one, two = free_ports(2)
+        fields = {"ProxyProtocol": "PROXY_V1", "ProxyProtocolFrom": ["10.0.0.0/8"]}
+        trusting_all = {**fields, "ProxyProtocolFrom": ["127.0.0.0/8"]}
+        proxy.put(
+            {
+                "listeners/p": listener(one, "http", **fields),
+                "listeners/q": listener(two, "http", **trusting_all),
+            }
+        )
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 3)
+        data = write_header(1, ("192.0.2.1", 1), ("192.0.2.2", 2)) + HEAD.format("a").encode()
+        refused, served = [Peer(*await asyncio.open_connection("127.0.0.1", port)) for port in (one, two)]
+        await served.send(data)
+        assert (await served.response())[1] == b"ok"
+        with contextlib.suppress(ConnectionError):
+            await refused.send(data)
+            assert await refused.rest() == b""
+        refused.close()
+        served.close()
+
+
+async def test_servers_are_told_who_the_client_is_and_each_client_has_its_own_connection() -> None:
+    upstream = Upstream()
+    lines: list[bytes] = []
+
+    async def serve(peer: Peer) -> None:
+        lines.append(await peer.until(b"\r\n"))
+        await upstream.serve_ok(peer)
+
+    upstream.handler = serve
+    async with running(upstream) as proxy:
+        proxy.put({"backends/b/backend": {"Settings": {}, "ProxyProtocol": "PROXY_V1"}})
+        for _ in range(2):
+            client = await proxy.connect()
+            assert (await client.ask(HEAD.format("a").encode()))[1] == b"ok"
+            host, port = client.writer.get_extra_info("sockname")
+            assert lines[-1] == f"PROXY TCP4 {host} 127.0.0.1 {port} {proxy.port}\r\n".encode()
+    assert upstream.connections == 2

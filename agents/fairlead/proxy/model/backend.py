@@ -10,6 +10,7 @@ from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.model.tls import TlsSettings, read_tls
 
+PROXY_PROTOCOLS = {"": 0, "none": 0, "proxy_v1": 1, "proxy_v2": 2}
 BALANCES = ("wrr", "p2c", "leastconn", "hrw", "first")
 _STATUS_MAX = 599
 _WAITING_MAX = 100_000
@@ -88,6 +89,7 @@ class Backend:
         keep_alive_s: between TCP's own probes of an idle connection.
         idle_max: kept-alive connections to one server.
         tls: how TLS is spoken to servers whose URL says https.
+        proxy_protocol: version of the PROXY header that connections to servers begin with, not over TLS; 0: none.
         balance: one of ``BALANCES``.
         slow_start_s: how long a server that is new or healed takes to its full share; 0: at once.
         connections_max: requests at a time for each server; 0: no limit.
@@ -101,6 +103,7 @@ class Backend:
     keep_alive_s: float | None = None
     idle_max: int | None = None
     tls: TlsSettings | None = None
+    proxy_protocol: int = 0
     balance: str = "wrr"
     sticky: Sticky | None = None
     health: HealthCheck | None = None
@@ -130,6 +133,7 @@ def read_backend(identity: ObjectId, fields: Fields) -> Backend:
         keep_alive_s=keep_alive.duration_s("Period"),
         idle_max=idle_max if idle_max > 0 else None,
         tls=read_tls(settings.inside("TLS")) if "TLS" in settings else None,
+        proxy_protocol=PROXY_PROTOCOLS[fields.choice("ProxyProtocol", tuple(PROXY_PROTOCOLS), "")],
         balance=fields.choice("Balance", BALANCES, "wrr"),
         sticky=_read_sticky(fields.inside("Sticky")),
         health=_read_health(fields.inside("Health")) if "Health" in fields else None,

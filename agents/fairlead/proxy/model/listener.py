@@ -1,5 +1,6 @@
 """Listeners: the sockets that clients come to.  Source: vulcand, engine/model.go."""
 
+import ipaddress
 from dataclasses import dataclass
 
 from fairlead.proxy.errors import KeyProblem
@@ -9,7 +10,8 @@ from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.model.tls import TlsSettings, read_tls
 
-PROTOCOLS = ("http", "https")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PROTOCOLS = ("http", "https", "tcp")
 NETWORKS = ("tcp", "unix")
 PROXY_PROTOCOLS = ("", "proxy_v1", "proxy_v2", "none")
 _PORT_MAX = 65535
@@ -24,6 +26,10 @@ class Listener:
         path: of a unix socket; empty: it is a TCP one.
         scope: only requests that match this are routed here, others are answered 404; None: all are.
         tls: None: plain HTTP.
+        proxy_protocol_from: whose headers are believed; others may not connect.  Empty: everybody's.
+        backend_id: connections go there as they are, whatever they speak; empty: they speak HTTP.
+        passthrough: names of TLS clients (``*.example`` stands for one more label) and the backends where their
+            connections go as they are, TLS and all.
         expects_proxy_protocol: connections begin with a PROXY header, of either version.
     """
 
@@ -34,6 +40,9 @@ class Listener:
     scope: Expression | None = None
     tls: TlsSettings | None = None
     expects_proxy_protocol: bool = False
+    proxy_protocol_from: tuple[Network, ...] = ()
+    backend_id: str = ""
+    passthrough: tuple[tuple[str, str], ...] = ()
 
 
 def read_listener(identity: ObjectId, fields: Fields) -> Listener:
@@ -47,7 +56,9 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
     where = address.required_text("Address")
     host, port = ("", 0) if is_unix else _split(where)
     scope = fields.text("Scope")
-    is_tls = fields.choice("Protocol", PROTOCOLS, "http") == "https"
+    protocol = fields.choice("Protocol", PROTOCOLS, "http")
+    is_tls = protocol == "https"
+    names = fields.inside("Passthrough")
     return Listener(
         id=identity.name,
         host=host,
@@ -55,6 +66,9 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
         path=where if is_unix else "",
         scope=_read_scope(scope) if scope else None,
         tls=read_tls(fields.inside("Settings").inside("TLS")) if is_tls else None,
+        proxy_protocol_from=_read_networks(fields.texts("ProxyProtocolFrom")),
+        backend_id=fields.required_text("BackendId") if protocol == "tcp" else "",
+        passthrough=tuple((name.lower(), names.required_text(name)) for name in sorted(names.values)),
         expects_proxy_protocol=fields.choice("ProxyProtocol", PROXY_PROTOCOLS, "") not in ("", "none"),
     )
 
@@ -63,6 +77,13 @@ def _read_scope(text: str) -> Expression:
     scope = parse_expression(text)
     compile_expression(scope)
     return scope
+
+
+def _read_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as error:
+        raise KeyProblem(f"ProxyProtocolFrom: {error}") from error
 
 
 def _split(text: str) -> tuple[str, int]:

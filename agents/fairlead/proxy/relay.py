@@ -1,0 +1,115 @@
+"""TCP as it is: a connection of a client's, joined to one of a backend's servers; nobody looks inside.
+
+The balancer chooses as for a request; a server that cannot be reached is passed over for the next.
+"""
+
+import asyncio
+import socket
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
+from fairlead.proxy.plan import Plan
+from fairlead.proxy.proxy_protocol import ProxyHeader, write_header
+from fairlead.proxy.state import Group, ServerState
+
+if TYPE_CHECKING:
+    from fairlead.proxy.service import Service
+
+_ATTEMPTS_MAX = 3
+
+
+class _Waiting(asyncio.Protocol):
+    """Holds what comes until the other side is there; after the first piece it reads no more."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._has_ended = False
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._has_ended = True
+        return True
+
+    def hand_over(self, successor: asyncio.Protocol) -> None:
+        """Tell ``successor`` what has happened so far; it goes on."""
+        if self._data:
+            successor.data_received(self._data)
+        if self._has_ended:
+            successor.eof_received()
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
+
+
+async def relay(
+    service: "Service", accepted: socket.socket, backend_id: str, *, name: bytes, ends: ProxyHeader
+) -> None:
+    """Join ``accepted`` to a server of ``backend_id``, or close it when there is none.
+
+    Args:
+        service: whose backends they are.
+        accepted: the client's connection, of which nothing has been read.
+        backend_id: where it goes.
+        name: the host that the client asked for, for balancers that hash; ``b""`` for none.
+        ends: who the client is, and what it connected to.
+    """
+    snapshot = service.snapshot
+    group = snapshot.groups.get(backend_id)
+    plan = Plan(service.blank_request(name), snapshot, peer=(ends.source or ("", 0))[0].encode(), port=b"")
+    tried: tuple[ServerState, ...] = ()
+    while group is not None and len(tried) < _ATTEMPTS_MAX:
+        server = group.balancer.choose(plan, tried, perf_counter())
+        if not isinstance(server, ServerState) or server in tried:
+            break
+        server.requests += 1
+        server.in_flight += 1
+        dialled = await _dial(group, server)
+        if isinstance(dialled, _Waiting):
+            if server.proxy_protocol:
+                dialled.transport.write(write_header(server.proxy_protocol, ends.source, ends.destination))
+            await _join(service, accepted, dialled, group, server)
+            return
+        service.stats.connects_failed += 1
+        _leave(group, server, failure=dialled)
+        tried = (*tried, server)
+    accepted.close()
+
+
+async def _dial(group: Group, server: ServerState) -> _Waiting | Failure:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(group.dial_s):
+            _, waiting = await loop.create_connection(_Waiting, server.server.host, server.server.port)
+    except TimeoutError:
+        return DIAL_TIMEOUT
+    except OSError:
+        return REFUSED
+    return waiting
+
+
+async def _join(
+    service: "Service", accepted: socket.socket, dialled: _Waiting, group: Group, server: ServerState
+) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        _, client = await loop.connect_accepted_socket(_Waiting, accepted)
+    except OSError:
+        dialled.transport.abort()
+        _leave(group, server, failure=None)
+        return
+    service.join(client.transport, dialled.transport, lambda: _leave(group, server, failure=None))
+    for each in (client, dialled):
+        each.hand_over(cast("asyncio.Protocol", each.transport.get_protocol()))
+
+
+def _leave(group: Group, server: ServerState, *, failure: Failure | None) -> None:
+    server.in_flight -= 1
+    status = 0 if failure is not None else 200
+    group.balancer.ended(server, status=status, failure=failure, head_us=0, now_s=perf_counter())
