@@ -157,6 +157,8 @@ class Outward:
         call, chain = self._call, self.plan.target.chain
         assert call is not None
         assert chain is not None
+        if chain.body_bytes_max and self.upload is not None:
+            self.upload.bound(chain.body_bytes_max)
         if chain.body_first_bytes_max and self.upload is not None:
             self.is_gathering = True
             self.upload.keep_all(chain.body_first_bytes_max)

@@ -127,6 +127,7 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
 
 def challenge_plan(request: Request, snapshot: Snapshot, origin: Origin, answer: bytes) -> Plan:
     """Answer an authority that asks whether a name is ours, before any route."""
+    request.peer, request.entrypoint = origin.peer, origin.entrypoint
     plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
     plan.origin = origin
     plan.target = Target(backend_id="", chain=Chain([Given(answer)]))

@@ -47,10 +47,14 @@ class Upload:
         """See above."""
         return self._kept is not None
 
+    def bound(self, bytes_max: int) -> None:
+        """From now on take no more than ``bytes_max`` in all."""
+        self._limit = min(self._limit or bytes_max, bytes_max)
+
     def keep_all(self, bytes_max: int) -> None:
         """From now on keep up to ``bytes_max``, and take no more."""
         self._keep_bytes_max = bytes_max
-        self._limit = min(self._limit or bytes_max, bytes_max)
+        self.bound(bytes_max)
 
     def take(self, data: bytes) -> tuple[list[bytes], int]:
         """Return what came of the body, and where it ended in ``data``, or -1 for not yet.

@@ -295,7 +295,8 @@ async def test_metrics_count_what_passed(proxy: RunningProxy) -> None:
         (["--etcd-key", "/"], 1, "--etcd-key is empty"),
         (["--data-dir", "/dev/null/x"], 1, "check --data-dir"),
         (["--access-log", "/nowhere/log"], 1, "check --access-log"),
-        (["--workers", "2"], 1, "--workers 2 is not possible yet"),
+        (["--workers", "0"], 2, "--workers"),
+        (["--admin-listen", "0.0.0.0:0"], 1, "--admin-token-file"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(flags: list[str], status: int, said: str, tmp_path: Path) -> None:

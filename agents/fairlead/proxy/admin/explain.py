@@ -16,7 +16,7 @@ LOST_SHOWN_MAX = 50
 
 
 def parse_request(asked: Mapping[str, Any], *, limits: Limits) -> Request:
-    """Return the request that ``{"method", "url", "headers"}`` describes.
+    """Return the request that ``{"method", "url", "headers", "client", "entrypoint"}`` describes.
 
     Raises:
         BadRequest: the proxy would not take it.
@@ -33,6 +33,7 @@ def parse_request(asked: Mapping[str, Any], *, limits: Limits) -> Request:
     head = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines) + "\r\n\r\n"
     request = RequestParser(limits).parse(head.encode())
     request.peer = str(asked.get("client", "127.0.0.1")).encode()
+    request.entrypoint = str(asked.get("entrypoint", "web"))
     return request
 
 

@@ -131,7 +131,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> BasicAuth:
         tools=tools,
         realm=realm,
         is_removed=spec.flag("RemoveHeader", default=True),
-        user_field=spec.field_name("UserHeader", field) if field else b"",
+        user_field=spec.request_field_name("UserHeader", field) if field else b"",
     )
 
 

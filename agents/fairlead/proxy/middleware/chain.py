@@ -60,6 +60,8 @@ class Middleware:
 
     body_first_bytes_max = 0
     """Above 0: servers are asked only once the whole request body is here; larger ones are answered 413."""
+    body_bytes_max = 0
+    """Above 0: larger request bodies are answered 413, however they are framed."""
 
     def on_request(self, call: "Call") -> Verdict | Awaitable[Verdict]:
         """Pass (None), answer, or make the request wait; an ``async def`` fits too.
@@ -87,7 +89,7 @@ class Chain:
     """The middlewares of one frontend, compiled: for each point those that have something to do there."""
 
     __slots__ = (
-        "body_first_bytes_max", "ends", "request_filters", "requests", "response_filters", "responses",
+        "body_bytes_max", "body_first_bytes_max", "ends", "request_filters", "requests", "response_filters", "responses",
     )  # fmt: skip
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
@@ -98,6 +100,8 @@ class Chain:
         self.ends = _overriding(middlewares, "on_end")
         bounds = [each.body_first_bytes_max for each in middlewares if each.body_first_bytes_max]
         self.body_first_bytes_max = min(bounds, default=0)
+        limits = [each.body_bytes_max for each in middlewares if each.body_bytes_max]
+        self.body_bytes_max = min(limits, default=0)
 
 
 def _overriding(middlewares: Sequence[Middleware], name: str) -> "tuple[tuple[int, Middleware], ...]":

@@ -90,5 +90,5 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ForwardAut
         tools=tools,
         timeout_s=spec.long_s("Timeout", 5.0),
         asked=frozenset(each.lower() for each in spec.field_names("AuthRequestHeaders")),
-        taken=frozenset(each.lower() for each in spec.field_names("AuthResponseHeaders")),
+        taken=frozenset(each.lower() for each in spec.request_field_names("AuthResponseHeaders")),
     )

@@ -15,6 +15,7 @@ from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.middleware.template import url_of
 from fairlead.proxy.pattern import compile_regexp
 
+_PREFIX_FIELD = b"X-Forwarded-Prefix"
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 
 
@@ -27,14 +28,17 @@ class StripPrefix(Middleware):
     def on_request(self, call: Call) -> None:
         """Shorten the path; ``/apis`` does not begin with ``/api``."""
         path = call.request.path
-        for prefix in self._prefixes:
-            if path == prefix or path.startswith(prefix + b"/"):
-                request = call.edit()
-                rest = request.target[len(prefix) :]
-                request.target = rest if rest.startswith(b"/") else b"/" + rest
-                request.path = request.target.partition(b"?")[0]
-                request.passed = [*request.fields, (b"X-Forwarded-Prefix", prefix)]
-                return
+        prefix = next((each for each in self._prefixes if path == each or path.startswith(each + b"/")), b"")
+        if not prefix and not call.header(_PREFIX_FIELD.lower()):
+            return
+        request = call.edit()
+        # What a client says of prefixes is not true, whether there was one or not.
+        request.passed = [field for field in request.fields if field[0].lower() != _PREFIX_FIELD.lower()]
+        if prefix:
+            rest = request.target[len(prefix) :]
+            request.target = rest if rest.startswith(b"/") else b"/" + rest
+            request.path = request.target.partition(b"?")[0]
+            request.passed.append((_PREFIX_FIELD, prefix))
 
 
 class AddPrefix(Middleware):

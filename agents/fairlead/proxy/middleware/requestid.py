@@ -62,7 +62,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RequestId:
     """Read the JSON above."""
     kind = ShownRequestId if spec.flag("InResponse", default=True) else RequestId
     return kind(
-        spec.field_name("Header", spec.text("Header", "X-Request-Id")),
+        spec.request_field_name("Header", spec.text("Header", "X-Request-Id")),
         tools=tools,
         is_trusting=spec.flag("Trust"),
     )

@@ -4,7 +4,7 @@ import ipaddress
 from typing import Any
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.headers import RESPONSE_FIELDS, TOKEN
+from fairlead.proxy.headers import FORWARDED_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS, TOKEN
 from fairlead.proxy.headers import Fields as HeaderFields
 from fairlead.proxy.middleware.limits import VALUES_MAX
 from fairlead.proxy.model import Fields
@@ -59,6 +59,17 @@ class Spec(Fields):
         if not key.isascii() or TOKEN.fullmatch(key.encode()) is None:
             raise self.problem(name, f"has {key!r}, which is no name of a header field")
         return key.encode()
+
+    def request_field_names(self, name: str) -> tuple[bytes, ...]:
+        """Return a list of names of fields that may be written into requests."""
+        return tuple(self.request_field_name(name, each) for each in self.texts(name))
+
+    def request_field_name(self, name: str, key: str) -> bytes:
+        """Return ``key`` as the name of a field that may be written into requests."""
+        field = self.field_name(name, key)
+        if field.lower() in REQUEST_FIELDS or field.lower() in FORWARDED_FIELDS:
+            raise self.problem(name, f"names {key}, which the proxy itself writes")
+        return field
 
     def field_value(self, name: str, value: Any) -> bytes:
         """Return ``value`` as a header field may have it."""

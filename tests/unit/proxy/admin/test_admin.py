@@ -92,6 +92,20 @@ async def test_an_explanation_says_who_matched_why_others_lost_and_who_is_asked(
         assert read(views_of(proxy), "/explain?url=/nowhere")["answer"] == 404
 
 
+async def test_an_explanation_knows_of_entry_points() -> None:
+    async with running(Upstream()) as proxy:
+        route = {
+            "Type": "http",
+            "BackendId": "b",
+            "Route": 'Path("/e")',
+            "Priority": 9,
+            "Entrypoints": ["inner"],
+        }
+        proxy.put({"frontends/e/frontend": route})
+        assert read(views_of(proxy), "/explain", post={"url": "/e", "entrypoint": "inner"})["frontend"] == "e"
+        assert read(views_of(proxy), "/explain", post={"url": "/e"})["frontend"] == "f"
+
+
 async def test_what_would_be_refused_is_told() -> None:
     async with running() as proxy:
         told = read(views_of(proxy), "/explain", post={"url": "/x", "headers": {"Content-Length": "+1"}})

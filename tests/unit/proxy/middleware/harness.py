@@ -91,6 +91,7 @@ def call_of(
     lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode()
     request = RequestParser(Limits()).parse(head)
+    request.peer, request.entrypoint = peer, "web"
     plan = Plan(request, Snapshot(1, Router(()), {}, {}), peer=peer, port=b"80")
     plan.scheme = scheme
     return Call(plan, Chain(middlewares), now_s=now_s)

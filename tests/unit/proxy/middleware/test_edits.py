@@ -45,8 +45,9 @@ def test_settings_that_cannot_be_used_are_told_in_one_line(row: dict[str, Any]) 
     ],
 )
 def test_a_prefix_is_stripped_by_whole_segments(target: str, expected: str) -> None:
-    call = call_of(target)
+    call = call_of(target, headers={"x-forwarded-prefix": "/spoofed"})
     assert answer_of(made("stripprefix", {"Prefixes": ["/api/", "/v1"]}), call) is None
+    assert value(call.request.fields, "X-Forwarded-Prefix") != b"/spoofed"
     assert call.request.target == expected.encode()
     assert call.request.path == expected.partition("?")[0].encode()
     assert (value(call.request.fields, "X-Forwarded-Prefix") is not None) is (target != expected)

@@ -313,6 +313,22 @@ async def test_a_buffered_request_reaches_the_server_in_one_piece() -> None:
         assert status_of(head) == 413
 
 
+async def test_a_body_in_chunks_is_as_limited_as_one_that_says_its_length() -> None:
+    async def take(peer: Peer) -> None:
+        await peer.head()
+        await peer.until(b"0\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with running(Upstream(take)) as proxy:
+        put(proxy, limit=middleware("bodylimit", {"MaxBodyBytes": 10}))
+        for body, status in ((b"a\r\n0123456789\r\n0\r\n\r\n", 200), (b"b\r\n0123456789a\r\n0\r\n\r\n", 413)):
+            client = await proxy.connect()
+            head, _ = await client.ask(
+                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+            )
+            assert status_of(head) == status
+
+
 async def test_connections_under_way_are_counted_until_their_end() -> None:
     gate = asyncio.Event()
 
