@@ -32,9 +32,9 @@ def data(message: dns.message.Message) -> list[str]:
     return sorted(rdata.to_text() for rrset in message.answer for rdata in rrset)
 
 
-def test_tiers_subsets_nearness_and_slow_starts(fairlead_store: StoreServer, tmp_path: Path) -> None:
-    put(fairlead_store, RECORDS)
-    server = NameServer(fairlead_store, tmp_path)
+def test_tiers_subsets_nearness_and_slow_starts(store: StoreServer, tmp_path: Path) -> None:
+    put(store, RECORDS)
+    server = NameServer(store, tmp_path)
     server.program.argv += ["--tiers", "--answers-max", "2", "--slow-start", "3600"]
     server.start()
     try:
@@ -47,7 +47,7 @@ def test_tiers_subsets_nearness_and_slow_starts(fairlead_store: StoreServer, tmp
         assert data(asked(server, "tier.skydns.local")) == ["10.0.2.1"]
 
         assert len(data(asked(server, "near.skydns.local", "192.0.2.0"))) == 2
-        with Wire(fairlead_store.address) as wire:
+        with Wire(store.address) as wire:
             value = b'{"192.0.2.0/24": {"zone": "a"}, "198.51.100.0/24": {"zone": "b"}}'
             wire.get("Put", rpc_pb2.PutRequest(key=b"/fairlead/dns/topology", value=value))
         eventually(lambda: data(asked(server, "near.skydns.local", "192.0.2.0")) == ["10.0.3.1"])
@@ -57,7 +57,7 @@ def test_tiers_subsets_nearness_and_slow_starts(fairlead_store: StoreServer, tmp
         assert scope == 24, "other subnets may be told otherwise"
         assert len(data(asked(server, "near.skydns.local", "203.0.113.0"))) == 2
 
-        put(fairlead_store, {"local/skydns/new/2": {"host": "10.0.4.2"}})
+        put(store, {"local/skydns/new/2": {"host": "10.0.4.2"}})
         eventually(lambda: len(data(asked(server, "new.skydns.local"))) == 2)
         eventually(lambda: "starting slowly" in server.get("/explain?name=new.skydns.local&as=text")[1])
         firsts = [asked(server, "new.skydns.local").answer[0][0].to_text() for _ in range(110)]

@@ -13,12 +13,10 @@ from fairlead.proto import rpc_pb2
 MANY = {f"local/skydns/web/{number}": {"host": f"10.0.{number}.1"} for number in range(60)}
 
 
-def test_a_zone_that_vanishes_is_served_until_it_is_accepted(
-    fairlead_store: StoreServer, tmp_path: Path
-) -> None:
-    put(fairlead_store, MANY)
-    with serving(fairlead_store, tmp_path) as server, Wire(fairlead_store.address) as wire:
-        put(fairlead_store, {"local/skydns/other": {"host": "10.9.9.9"}})
+def test_a_zone_that_vanishes_is_served_until_it_is_accepted(store: StoreServer, tmp_path: Path) -> None:
+    put(store, MANY)
+    with serving(store, tmp_path) as server, Wire(store.address) as wire:
+        put(store, {"local/skydns/other": {"host": "10.9.9.9"}})
         eventually(lambda: server.ask("other.skydns.local"))
         wire.get(
             "DeleteRange",
@@ -41,7 +39,7 @@ def test_a_zone_that_vanishes_is_served_until_it_is_accepted(
         server.program.stop()
         server.start()
         assert server.ask("7.web.skydns.local") == ["10.0.7.1"]
-        assert main(["dns", "accept", "--endpoints", fairlead_store.endpoint]) == 0
+        assert main(["dns", "accept", "--endpoints", store.endpoint]) == 0
         eventually(lambda: server.ask("7.web.skydns.local") == [])
         assert server.ask("other.skydns.local") == ["10.9.9.9"]
         eventually(lambda: "deletion guard" not in problems())

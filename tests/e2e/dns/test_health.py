@@ -45,18 +45,16 @@ def answers(server: NameServer, *addresses: str, within_s: float = 15) -> None:
     eventually(lambda: server.ask("web.skydns.local") == list(addresses), within_s=within_s)
 
 
-def test_one_prober_serves_all_and_its_findings_outlive_it(
-    fairlead_store: StoreServer, tmp_path: Path
-) -> None:
+def test_one_prober_serves_all_and_its_findings_outlive_it(store: StoreServer, tmp_path: Path) -> None:
     well, ill = free_port(), free_port()
     put(
-        fairlead_store,
+        store,
         {
             "local/skydns/web/1": {"host": "127.0.0.1", "port": well, "check": CHECK},
             "local/skydns/web/2": {"host": "127.0.0.2", "port": ill, "check": {**CHECK, "port": ill}},
         },
     )
-    servers = [NameServer(fairlead_store, tmp_path / name) for name in ("a", "b")]
+    servers = [NameServer(store, tmp_path / name) for name in ("a", "b")]
     for server in servers:
         server.program.log_path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -65,7 +63,7 @@ def test_one_prober_serves_all_and_its_findings_outlive_it(
                 server.start()
             for server in servers:
                 answers(server, "127.0.0.1")
-            down = keys(fairlead_store, b"/fairlead/dns/health/down/")
+            down = keys(store, b"/fairlead/dns/health/down/")
             assert list(down) == ["/fairlead/dns/health/down/2.web.skydns.local."]
             probers = [server for server in servers if "looks after the records" in server.program.log()]
             assert len(probers) == 1

@@ -68,8 +68,12 @@ class Live:
         return told
 
     def tree(self, at: Name) -> list[dict[str, Any]]:
-        """Return what is directly below ``at``: label, name, whether it has a key, and whether more is below it."""
+        """Return the names directly below ``at``, and what is known of each.
+
+        ``count`` is how often it was asked for, where that is often enough to be counted.
+        """
         tree = self._model.tree
+        asked = self.asked.counts() + self.elsewhere()[0]
         rows = []
         for label in tree.labels_below(at)[:CHILDREN_MAX]:
             name = names.child(label, at)
@@ -79,6 +83,7 @@ class Live:
                     "has_key": tree.own(name) is not None,
                     "has_more": bool(tree.labels_below(name)),
                     "is_ill": name in tree.conditions.down,
+                    "count": asked[name],
                 }
             )
         return rows

@@ -48,4 +48,10 @@ def test_the_tree_is_shown_one_level_at_a_time() -> None:
     live = Live(site.model)
     assert [row["name"] for row in live.tree(names.ROOT)] == ["test."]
     [row] = live.tree(names.from_text("web.skydns.test"))
-    assert row == {"name": "1.web.skydns.test.", "has_key": True, "has_more": False, "is_ill": False}
+    assert row == {
+        "name": "1.web.skydns.test.",
+        "has_key": True,
+        "has_more": False,
+        "is_ill": False,
+        "count": 0,
+    }
