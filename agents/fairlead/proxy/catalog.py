@@ -20,6 +20,7 @@ from fairlead.proxy.model import (
     Middleware,
     Object,
     Server,
+    error_pages_of,
     read_object,
 )
 from fairlead.proxy.relations import Relations
@@ -141,8 +142,9 @@ class Catalog:
         made: Object | None = None
         try:
             made = read_object(identity, value)
-            if isinstance(made, Middleware):
-                self._check(made)
+            checked = error_pages_of(made) if isinstance(made, Frontend) else made
+            if isinstance(checked, Middleware):
+                self._check(checked)
         except KeyProblem as problem:
             self._bad_values[key] = f"{identity}: {problem}{self._instead(good, key, made)}"
         else:

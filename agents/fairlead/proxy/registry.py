@@ -12,7 +12,7 @@ from fairlead.proxy.balance import Chooser, Memory, make_balancer
 from fairlead.proxy.catalog import Catalog, Touched
 from fairlead.proxy.config import Limits
 from fairlead.proxy.middleware.chains import Chains
-from fairlead.proxy.model import Backend, Frontend, Server
+from fairlead.proxy.model import Backend, Frontend, Middleware, Server, TlsSettings, error_pages_of
 from fairlead.proxy.retry import Budget, Repeating
 from fairlead.proxy.router import Router
 from fairlead.proxy.split import make_split
@@ -61,8 +61,9 @@ class Registry:
         if touched.frontends or touched.chains:
             targets = dict(targets)
             for name in touched.frontends.keys() | touched.chains:
-                chain = self._chains.follow(name, catalog.middlewares.get(name, {}).values())
-                if (frontend := catalog.frontends.get(name)) is None:
+                frontend = catalog.frontends.get(name)
+                chain = self._chains.follow(name, _middlewares(catalog, name, frontend))
+                if frontend is None:
                     targets.pop(name, None)
                     self._budgets.pop(name, None)
                 else:
@@ -104,11 +105,11 @@ class Registry:
         """Make one backend's group; None: it is gone, with all that was known of it."""
         servers = catalog.servers_of(backend_id)
         if not catalog.has_backend(backend_id):
-            self._retire(backend_id, servers)
+            self._retire(backend_id, servers, None)
             self._memories.pop(backend_id, None)
             return None
         backend = catalog.backends.get(backend_id) or Backend(id=backend_id)
-        self._retire(backend_id, servers)
+        self._retire(backend_id, servers, backend.tls)
         memory = self._memories.setdefault(backend_id, Memory())
         states = tuple(self._state(backend, servers[name], memory) for name in sorted(servers))
         memory.is_loaded |= bool(states)
@@ -132,18 +133,25 @@ class Registry:
         state.server = server
         state.tls = backend.tls
         state.proxy_protocol = backend.proxy_protocol
+        state.handshake_s = backend.tls_handshake_s
+        state.keep_alive_s = backend.keep_alive_s
         state.pool.idle_max = 0 if backend.proxy_protocol else idle_max
         return state
 
-    def _retire(self, backend_id: str, servers: Mapping[str, Server]) -> None:
-        """Forget the servers that are gone, and those that are at another address now."""
+    def _retire(self, backend_id: str, servers: Mapping[str, Server], tls: TlsSettings | None) -> None:
+        """Forget the servers that are gone, at another address, or trusted for other reasons than before."""
         known = self._servers.get(backend_id, {})
         for name, state in list(known.items()):
             server = servers.get(name)
-            if server is None or server.address != state.server.address:
+            if server is None or (server.address, tls) != (state.server.address, state.tls):
                 known.pop(name).pool.retire()
         if not known:
             self._servers.pop(backend_id, None)
+
+
+def _middlewares(catalog: Catalog, name: str, frontend: Frontend | None) -> list[Middleware]:
+    pages = error_pages_of(frontend) if frontend is not None else None
+    return [*([pages] if pages is not None else []), *catalog.middlewares.get(name, {}).values()]
 
 
 def _has_place(group: Group, now_s: float) -> bool:

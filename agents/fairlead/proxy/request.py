@@ -194,7 +194,7 @@ class RequestParser:
         except MalformedLine:
             raise BadRequest(400, "malformed header field") from None
         request.passed = None
-        request.peer = b""
+        request.peer, request.entrypoint = b"", ""
         _read_special(request)
         return request
 

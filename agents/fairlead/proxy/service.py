@@ -7,6 +7,7 @@ counters, and the only tasks of the data path: those that connect to servers.
 import asyncio
 import logging
 import random
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from time import perf_counter
@@ -227,12 +228,13 @@ class Service:
         try:
             context = self._client_context(server.tls, scheme) if scheme in _SECURE else None
             async with asyncio.timeout(dial_s):
-                _, connection = await loop.create_connection(
+                transport, connection = await loop.create_connection(
                     lambda: Http2Server(self) if is_shared else ServerConnection(self, server),
                     address.host,
                     address.port,
                     ssl=context,
                     server_hostname=address.host if context is not None else None,
+                    ssl_handshake_timeout=server.handshake_s if context is not None else None,
                 )
         except TimeoutError:
             self.stats.connects_failed += 1
@@ -241,6 +243,8 @@ class Service:
             self.stats.connects_failed += 1
             waiting.on_server_failure(REFUSED, "the server cannot be reached")
         else:
+            if server.keep_alive_s is not None:
+                _probe_idle(transport, server.keep_alive_s)
             if isinstance(connection, Http2Server):
                 server.multiplexed = connection
                 connection = cast("ServerConnection", connection.open_stream())
@@ -299,3 +303,12 @@ class Service:
         self._tunnels.add(tunnel)
         self.stats.tunnels = len(self._tunnels)
         tunnel.join(left, right)
+
+
+def _probe_idle(transport: asyncio.BaseTransport, period_s: float) -> None:
+    """Have TCP itself probe a connection that is silent for so long."""
+    connection = transport.get_extra_info("socket")
+    seconds = max(1, round(period_s))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, seconds)

@@ -61,7 +61,9 @@ class ServerState:
     __slots__ = (
         "authority",
         "failures",
+        "handshake_s",
         "in_flight",
+        "keep_alive_s",
         "multiplexed",
         "pool",
         "proxy_protocol",
@@ -78,6 +80,8 @@ class ServerState:
         self.multiplexed: Http2Server | None = None  # the connection that all requests share, over HTTP/2
         self.proxy_protocol = 0  # version of the header that its connections begin with; 0: none
         self.tls: TlsSettings | None = None
+        self.handshake_s: float | None = None
+        self.keep_alive_s: float | None = None
         self.in_flight = 0
         self.requests = 0
         self.failures = 0

@@ -6,10 +6,10 @@ setting takes effect.  This package decides nothing and knows no socket.
 
 from fairlead.proxy.model.backend import BALANCES, Backend, HealthCheck, Outlier, Queue, Sticky
 from fairlead.proxy.model.fields import Fields, parse_duration_s
-from fairlead.proxy.model.frontend import ATTEMPTS_MAX, Canary, ErrorPage, Frontend, Mirror, Retry, Timeouts
+from fairlead.proxy.model.frontend import ATTEMPTS_MAX, Canary, Frontend, Mirror, Retry, Timeouts
 from fairlead.proxy.model.host import Host
 from fairlead.proxy.model.listener import Listener
-from fairlead.proxy.model.middleware import Middleware
+from fairlead.proxy.model.middleware import Middleware, error_pages_of
 from fairlead.proxy.model.read import Object, read_object
 from fairlead.proxy.model.server import DEFAULT_PORTS, DRAIN, MAINTENANCE, UP, Server, read_url
 from fairlead.proxy.model.tls import AutoCert, Ocsp, TlsSettings
@@ -24,7 +24,6 @@ __all__ = [
     "AutoCert",
     "Backend",
     "Canary",
-    "ErrorPage",
     "Fields",
     "Frontend",
     "HealthCheck",
@@ -41,6 +40,7 @@ __all__ = [
     "Sticky",
     "Timeouts",
     "TlsSettings",
+    "error_pages_of",
     "parse_duration_s",
     "read_object",
     "read_url",

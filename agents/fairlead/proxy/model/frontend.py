@@ -12,7 +12,6 @@ from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
 
-_STATUS_MAX = 599
 ATTEMPTS_MAX = 10
 _BUDGET_RATIO = 0.2
 
@@ -67,22 +66,6 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorPage:
-    """What is shown in place of an answer with a status from ``low`` to ``high``.
-
-    Attributes:
-        body: as it is sent.
-        is_own_only: servers' answers are let through, only the proxy's own are replaced.
-    """
-
-    low: int
-    high: int
-    body: str
-    content_type: str = "text/html; charset=utf-8"
-    is_own_only: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """A route, and what to do with what matches it.
 
@@ -98,6 +81,7 @@ class Frontend:
         flush_s: how often a stream is flushed; 0: at once.
         entrypoints: ids of the listeners that it is served on; empty: all.
         canaries: tried in order.
+        error_pages: what is shown in place of answers, by status (``404``) or range of them (``500-599``).
         fallback: id of the backend that is asked when no server of its own can be; empty: none.
     """
 
@@ -120,7 +104,7 @@ class Frontend:
     fallback: str = ""
     retry: Retry | None = None
     timeouts: Timeouts | None = None
-    error_pages: tuple[ErrorPage, ...] = ()
+    error_pages: tuple[tuple[str, str], ...] = ()
 
 
 def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
@@ -134,6 +118,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
     settings = fields.inside("Settings")
     limits = settings.inside("Limits")
     route, expression, priority = _read_route(fields)
+    pages = fields.inside("ErrorPages")
     return Frontend(
         id=identity.name,
         backend_id=fields.required_text("BackendId"),
@@ -154,7 +139,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         fallback=fields.text("Fallback"),
         retry=_read_retry(fields.inside("Retry")) if "Retry" in fields else None,
         timeouts=_read_timeouts(fields.inside("Timeouts")) if "Timeouts" in fields else None,
-        error_pages=_read_error_pages(fields.inside("ErrorPages")),
+        error_pages=tuple(sorted((name, pages.text(name)) for name in pages.values)),
     )
 
 
@@ -213,22 +198,3 @@ def _read_timeouts(fields: Fields) -> Timeouts:
     return Timeouts(
         dial_s=fields.duration_s("Dial"), read_s=fields.duration_s("Read"), total_s=fields.duration_s("Total")
     )
-
-
-def _read_error_pages(fields: Fields) -> tuple[ErrorPage, ...]:
-    """Read ``{"404":{"Body":...},"500-599":{"Body":...,"ContentType":...}}``; the narrowest range comes first."""
-    pages = []
-    for name in fields.values:
-        inside = fields.inside(name)
-        first, _, last = name.partition("-")
-        if not (first + last).isdecimal() or not 100 <= int(first) <= int(last or first) <= _STATUS_MAX:
-            raise KeyProblem(f'{fields.path(name)}: name a status such as "404" or a range such as "500-599"')
-        page = ErrorPage(
-            low=int(first),
-            high=int(last or first),
-            body=inside.required_text("Body"),
-            content_type=inside.header_text("ContentType") or "text/html; charset=utf-8",
-            is_own_only=inside.flag("OwnOnly"),
-        )
-        pages.append(page)
-    return tuple(sorted(pages, key=lambda page: (page.high - page.low, page.low)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.model.fields import Fields
+from fairlead.proxy.model.frontend import Frontend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,16 @@ class Middleware:
     def fields(self) -> Fields:
         """The settings, to be read with errors that name them."""
         return Fields(self.settings, where="Middleware")
+
+
+def error_pages_of(frontend: Frontend) -> Middleware | None:
+    """Return the middleware that a frontend's own ErrorPages stand for; the first on the way, the last on the way back."""
+    if not frontend.error_pages:
+        return None
+    pages = {"Pages": dict(frontend.error_pages)}
+    return Middleware(
+        id="(ErrorPages)", frontend_id=frontend.id, type="errorpages", priority=-(2**31), settings=pages
+    )
 
 
 def read_middleware(identity: ObjectId, fields: Fields) -> Middleware:
