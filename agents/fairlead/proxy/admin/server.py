@@ -46,11 +46,7 @@ class AdminServer:
         Raises:
             ConfigError: the address cannot be bound, or everybody could come there without a token.
         """
-        if not self._token and not _is_loopback(address.host):
-            raise ConfigError(
-                f"--admin-listen {address} is open to others",
-                "give --admin-token-file, or listen on 127.0.0.1",
-            )
+        check_closed(address, token=self._token.decode())
         try:
             self._server = await asyncio.start_server(
                 self._serve, address.host, address.port, limit=self._head_bytes_max, reuse_port=True
@@ -102,6 +98,18 @@ class AdminServer:
         if request.length > _BODY_BYTES_MAX:
             return page(413, {"message": "too long"})
         return None
+
+
+def check_closed(address: Address, *, token: str) -> None:
+    """Refuse an address that others can reach and where they would have to bring nothing.
+
+    Raises:
+        ConfigError: it is such a one.
+    """
+    if not token and not _is_loopback(address.host):
+        raise ConfigError(
+            f"--admin-listen {address} is open to others", "give --admin-token-file, or listen on 127.0.0.1"
+        )
 
 
 def _is_loopback(host: str) -> bool:

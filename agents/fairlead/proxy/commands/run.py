@@ -9,6 +9,7 @@ import click
 from fairlead.agent import Address, AgentOptions, ConfigError, common_options, listen_error, run_agent
 from fairlead.logs import configure_logs
 from fairlead.proxy.access_log import FORMATS
+from fairlead.proxy.admin import check_closed
 from fairlead.proxy.agent import serve
 from fairlead.proxy.commands.asking import read_token
 from fairlead.proxy.config import ProxyConfig
@@ -123,6 +124,8 @@ def run(
         zone=zone,
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )
+    if config.admin_listen is not None:
+        check_closed(config.admin_listen, token=config.admin_token)
     number = worker_number()
     if workers > 1 and number is None:
         return _supervise(options, config, workers)
