@@ -1,6 +1,7 @@
 """``python -m tests.bench [put get sget range watch memory propagation render]``: the headlines, beside real peers.
 
-``cluster failover catchup soak`` measure three members; they take longer and run only when they are named.
+``leaving`` is how fast a registered service is forgotten; ``cluster failover catchup soak`` measure three members.
+These take longer and run only when they are named.
 
 Contenders are measured in turn within each round, and medians are compared: only ratios within one run count.
 Nothing is written unless ``--record`` asks for it.
@@ -20,6 +21,7 @@ from tests.bench import (
     contenders,
     failover,
     fanout,
+    leaving,
     memory,
     propagation,
     rendering,
@@ -31,7 +33,7 @@ from tests.bench.table import Results, heading
 
 RECORD = Path(__file__).with_name("RESULTS.md")
 HEADLINES = (*requests.CASES, "watch", "memory", "propagation", "render")
-NAMES = (*HEADLINES, "cluster", "failover", "catchup", "soak")
+NAMES = (*HEADLINES, "leaving", "cluster", "failover", "catchup", "soak")
 
 
 @click.command()
@@ -102,6 +104,8 @@ def _run(
         yield propagation.bench(found, folder=folder, say=say)
     if "render" in wanted:
         yield from rendering.bench(found, folder=folder, say=say)
+    if "leaving" in wanted:
+        yield leaving.bench(found, folder=folder, say=say)
 
 
 if __name__ == "__main__":
