@@ -29,6 +29,7 @@ PACKAGES = {
     "postgres": "postgresql-15",
     "redis-server": "redis-server",
     "unbound": "unbound",
+    "slowhttptest": "slowhttptest",
     "wrk": "wrk",
     "zonemaster-cli": "zonemaster-cli",
 }
