@@ -11,6 +11,7 @@ from fairlead.dns import names
 from fairlead.dns.around import STEERING_PREFIX, Around
 from fairlead.dns.attendants import Attendants
 from fairlead.dns.config import DnsConfig
+from fairlead.dns.file_limit import raise_file_limit
 from fairlead.dns.metrics import DnsCollector
 from fairlead.dns.model import Model
 from fairlead.dns.numbers import Numbers
@@ -30,6 +31,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     Raises:
         ConfigError: a port or the data folder cannot be used.
     """
+    raise_file_limit()
     copy_path = None
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)

@@ -117,12 +117,18 @@ class Exchange:
             return []
         return self._after_refusal(attempt, response, now_s=now_s)
 
-    def lost(self, attempt: Attempt, *, now_s: float) -> list[Attempt]:
-        """Return the queries to send now that ``attempt`` cannot be answered: no route, port closed, connection lost."""
+    def lost(self, attempt: Attempt, *, now_s: float, is_our_fault: bool = False) -> list[Attempt]:
+        """Return the queries to send now that ``attempt`` cannot be answered: no route, port closed, connection lost.
+
+        Args:
+            attempt: which.
+            now_s: the time.
+            is_our_fault: it was never sent, since we have no socket: that is not the upstream's failure.
+        """
         if self.is_done or not attempt.is_open:
             return []
         attempt.is_open = False
-        if not attempt.is_late:
+        if not attempt.is_late and not is_our_fault:
             attempt.upstream.lost(now_s=now_s, rng=self._rng)
         return self._ask_next(now_s=now_s)
 

@@ -134,7 +134,7 @@ class _Trip:
         try:
             opened = socket.socket(family, socket.SOCK_DGRAM)
         except OSError:  # out of descriptors
-            self._loop.call_soon(self._took, attempt, None)
+            self._loop.call_soon(self._unsent, attempt)
             return
         self._sockets.append(opened)
         opened.setblocking(False)
@@ -145,6 +145,10 @@ class _Trip:
             self._loop.call_soon(self._took, attempt, None)
             return
         self._loop.add_reader(opened, self._readable, opened, attempt)
+
+    def _unsent(self, attempt: Attempt) -> None:
+        if not self._exchange.is_done:
+            self._go_on(self._exchange.lost(attempt, now_s=self._loop.time(), is_our_fault=True))
 
     def _readable(self, opened: socket.socket, attempt: Attempt) -> None:
         try:

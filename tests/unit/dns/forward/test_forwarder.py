@@ -1,6 +1,7 @@
 """The forwarder on sockets, in front of a server that lies as it is told."""
 
 import asyncio
+import errno
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -239,3 +240,18 @@ async def test_a_popular_answer_is_fetched_anew_before_its_end_and_once(
     await until(lambda: not forwarder._flights)
     assert len(liar.asked) == 2
     assert b"\xc0\0\2\x09" in (await ask(forwarder, pool)).body
+
+
+async def test_want_of_sockets_is_not_the_upstreams_failure(
+    liar: Liar, forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    pool = pool_of(liar)
+    with monkeypatch.context() as patch:
+        patch.setattr("fairlead.dns.forward.sockets.socket.socket", refuse)
+        told = await ask(forwarder, pool)
+    assert told.response is None
+    assert pool.upstreams[0].failed == 0
+    assert (await ask(forwarder, pool)).response is not None
