@@ -16,7 +16,7 @@ from fairlead.dns.choose.nearness import NOWHERE, Hints
 from fairlead.dns.message import Type
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
-from fairlead.dns.tree import Place, Tree, fixed_part
+from fairlead.dns.tree import Kind, Place, TooManyError, Tree, fixed_part
 from fairlead.dns.wire import split_text
 from fairlead.dns.zone import KEY_TTL_S, Settings, Zone, Zones
 
@@ -31,7 +31,7 @@ _HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
 _Found = tuple[Name, int, int, bytes, int]  # owner, type, TTL in seconds, data, weight
 
 
-class TooManyRecordsError(Exception):
+class TooManyRecordsError(TooManyError):
     """An answer needs more than RECORDS_MAX records."""
 
 
@@ -127,7 +127,9 @@ class Lookup:
 
     def collect_mail(self) -> None:
         """MX: the records that say ``mail``."""
-        records = self._records(self._source, lambda record: record.is_mail and _has_host(record))
+        records = self._records(
+            self._source, lambda record: record.is_mail and _has_host(record), kind="mails"
+        )
         records = choose_group(records) if self._dialect.mx_is_grouped else records
         for record in self._tree.conditions.alive(records):
             target = record.target or names.strip(record.owner, record.target_strip)
@@ -170,14 +172,21 @@ class Lookup:
     # How records are read.
 
     def _records(
-        self, name: Name, wanted: Callable[[Record], bool], *, is_subtree: bool = False
+        self,
+        name: Name,
+        wanted: Callable[[Record], bool],
+        *,
+        kind: Kind = "hosts",
+        is_subtree: bool = False,
     ) -> list[Record]:
         zone = self._zones.of(name)
         if zone is not None and zone.is_exact and not is_subtree:
             own = self._tree.own(name)
             return [own] if own is not None and wanted(own) else []
         self.depends_on.add(fixed_part(name))
-        records = list(islice(filter(wanted, self._tree.below(name)), self._records_left + 1))
+        if self._tree.count(name, kind) > 2 * RECORDS_MAX:
+            raise TooManyRecordsError  # without a look at each; half of them may be beyond cuts
+        records = list(islice(filter(wanted, self._tree.below(name, kind)), self._records_left + 1))
         self._records_left -= len(records)
         if self._records_left < 0:
             raise TooManyRecordsError
@@ -186,6 +195,10 @@ class Lookup:
     def _hosts(self, name: Name) -> list[Record]:
         apex = self._apex(name)
         return self._records(apex, _has_host, is_subtree=apex != name)
+
+    def _texts(self, name: Name) -> list[Record]:
+        wanted = _has_text_or_name if self._is_followed(Type.TXT) else _has_text
+        return self._records(name, wanted, kind="texts")
 
     def _services(self) -> list[Record]:
         """Return the records for SRV; to SkyDNS those that say the same are one, whatever their keys."""
@@ -210,7 +223,7 @@ class Lookup:
 
     def _data(self, owner: Name, rtype: int, *, source: Name, depth: int = 0) -> list[_Found]:
         """Return the records of ``rtype`` that ``source`` gives to ``owner``, with the CNAMEs on the way."""
-        records = self._hosts(source) if rtype != Type.TXT else self._records(source, _has_host_or_text)
+        records = self._hosts(source) if rtype != Type.TXT else self._texts(source)
         found: list[_Found] = []
         own = self._tree.own(source)
         if own is not None:
@@ -359,8 +372,12 @@ def _has_host(record: Record) -> bool:
     return record.address is not None or record.target is not None
 
 
-def _has_host_or_text(record: Record) -> bool:
-    return bool(record.text) or _has_host(record)
+def _has_text(record: Record) -> bool:
+    return bool(record.text)
+
+
+def _has_text_or_name(record: Record) -> bool:
+    return bool(record.text) or record.target is not None
 
 
 def _data_of(record: Record, rtype: int) -> bytes | None:

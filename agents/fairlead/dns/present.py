@@ -3,13 +3,16 @@
 from itertools import islice
 from typing import Final
 
-from fairlead.dns.lookup import RECORDS_MAX
 from fairlead.dns.message import Type
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 from fairlead.dns.tree import Tree
 from fairlead.dns.zone import Zone, Zones
 
+_LOOKED_AT_MAX: Final = 64
+_ANY_RECORD: Final = frozenset(
+    {int(one) for one in (Type.A, Type.AAAA, Type.MX, Type.PTR, Type.SRV, Type.TXT)}
+)
 _ANY_HOST: Final = frozenset({int(Type.A), int(Type.AAAA), int(Type.SRV), int(Type.TXT)})
 
 
@@ -35,7 +38,9 @@ def present_types(name: Name, *, tree: Tree, zones: Zones, zone: Zone) -> set[in
     if zone.is_exact:
         records = [own] if own is not None else []
     else:
-        records = list(islice(tree.below(source), RECORDS_MAX))
+        records = list(islice(tree.below(source), _LOOKED_AT_MAX + 1))
+    if len(records) > _LOOKED_AT_MAX:
+        types |= _ANY_RECORD  # rather too many than a look at each
     for record in records:
         types |= _types_of(record)
     return types

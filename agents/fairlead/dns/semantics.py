@@ -14,10 +14,10 @@ from fairlead.dns.answer import Answer, RRsets, Soa
 from fairlead.dns.choose.conditions import Seat
 from fairlead.dns.choose.nearness import Location, narrowest
 from fairlead.dns.client import Origin
-from fairlead.dns.lookup import Lookup, TooManyRecordsError, ttl_s_of
+from fairlead.dns.lookup import Lookup, ttl_s_of
 from fairlead.dns.message import Rcode, Type
 from fairlead.dns.names import Name
-from fairlead.dns.tree import Tree, fixed_part
+from fairlead.dns.tree import TooManyError, Tree, fixed_part
 from fairlead.dns.zone import Settings, Zone, Zones
 
 GLUE_MAX: Final = 64
@@ -50,7 +50,7 @@ def answer_question(name: Name, qtype: int, *, tree: Tree, zones: Zones) -> Answ
         return Answer(zone=zone, soa=Soa.ANSWER)
     try:
         lookup.run()
-    except TooManyRecordsError:
+    except TooManyError:
         return Answer(rcode=Rcode.SERVFAIL, zone=zone, depends_on=frozenset(lookup.depends_on))
     return _by_seat(lookup, tree) if lookup.hints else lookup.answer()
 

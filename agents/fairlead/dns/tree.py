@@ -6,7 +6,7 @@ reach ends at a cut: where a record delegates a name to other servers, or anothe
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from fairlead.dns import names
 from fairlead.dns.choose.conditions import Conditions
@@ -20,12 +20,32 @@ WILDCARDS: Final = frozenset({STAR, b"any"})
 """Labels that, in a question, stand for any one label."""
 
 
-class Node:
-    """One name."""
+MATCHES_MAX: Final = 16_384
+"""Names looked at for one question with wildcards."""
 
-    __slots__ = ("children", "is_apex", "record")
+Kind = Literal["hosts", "texts", "mails"]
+"""What a question may look for below a name: addresses or names; texts, or names that may lead to some; mail exchangers."""
+
+
+class TooManyError(Exception):
+    """An answer needs more looks than anybody is given."""
+
+
+class Node:
+    """One name.
+
+    Attributes:
+        record: its own.
+        children: by label.
+        is_apex: whether a zone begins here.
+        hosts, texts, mails: how many records of each `Kind` it and all names below it have, so that nobody looks for what
+            is not there, or begins to collect what is too much.
+    """
+
+    __slots__ = ("children", "hosts", "is_apex", "mails", "record", "texts")
 
     def __init__(self) -> None:
+        self.hosts = self.texts = self.mails = 0
         self.record: Record | None = None
         self.children: dict[bytes, Node] = {}
         self.is_apex = False
@@ -98,6 +118,7 @@ class Tree:
         """Let ``record`` be what its owner says."""
         node = self._made(record.owner)
         self._records_count += node.record is None
+        self._recount(record.owner, node.record, record)
         node.record = record
 
     def remove(self, name: Name) -> None:
@@ -106,6 +127,7 @@ class Tree:
         if node is None:
             return
         self._records_count -= node.record is not None
+        self._recount(name, node.record, None)
         node.record = None
         self._prune(name)
 
@@ -114,10 +136,21 @@ class Tree:
         node = self._at(_path(name))
         return node.record if node is not None else None
 
-    def below(self, name: Name) -> Iterator[Record]:
-        """Yield the records of ``name`` and below it down to cuts, in the order of their keys; wildcards match."""
+    def count(self, name: Name, kind: Kind) -> int:
+        """Return how many records of ``kind`` are at ``name`` and below it, cuts or not; its labels mean themselves."""
+        node = self._at(_path(name))
+        return 0 if node is None else int(getattr(node, kind))
+
+    def below(self, name: Name, kind: Kind | None = None) -> Iterator[Record]:
+        """Yield the records of ``name`` and below it down to cuts, in the order of their keys; wildcards match.
+
+        With ``kind``, at least all of that kind.
+
+        Raises:
+            TooManyError: while yielding; the wildcards stand for too much.
+        """
         for node in self._matches(name):
-            yield from _walk(node)
+            yield from _walk(node, kind=kind)
 
     def beyond_cuts(self, name: Name) -> Iterator[Record]:
         """Yield the records of ``name`` and below it, whoever has authority over them: glue."""
@@ -131,7 +164,10 @@ class Tree:
 
     def exists(self, name: Name) -> bool:
         """Whether ``name`` or something below it has a record (RFC 8020: then it is no NXDOMAIN)."""
-        return next(self._matches(name), None) is not None
+        try:
+            return next(self._matches(name), None) is not None
+        except TooManyError:
+            return True  # who knows; whoever reads it will hear
 
     def locate(self, name: Name, *, zone: Name) -> Place:
         """Return where ``name`` stands in ``zone``, one of the apexes.
@@ -174,7 +210,18 @@ class Tree:
         if WILDCARDS.isdisjoint(path):
             node = self._at(path)
             return iter(()) if node is None else iter((node,))
-        return _match(self._root, path, 0)
+        return _match(self._root, path, 0, _Budget(MATCHES_MAX))
+
+    def _recount(self, name: Name, old: Record | None, new: Record | None) -> None:
+        hosts, texts, mails = (b - a for a, b in zip(_kinds_of(old), _kinds_of(new), strict=True))
+        if not (hosts or texts or mails):
+            return
+        node = self._root
+        for label in (None, *_path(name)):
+            node = node if label is None else node.children[label]
+            node.hosts += hosts
+            node.texts += texts
+            node.mails += mails
 
     def _at(self, path: list[bytes]) -> Node | None:
         node = self._root
@@ -224,7 +271,14 @@ def _path(name: Name) -> list[bytes]:
     return names.labels(name)[::-1]
 
 
-def _match(node: Node, path: list[bytes], at: int) -> Iterator[Node]:
+@dataclass(slots=True)
+class _Budget:
+    """How many names may still be looked at."""
+
+    left: int
+
+
+def _match(node: Node, path: list[bytes], at: int, budget: _Budget) -> Iterator[Node]:
     if at == len(path):
         yield node
         return
@@ -233,24 +287,48 @@ def _match(node: Node, path: list[bytes], at: int) -> Iterator[Node]:
     if label not in WILDCARDS or (label == STAR and STAR in node.children):
         child = node.children.get(label)
         if child is not None:
-            yield from _match(child, path, at + 1)
+            yield from _match(child, path, at + 1, budget)
         return
+    budget.left -= len(node.children)
+    if budget.left < 0:
+        raise TooManyError
     for label in sorted(node.children):
         child = node.children[label]
         if label != STAR and not child.is_cut:
-            yield from _match(child, path, at + 1)
+            yield from _match(child, path, at + 1, budget)
 
 
-def _walk(node: Node, *, through_cuts: bool = False) -> Iterator[Record]:
+def _kinds_of(record: Record | None) -> tuple[bool, bool, bool]:
+    """Return whether ``record`` is of each `Kind`."""
+    if record is None:
+        return (False, False, False)
+    is_name = record.target is not None
+    return (is_name or record.address is not None, is_name or bool(record.text), record.is_mail)
+
+
+_KINDS: Final[tuple[Kind, ...]] = ("hosts", "texts", "mails")
+
+
+def _walk(node: Node, *, kind: Kind | None = None, through_cuts: bool = False) -> Iterator[Record]:
     pending = [node]
     while pending:
         node = pending.pop()
         if node.record is not None:
             yield node.record
         children = node.children
-        if children:
-            pending += [
-                children[label]
-                for label in sorted(children, reverse=True)
-                if through_cuts or not (label == STAR or children[label].is_cut)
-            ]
+        if not children or (kind is not None and not _has_below(node, kind)):
+            continue
+        labels = [
+            label
+            for label, child in children.items()
+            if (kind is None or getattr(child, kind))
+            and (through_cuts or not (label == STAR or child.is_cut))
+        ]
+        labels.sort(reverse=True)
+        pending += [children[label] for label in labels]
+
+
+def _has_below(node: Node, kind: Kind) -> bool:
+    """Whether a name below ``node`` has a record of ``kind``."""
+    own = _kinds_of(node.record)[_KINDS.index(kind)]
+    return int(getattr(node, kind)) > own

@@ -4,6 +4,7 @@ The answer comes out of the same responder as every other; what is told beside i
 asked of other servers for it.
 """
 
+import contextlib
 import difflib
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ from fairlead.dns.model import Model
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 from fairlead.dns.responder import Responder
-from fairlead.dns.tree import fixed_part
+from fairlead.dns.tree import TooManyError, fixed_part
 from fairlead.dns.zone import Zone
 
 KEYS_MAX: Final = 200
@@ -225,7 +226,9 @@ class Explainer:
         tree = self._model.tree
         own = tree.own(name)
         found = tree.below(name) if not is_exact else iter([own] if own is not None else [])
-        records = list(islice(found, KEYS_MAX + 1))
+        records: list[Record] = []
+        with contextlib.suppress(TooManyError):  # the answer is SERVFAIL by it
+            records += islice(found, KEYS_MAX + 1)
         verdict_of = _Verdicts(
             records[:KEYS_MAX], qtype, conditions=tree.conditions, ill=self._ill(), model=self._model
         )
