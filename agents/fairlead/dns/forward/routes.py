@@ -46,11 +46,12 @@ class Routes:
         self.general: Pool | None = None
         self.stubs: dict[Name, Pool] = {}
 
-    def set_general(self, addresses: tuple[Address, ...]) -> bool:
+    def set_general(self, addresses: tuple[Address, ...], *, in_order: bool = False) -> bool:
         """Let names go to ``addresses``, or nowhere; return whether that is new."""
-        if addresses == _addresses(self.general):
+        was_in_order = self.general is not None and self.general.in_order
+        if addresses == _addresses(self.general) and (in_order == was_in_order or not addresses):
             return False
-        self.general = Pool(addresses) if addresses else None
+        self.general = Pool(addresses, in_order=in_order) if addresses else None
         return True
 
     def set_stubs(self, stubs: Stubs) -> bool:

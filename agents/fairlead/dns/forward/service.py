@@ -64,7 +64,7 @@ class Forwarding:
         """Take up new settings; what the old upstreams have said is forgotten if they change."""
         self.settings = settings
         self.forwarder.limits = settings.limits
-        if self.routes.set_general(settings.nameservers):
+        if self.routes.set_general(settings.nameservers, in_order=settings.in_order):
             self.forwarder.cache.clear()
 
     def follow(self, tree: Tree) -> bool:

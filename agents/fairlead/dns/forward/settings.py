@@ -21,12 +21,14 @@ class ForwardSettings:
 
     Attributes:
         nameservers: who is asked for names outside the zones; empty: nobody.
+        in_order: the first of them that lives is asked, and not the fastest (``ns_rotate: false``).
         no_rec: nothing is forwarded but to stub zones.
         has_stubs: whether keys may name stub zones.
         limits: see there.
     """
 
     nameservers: tuple[Address, ...] = ()
+    in_order: bool = False
     no_rec: bool = False
     has_stubs: bool = True
     limits: ForwardLimits = field(default_factory=ForwardLimits)
@@ -96,6 +98,7 @@ def with_key(base: ForwardSettings, said: KeySettings) -> ForwardSettings:
         nameservers=base.nameservers
         if said.nameservers is None
         else tuple(parse_nameserver(text, flag="nameservers") for text in said.nameservers),
+        in_order=base.in_order if said.ns_rotate is None else not said.ns_rotate,
         no_rec=base.no_rec if said.no_rec is None else said.no_rec,
         limits=limits,
     )

@@ -111,7 +111,9 @@ class Upstream:
 class Pool:
     """The upstreams for the same questions."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
+    def __init__(self, addresses: Sequence[Address], *, in_order: bool = False) -> None:
+        self.in_order = in_order
+        """The first that lives is asked, whichever is the fastest."""
         self.upstreams = tuple(Upstream(address) for address in dict.fromkeys(addresses))
 
     def __repr__(self) -> str:
@@ -122,7 +124,9 @@ class Pool:
 
         It counts as asked: the round trips of all others fade.
         """
-        up = sorted((u for u in self.upstreams if not u.is_down), key=lambda u: u.rtt_s or 0.0)
+        up = [upstream for upstream in self.upstreams if not upstream.is_down]
+        if not self.in_order:
+            up.sort(key=lambda upstream: upstream.rtt_s or 0.0)
         down = sorted((u for u in self.upstreams if u.is_down), key=lambda u: u.down_until_s)
         for other in up[1:]:
             if other.rtt_s is not None:

@@ -80,6 +80,15 @@ def test_the_fastest_is_asked_first_and_the_next_when_it_is_slower_than_usual() 
     assert exchange.is_done
 
 
+def test_upstreams_may_be_asked_in_their_order() -> None:
+    pool = Pool([Address(host=f"192.0.2.{n}", port=53) for n in (1, 2)], in_order=True)
+    slow, fast = know(pool, 0.2, 0.05)
+    assert pool.order(now_s=0) == ([slow, fast], None)
+    for _ in range(FAILS_MAX):
+        slow.lost(now_s=0, rng=Random(1))
+    assert pool.order(now_s=0.01) == ([fast, slow], None)
+
+
 def test_the_slow_one_may_still_win() -> None:
     exchange, [first] = begun(pool_of(2))
     silent(exchange)

@@ -329,10 +329,11 @@ def test_addresses_of_upstreams_are_read_in_every_spelling() -> None:
 
 def test_the_config_key_comes_before_the_flags() -> None:
     flags_said = ForwardSettings(nameservers=parse_nameservers(["192.0.2.1"]), no_rec=True)
-    said = KeySettings(nameservers=("192.0.2.2:54",), no_rec=False, read_timeout_s=2.0)
+    said = KeySettings(nameservers=("192.0.2.2:54",), no_rec=False, ns_rotate=False, read_timeout_s=2.0)
     both = with_key(flags_said, said)
     assert both.nameservers == (Address(host="192.0.2.2", port=54),)
     assert both.offers_recursion
+    assert both.in_order
     assert both.limits.deadline_s == 2.0
     assert with_key(flags_said, KeySettings()) == flags_said
     with pytest.raises(ConfigError, match="is no address"):
