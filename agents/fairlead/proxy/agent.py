@@ -154,6 +154,7 @@ async def _follow(
         edge=acme.follow,
         tools=tools,
         discovery=Discovery(config.dns_prefix, config.dns_domain),
+        aliases=config.aliases,
         translator=Translator(config.traefik_key) if config.traefik_key else None,
     )
     service.on_tick += (routes.tick,)

@@ -5,10 +5,11 @@ the problem is named, and healed when the key is fixed or deleted.  What is put 
 so that servers that register by heartbeat cost no more than reading their keys.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
+from fairlead.proxy.aliases import Alias, with_aliases
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.keys import Kind, ObjectId, object_of
 from fairlead.proxy.middleware.chains import closed_instead_of
@@ -64,7 +65,10 @@ class Catalog:
         servers: by id of their backend and their own; discovered: those that DNS records tell of; middlewares: by id of their frontend and their own.
     """
 
-    def __init__(self, prefixes: tuple[bytes, ...], *, check: Check = lambda _: None) -> None:
+    def __init__(
+        self, prefixes: tuple[bytes, ...], *, check: Check = lambda _: None, aliases: Sequence[Alias] = ()
+    ) -> None:
+        self._aliases = aliases
         self.frontends: dict[str, Frontend] = {}
         self.backends: dict[str, Backend] = {}
         self.servers: dict[str, dict[str, Server]] = {}
@@ -142,6 +146,8 @@ class Catalog:
         made: Object | None = None
         try:
             made = read_object(identity, value)
+            if isinstance(made, Frontend) and self._aliases:
+                made = with_aliases(made, self._aliases)
             checked = error_pages_of(made) if isinstance(made, Frontend) else made
             if isinstance(checked, Middleware):
                 self._check(checked)

@@ -60,6 +60,7 @@ class ProxyConfig:
     Attributes:
         etcd_key: where vulcand's keys are in the store, as its flag -etcdKey.
         data_dir: where a copy of the keys is kept; None keeps none.
+        aliases: texts in routes, and others that may stand for them.
         traefik_key: where Traefik's keys are; empty: they are not read.
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
@@ -85,6 +86,7 @@ class ProxyConfig:
     zone: str = ""
     seal_key_file: Path | None = None
     traefik_key: str = ""
+    aliases: tuple[tuple[str, str], ...] = ()
     dns_prefix: str = "/skydns"
     dns_domain: str = "skydns.local"
     is_worker: bool = False

@@ -5,9 +5,10 @@ request sees all of a transaction or nothing of it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from fairlead.proxy.aliases import Alias
 from fairlead.proxy.catalog import Catalog, Touched, is_discovered
 from fairlead.proxy.config import Limits
 from fairlead.proxy.discovery import Discovery
@@ -55,6 +56,7 @@ class Routes:
         edge: Callable[[Iterable[Listener], Iterable[Host]], None] = lambda *_: None,
         discovery: Discovery | None = None,
         translator: Translator | None = None,
+        aliases: Sequence[Alias] = (),
     ) -> None:
         """Start with nothing.
 
@@ -67,6 +69,7 @@ class Routes:
             zone: where this proxy is.
             edge: told of the listeners and hosts when one of them has changed.
             translator: reads Traefik's keys too; None: they are not read.
+            aliases: texts in routes that may as well be others.
             discovery: reads DNS records; None: those of SkyDNS's own prefix and domain.
         """
         self.chains = Chains(tools)
@@ -74,7 +77,7 @@ class Routes:
         self.names_wanted = asyncio.Event()
         self._translator = translator
         self._names: dict[str, str] = {}  # by id of the backends that are DNS names
-        self.catalog = Catalog((*prefixes, VIRTUAL + b"/"), check=self.chains.check)
+        self.catalog = Catalog((*prefixes, VIRTUAL + b"/"), check=self.chains.check, aliases=aliases)
         self._registry = Registry(limits, self.chains, zone=zone)
         self._board = board
         self._switch = switch

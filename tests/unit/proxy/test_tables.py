@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.proxy.test_router import Asked, frontend
 
+from fairlead.proxy.aliases import parse_alias, with_aliases
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.expression import parse_expression, parse_rule
 from fairlead.proxy.keys import Kind, ObjectId
@@ -143,3 +144,24 @@ def test_of_any_two_routes_the_one_whose_text_sorts_later_wins(first: str) -> No
                 found = raised.find(request)
                 assert found is not None
                 assert found.route == min(first, second)
+
+
+def test_an_alias_lets_a_route_serve_another_host_too() -> None:
+    """vulcand's flag, for machines of developers: Host("localhost")=Host("192.168.1.1")."""
+    alias = parse_alias('Host("localhost")=Host("192.168.1.1")')
+    one = with_aliases(frontend('Host("localhost") && Path("/a=b")', name="f"), [alias])
+    other = frontend('Host("elsewhere")', name="g")
+    router = Router([one, with_aliases(other, [alias])])
+    assert with_aliases(other, [alias]) is other
+    for host, found in (("localhost", "f"), ("192.168.1.1", "f"), ("elsewhere", "g"), ("third", None)):
+        winner = router.find(Asked("/a=b", host=host))
+        assert (winner.id if winner else None) == found
+    assert parse_alias('Path("/a=b")=Path("/c")') == ('Path("/a=b")', 'Path("/c")')
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a=b", 'Host("a")', 'Host("a")=', 'Host("a")=Hos("b")', 'Pat("a")=Host("b")']
+)
+def test_what_is_no_alias_is_refused(text: str) -> None:
+    with pytest.raises(KeyProblem):
+        parse_alias(text)

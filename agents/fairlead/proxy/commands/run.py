@@ -11,8 +11,10 @@ from fairlead.logs import configure_logs
 from fairlead.proxy.access_log import FORMATS
 from fairlead.proxy.admin import check_closed
 from fairlead.proxy.agent import serve
+from fairlead.proxy.aliases import Alias, parse_alias
 from fairlead.proxy.commands.asking import read_token
 from fairlead.proxy.config import ProxyConfig
+from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.model import Listener
 from fairlead.proxy.workers import Supervisor, worker_number
 
@@ -38,6 +40,12 @@ from fairlead.proxy.workers import Supervisor, worker_number
 )
 @click.option(
     "--traefik-key", default="traefik", show_default=True, metavar="PREFIX", help="Traefik's root key."
+)
+@click.option(
+    "--aliases",
+    multiple=True,
+    metavar="MATCHER=MATCHER",
+    help="What stands on the left in routes may as well be what is on the right; may be given again.",
 )
 @click.option("--data-dir", metavar="DIR", help="Keep a copy here, to serve from while the store is down.")
 @click.option("--access-log", metavar="FILE", help="Append one JSON line per request; - is standard output.")
@@ -92,6 +100,7 @@ def run(
     etcd_key: str,
     layout: str,
     traefik_key: str,
+    aliases: tuple[str, ...],
     data_dir: str | None,
     access_log: str | None,
     dns_prefix: str,
@@ -122,10 +131,16 @@ def run(
         dns_domain=dns_domain,
         traefik_key=traefik_key.strip("/") if layout == "traefik" else "",
         zone=zone,
+        aliases=tuple(_alias(each) for each in aliases),
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )
     if config.admin_listen is not None:
         check_closed(config.admin_listen, token=config.admin_token)
+    return _start(options, config, workers)
+
+
+def _start(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
+    """Be the proxy, the supervisor of several, or one of those."""
     number = worker_number()
     if workers > 1 and number is None:
         return _supervise(options, config, workers)
@@ -134,6 +149,13 @@ def run(
     # A successor serves its metrics while its predecessor still does.
     options = dataclasses.replace(options, metrics_is_shared=True)
     return run_agent("proxy", options, functools.partial(serve, config=config))
+
+
+def _alias(text: str) -> Alias:
+    try:
+        return parse_alias(text)
+    except KeyProblem as problem:
+        raise ConfigError(f"--aliases {text!r}: {problem}", 'give Host("a")=Host("b")') from problem
 
 
 def _supervise(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
