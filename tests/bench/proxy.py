@@ -16,11 +16,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tests import peers
-from tests.bench import contenders, propagation, proxies
-from tests.bench.contenders import OURS
+from tests.bench import propagation, proxies
+from tests.bench.contenders import OURS, Contender
 from tests.bench.h2load import LoadError
 from tests.bench.table import Figure, Results
 from tests.support.certificates import Certificates
+from tests.support.store import EtcdServer, FairleadStore
 
 RECORD = Path(__file__).with_name("RESULTS.md")
 IDLE_CONNECTIONS = 10_000
@@ -131,7 +132,8 @@ def _bench(
         if "idle" in wanted:
             yield _idle(folder, backend, certificates, say=say)
     if "live" in wanted:
-        stores = [each for each in contenders.present() if each.name in {OURS, "etcd 3.4"}]
+        stores = [Contender(OURS, FairleadStore)]
+        stores += [Contender("etcd 3.4", EtcdServer)] if peers.find("etcd") else []
         yield propagation.bench(stores, folder=folder, say=say, ways=(propagation.route,))
 
 
