@@ -15,7 +15,7 @@ from tests.support.wire import Wire
 
 from fairlead.proto import rpc_pb2
 
-CHECK = {"tcp": True, "interval": "500ms", "timeout": "500ms", "fall": 1, "rise": 1}
+CHECK = {"tcp": True, "interval": "500ms", "timeout": "5s", "fall": 1, "rise": 1}
 
 
 class _Server(socketserver.TCPServer):

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from fairlead.dns import names
 from fairlead.dns.errors import BadKeyError
+from fairlead.dns.forward.routes import stub_root
 from fairlead.dns.model import Model
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
@@ -123,6 +124,8 @@ def _of_place(model: Model, owner: Name) -> Iterator[str]:
             hint = ": the labels of a key are reversed" if model.zones.of(backwards) is not None else ""
             yield f"{names.to_text(owner)} lies in none of the zones, and is never answered{hint}"
         return
+    if b"any" in names.labels(owner):
+        yield "the label any stands for every label in a question, and finds more than this; choose another"
     for above in names.suffixes(owner):
         if above in {owner, zone.name}:
             continue
@@ -137,7 +140,12 @@ def _of_target(model: Model, record: Record) -> Iterator[str]:
         if record.check is not None and (record.address is None or record.port + record.check.port <= 0):
             yield "the check needs an address in host, and a port"
         return
-    if record.target == record.owner:
+    zone = model.zones.of(record.owner)
+    if zone is not None and any(
+        names.is_within(record.owner, root) for root in (zone.name_servers, stub_root(zone.name))
+    ):
+        yield "host must be an address here: name servers and stub zones are not looked up"
+    elif record.target == record.owner:
         yield "it leads to itself, and is never answered"
     elif model.zones.of(record.target) is not None and not model.tree.exists(record.target):
         yield f"it leads to {names.to_text(record.target)}, which lies in a zone of ours and does not exist"
