@@ -6,6 +6,8 @@ SOURCES_MAX = 65_536
 """Clients (or hosts, or header values) that one limiter tells apart; vulcand's number."""
 SOURCE_BYTES_MAX = 256
 """What of a header's value tells clients apart; longer values are cut, so that nobody fills the memory."""
+ADDRESSES_MAX = 4096
+"""Clients' addresses that have been read and are not read again."""
 RATES_MAX = 8
 """Rates that one request's header may set."""
 WEBHOOK_S = 10.0

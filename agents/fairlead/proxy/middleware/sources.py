@@ -6,12 +6,13 @@ An address counts as a whole, IPv6 too.  (vulcand cut it at the first colon, so 
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.headers import TOKEN
 from fairlead.proxy.middleware.chain import Call
-from fairlead.proxy.middleware.limits import SOURCE_BYTES_MAX
+from fairlead.proxy.middleware.limits import ADDRESSES_MAX, SOURCE_BYTES_MAX
 
 Source = Callable[[Call], bytes]
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Bounded(Generic[T]):
         self._entries[key] = (now_s + keep_s, value)
 
 
+@lru_cache(ADDRESSES_MAX)
 def address_of(peer: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """Return the address of a client; IPv4 in IPv6's clothes is IPv4, and a client on a unix socket has none."""
     try:

@@ -43,6 +43,7 @@ class RateLimit(Middleware):
         self._share = share
         self._parts = WHOLE
         self._our_rates = rates
+        self._keep_s = _keep_s(rates)
 
     def on_request(self, call: Call) -> Answer | None:
         """Take a token of the client's, or say when there will be one."""
@@ -56,8 +57,7 @@ class RateLimit(Middleware):
     def take(self, client: bytes, *, rates: tuple[Rate, ...], now_s: float) -> int | None:
         """Take a token; return 0, or the nanoseconds to wait, or None when no waiting helps."""
         now_ns = round(now_s * NS)
-        # Ten periods of silence, and whoever comes then finds full buckets anyway.
-        keep_s = max(rate.period_ns for rate in rates) * 10 / NS + 1
+        keep_s = self._keep_s if rates is self._our_rates else _keep_s(rates)
         buckets = self.clients.get(client, now_s=now_s, keep_s=keep_s)
         if buckets is None:
             buckets = BucketSet(rates, now_ns=now_ns)
@@ -84,6 +84,11 @@ class RateLimit(Middleware):
     def describe(self) -> dict[str, Any]:
         """Return how many clients are told apart, and how many requests were refused."""
         return {"clients": len(self.clients), "refused": self.refused}
+
+
+def _keep_s(rates: tuple[Rate, ...]) -> float:
+    """Return how long a silent client is remembered: after ten periods it finds full buckets anyway."""
+    return max(rate.period_ns for rate in rates) * 10 / NS + 1
 
 
 def refusal(wait_ns: int | None) -> Answer:
