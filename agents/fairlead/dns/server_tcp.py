@@ -18,6 +18,9 @@ from fairlead.dns.limits import Limits
 from fairlead.dns.networks import EVERYWHERE, Networks
 
 _SWEEPS_PER_IDLE = 4
+_BACKLOG = 1024
+_ACCEPTS_PER_WAKE = 32
+_WITHOUT_FILES_S = 1.0  # after the system had no file descriptor for a connection
 
 
 class Connection(Protocol):
@@ -70,6 +73,7 @@ class TcpServer:
         self._connections: dict[Connection, str] = {}
         self._per_ip: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self._bound: socket.socket | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
 
@@ -78,13 +82,22 @@ class TcpServer:
 
     async def adopt(self, bound: socket.socket) -> None:
         """Use a socket that is bound already, without accepting yet, and close it in the end."""
+        if self._tls is not None:
+            bound.listen(_BACKLOG)
+            self._bound = bound
+            return
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Door(self), sock=bound, start_serving=False)
+        self._server = await loop.create_server(
+            lambda: _Door(self), sock=bound, start_serving=False, backlog=_BACKLOG
+        )
 
     async def start(self) -> None:
         """Accept from now on."""
-        assert self._server is not None, "adopt a socket first"
-        await self._server.start_serving()
+        if self._bound is not None:
+            asyncio.get_running_loop().add_reader(self._bound, self._accept)
+        else:
+            assert self._server is not None, "adopt a socket first"
+            await self._server.start_serving()
         self._sweep()
 
     def close(self) -> None:
@@ -93,6 +106,10 @@ class TcpServer:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
+        if self._bound is not None:
+            with contextlib.suppress(RuntimeError):  # outside a loop nothing was started
+                asyncio.get_running_loop().remove_reader(self._bound)
+            self._bound.close()
         for handshake in self._handshakes:
             handshake.cancel()
         for connection in tuple(self._connections):
@@ -114,15 +131,9 @@ class TcpServer:
         connection.ip = peer[0] if peer else ""
         if not self._admit(connection):
             transport.abort()
-        elif self._tls is None:
-            transport.set_protocol(cast("asyncio.Protocol", connection))
-            connection.connection_made(transport)
-        else:
-            task = asyncio.create_task(
-                self._shake_hands(transport, connection, self._tls), name="dns handshake"
-            )
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            return
+        transport.set_protocol(cast("asyncio.Protocol", connection))
+        connection.connection_made(transport)
 
     def forget(self, connection: Connection) -> None:
         """Let go of a ``connection`` that has ended."""
@@ -145,26 +156,54 @@ class TcpServer:
         self._per_ip[ip] += 1
         return True
 
+    def _accept(self) -> None:
+        """Take in who wants TLS: counted now, read from only by the handshake."""
+        assert self._bound is not None
+        assert self._tls is not None
+        loop = asyncio.get_running_loop()
+        for _ in range(_ACCEPTS_PER_WAKE):
+            try:
+                accepted, peer = self._bound.accept()
+            except (BlockingIOError, ConnectionError):
+                return
+            except OSError:
+                loop.remove_reader(self._bound)
+                loop.call_later(_WITHOUT_FILES_S, self._accept_again)
+                return
+            accepted.setblocking(False)
+            connection = self._make(self)
+            connection.ip = peer[0]
+            if not self._admit(connection):
+                accepted.close()
+                continue
+            task = asyncio.create_task(
+                self._shake_hands(accepted, connection, self._tls), name="dns handshake"
+            )
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    def _accept_again(self) -> None:
+        if self._bound is not None and self._bound.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self._bound, self._accept)
+
     async def _shake_hands(
-        self, transport: asyncio.Transport, connection: Connection, tls: ssl.SSLContext
+        self, accepted: socket.socket, connection: Connection, tls: ssl.SSLContext
     ) -> None:
-        opened = None
+        is_open = False
         try:
-            opened = await asyncio.get_running_loop().start_tls(
-                transport,
-                cast("asyncio.Protocol", connection),
-                tls,
-                server_side=True,
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: cast("asyncio.Protocol", connection),
+                accepted,
+                ssl=tls,
                 ssl_handshake_timeout=self.limits.tcp_idle_s,
             )
+            is_open = True
         except (OSError, EOFError):  # no TLS, a client that has gone or lets us wait
             self.failed_handshakes += 1
         finally:
-            if opened is None:
-                transport.abort()
+            if not is_open:
+                accepted.close()
                 self.forget(connection)
-        if opened is not None:
-            connection.connection_made(opened)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

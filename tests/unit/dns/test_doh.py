@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -13,6 +14,7 @@ import h2.config
 import h2.connection
 import httpx
 import pytest
+import uvloop
 from tests.support.certificates import Certificates
 from tests.unit.dns.site import Site, rcode, rdatas, until
 from tests.unit.dns.test_hooks import Elsewhere
@@ -87,6 +89,47 @@ async def test_a_query_within_tls_is_answered(certificates: Certificates) -> Non
             )
             assert rcode(response) == "NOERROR"
             assert response.answer
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_query_that_comes_with_the_end_of_the_handshake_is_not_lost(
+    certificates: Certificates, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """TLS 1.3 lets a client send its query in one flight with its Finished."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        for server in (dot, doh):
+            runner.run(_shake_hands_and_ask_at_once(certificates, server))
+
+
+async def _shake_hands_and_ask_at_once(certificates: Certificates, serve) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    wire = QUERY.to_wire()
+    request = (
+        b"GET /dns-query?dns=" + base64.urlsafe_b64encode(wire).rstrip(b"=") + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
+    query = len(wire).to_bytes(2, "big") + wire if serve is dot else request
+    loop = asyncio.get_running_loop()
+    async with serve(Site(RECORDS), certificates) as (_, port):
+        for _ in range(5):
+            tls = ssl.create_default_context(cafile=certificates["ca.crt"])
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            session = tls.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.setblocking(False)
+                async with asyncio.timeout(10):
+                    while True:
+                        try:
+                            session.do_handshake()
+                            break
+                        except ssl.SSLWantReadError:
+                            await loop.sock_sendall(client, outgoing.read())
+                            incoming.write(await loop.sock_recv(client, 65536))
+                    session.write(query)
+                    await loop.sock_sendall(client, outgoing.read())  # Finished and the query together
+                    answered = b""
+                    while b"\x0a\x00\x00\x01" not in answered:
+                        incoming.write(await loop.sock_recv(client, 65536))
+                        with suppress(ssl.SSLWantReadError):
+                            answered += session.read(65536)
 
 
 async def test_who_does_not_shake_hands_is_counted_bounded_and_let_go(certificates: Certificates) -> None:
