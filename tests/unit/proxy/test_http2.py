@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import grpc.aio
@@ -224,7 +224,9 @@ async def test_a_malformed_request_costs_its_stream_only() -> None:
         assert await peer.status(await peer.ask()) == 200
 
 
-async def test_a_slow_client_stops_the_server() -> None:
+@pytest.mark.parametrize("window", [0, 2**30])
+async def test_a_slow_client_stops_the_server(window: int) -> None:
+    """By its window, or, when that is wide open, by not reading at all."""
     written = 0
 
     async def serve(peer: Peer) -> None:
@@ -238,10 +240,21 @@ async def test_a_slow_client_stops_the_server() -> None:
                 written += 100_000
 
     async with speaking(Upstream(serve)) as (_, peer):
-        await peer.ask()
-        await peer.event(h2.events.ResponseReceived)
-        await asyncio.sleep(1.0)
-        assert written < 20_000_000
+        stream = await peer.ask(is_end=False, method="POST")
+        if window:
+            peer.connection.increment_flow_control_window(window)
+            peer.connection.increment_flow_control_window(window, stream)
+        peer.connection.end_stream(stream)
+        await peer.flush()
+        await eventually(lambda: written > 0)
+        while (seen := written) != await _later(lambda: written):
+            pass
+        assert seen < 20_000_000
+
+
+async def _later(value: Callable[[], int]) -> int:
+    await asyncio.sleep(0.7)
+    return value()
 
 
 async def test_cancelling_again_and_again_ends_the_connection() -> None:
