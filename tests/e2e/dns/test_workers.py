@@ -10,7 +10,7 @@ import dns.message
 from tests.e2e.dns.test_dns import SITE, NameServer, eventually, put
 from tests.support.store import FairleadStore
 
-SOCKETS = 60
+SOCKETS = 24
 """So many that each of two processes surely gets some: the system chooses by the client's port."""
 
 
