@@ -93,6 +93,11 @@ async def test_operators_see_explain_drain_and_undo(operated: Operated) -> None:
         await client.response()
         client.close()
         await operated.until("/a", 503)
+        status, said = await operated.command(*drain, "--undo", "b/s")
+        assert (status, "gets work again" in said) == (0, True)
+        await operated.until("/a", 200)
+        assert (await operated.command(*drain, "b/s"))[0] == 0
+        await operated.until("/a", 503)
         status, said = await operated.command(*drain, "b/none")
         assert (status, "there is no key" in said, "Traceback" in said) == (1, True, False)
 
