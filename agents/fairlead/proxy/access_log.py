@@ -31,11 +31,12 @@ class AccessLog:
         self._path = path
         self._line = {"json": _json, "common": _common, "combined": _combined}[form]
         self._stream = _open(path)
-        self._lines: list[tuple[float, Record]] = []
+        self._lines: list[str] = []
 
     def note(self, record: "Record") -> None:
         """Take one request."""
-        self._lines.append((time.time(), record))
+        # Written out at once: a record that waits keeps all of its request alive, and out of the cache.
+        self._lines.append(self._line(time.time(), record))
         if len(self._lines) >= _LINES_MAX:
             self.flush()
 
@@ -43,7 +44,7 @@ class AccessLog:
         """Write what has collected."""
         if self._lines:
             lines, self._lines = self._lines, []
-            self._stream.write("".join([self._line(*each) for each in lines]))
+            self._stream.write("".join(lines))
             self._stream.flush()
 
     def reopen(self) -> None:

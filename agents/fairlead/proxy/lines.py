@@ -54,12 +54,13 @@ class Line:
 class LineReader:
     """Reads lines; one for all requests, and one for all responses."""
 
-    __slots__ = ("_known", "_names", "_role_of")
+    __slots__ = ("_known", "_names", "_role_of", "_seen_once")
 
     def __init__(self, role_of: Callable[[bytes], Role]) -> None:
         """Sort by ``role_of``, which gets a lower-case name."""
         self._role_of = role_of
         self._known: dict[bytes, Line] = {}
+        self._seen_once: set[int] = set()
         self._names: dict[bytes, tuple[bytes, Role]] = {}
 
     def read(self, lines: Iterable[bytes]) -> list[Line]:
@@ -78,10 +79,20 @@ class LineReader:
             raise MalformedLine
         line = Line(original_name, name, value.strip(b" \t"), role=role)
         if len(raw) <= _KNOWN_BYTES_MAX:
-            if len(self._known) >= _KNOWN_MAX:
-                self._known.clear()
-            self._known[raw] = line
+            self._remember(raw, line)
         return line
+
+    def _remember(self, raw: bytes, line: Line) -> None:
+        """Keep ``line`` if it has come before: what comes once only would push the others out."""
+        key = hash(raw)
+        if key not in self._seen_once:
+            if len(self._seen_once) >= _KNOWN_MAX:
+                self._seen_once.clear()
+            self._seen_once.add(key)
+            return
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        self._known[raw] = line
 
     def _learn_name(self, original_name: bytes) -> tuple[bytes, Role]:
         if TOKEN.fullmatch(original_name) is None:

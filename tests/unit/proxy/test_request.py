@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadRequest
+from fairlead.proxy.lines import PASSED, LineReader
 from fairlead.proxy.request import Framing, RequestParser
 
 LINE = b"GET / HTTP/1.1\r\n"
@@ -193,3 +194,18 @@ def test_what_is_forwarded_h11_reads_the_same(
     codings = [value for name, value in event.headers if name == b"transfer-encoding"]
     assert (request.framing is Framing.CHUNKED) == (codings == [b"chunked"])
     assert request.length == (lengths[0] if lengths else 0)
+
+
+def test_lines_are_remembered_once_they_come_again_and_never_without_bound() -> None:
+    reader = LineReader(lambda _: PASSED)
+    (first,) = reader.read([b"X: 1"])
+    (second,) = reader.read([b"X: 1"])
+    assert first is not second, "what comes once only is not kept"
+    assert reader.read([b"X: 1"]) == [second]
+    for number in range(20_000):
+        reader.read([b"X: %d" % number] * 2)
+    assert len(reader._known) <= 8_192
+    assert len(reader._seen_once) <= 8_192
+    long = b"X: " + b"a" * 600
+    assert reader.read([long] * 3)[0].value == b"a" * 600
+    assert long not in reader._known
