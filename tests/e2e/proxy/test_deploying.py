@@ -1,7 +1,6 @@
 """What deployers do through the store: drain, replace, discover; on Fairlead and on etcd."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -80,11 +79,13 @@ async def test_all_upstreams_are_replaced_by_drain_and_no_request_fails(proxy: R
     old = [Echo(f"old{n}") for n in range(3)]
     new = [Echo(f"new{n}") for n in range(3)]
     statuses: list[int] = []
+    # Not cancelled: a wait that is over in the same moment swallows that in Python 3.11.
+    is_over = asyncio.Event()
 
     async def load() -> None:
         client = await proxy.connect()
         try:
-            while True:
+            while not is_over.is_set():
                 statuses.append(status_of((await client.ask(GET))[0]))
         finally:
             client.close()
@@ -101,10 +102,8 @@ async def test_all_upstreams_are_replaced_by_drain_and_no_request_fails(proxy: R
             await before.stop()
             await proxy.put({key: server(after)})
         await until_answers(proxy, b"new0", b"new1", b"new2")
-        for each in loading:
-            each.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await each
+        is_over.set()
+        await asyncio.gather(*loading)
         assert set(statuses) == {200}
 
 
