@@ -17,6 +17,8 @@ from tests.support.ports import free_port
 from tests.support.processes import Program
 from tests.support.store import StoreServer
 
+DIES_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""A registration that a test kills leaves its service behind, on purpose; the test must not."""
 FAIRLEAD = (sys.executable, "-m", "fairlead.cli")
 
 
@@ -78,7 +80,16 @@ class Suite:
 
     def service(self, port: int) -> tuple[object, ...]:
         """The words of a command that serves HTTP at ``port``."""
-        return ("--", *FAIRLEAD, "hello", "--listen", f"127.0.0.1:{port}", "--name", f"port {port}")
+        return (
+            "--",
+            *DIES_WITH_ITS_PARENT,
+            *FAIRLEAD,
+            "hello",
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--name",
+            f"port {port}",
+        )
 
     def kv(self, *words: str) -> Answer:
         answer = run("kv", words[0], "--endpoints", self.store.endpoint, *words[1:])
