@@ -1,14 +1,17 @@
 """Where a message body ends: one small decoder per framing (RFC 9112, sections 6 and 7).
 
 A decoder is fed what was received and hands out payload without framing.  The proxy frames anew what it
-sends on, so that no byte of a peer's chunk headers, extensions or trailers passes through.  Sans-IO.
+sends on, so that no byte of a peer's chunk headers or extensions passes through.  Sans-IO.
 """
 
 import re
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fairlead.proxy.errors import ProxyError
+
+if TYPE_CHECKING:
+    from fairlead.proxy.headers import Fields
 
 _CHUNK_LINE_BYTES_MAX = 4096
 _TRAILER_BYTES_MAX = 8192
@@ -68,15 +71,20 @@ class UntilClose:
 
 
 class Chunked:
-    """The chunked coding.  Extensions and trailers are checked and dropped."""
+    """The chunked coding.  Extensions are checked and dropped.
 
-    __slots__ = ("_line", "_read", "_remaining", "_trailer_bytes")
+    Attributes:
+        trailers: the fields behind the body, checked line by line; complete once the body has ended.
+    """
+
+    __slots__ = ("_line", "_read", "_remaining", "_trailer_bytes", "trailers")
     ends_at_eof = False
 
     def __init__(self) -> None:
         self._line = b""
         self._remaining = 0
         self._trailer_bytes = 0
+        self.trailers: Fields = []
         # One of the methods below, each of which reads one element and names the next.
         self._read = self._read_size
 
@@ -126,6 +134,8 @@ class Chunked:
         self._trailer_bytes += len(line)
         if self._trailer_bytes > _TRAILER_BYTES_MAX or _TRAILER_LINE.fullmatch(line) is None:
             raise BodyError("a trailer is too long or not a field")
+        name, _, value = line.partition(b":")
+        self.trailers.append((name, value.strip(b" \t")))
         return False
 
 

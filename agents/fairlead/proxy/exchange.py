@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from fairlead.proxy.answers import as_response
 from fairlead.proxy.balance import Failure
-from fairlead.proxy.body import LAST_CHUNK, chunk
+from fairlead.proxy.body import chunk
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware import Answer
 from fairlead.proxy.response import Response
+from fairlead.proxy.trailers import USUAL, announcement, last_chunk, passed_on
 
 if TYPE_CHECKING:
     from fairlead.proxy.client_side import ClientConnection
@@ -41,14 +42,17 @@ class Exchange(Outward):
     Attributes:
         status: of the final response once its head is on its way, else 0.
         duration_us, sent_bytes, request_id: as in ``Record``.
+        trailers: fields that go to the client behind the body.
     """
 
-    __slots__ = ("_is_chunking", "_keep", "_response", "duration_us", "request_id", "sent_bytes")
+    is_framed = False  # the client speaks HTTP/2
+    __slots__ = ("_is_chunking", "_keep", "_response", "duration_us", "request_id", "sent_bytes", "trailers")
 
     def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
         super().__init__(service, client, plan)
         self.duration_us = self.sent_bytes = 0
         self.request_id = b""
+        self.trailers: Fields = []
         self._response: Response | None = None
         self._is_chunking = False
         self._keep = False
@@ -60,6 +64,7 @@ class Exchange(Outward):
             connection.release(is_reusable=True)
             return
         self.connection = connection
+        self.trailers = []
         head = self.plan.head_for(server, self._call.added if self._call is not None else b"")
         self._is_sent = True
         body = self._body
@@ -105,6 +110,8 @@ class Exchange(Outward):
         added = b""
         if self._server is not None and self.group.balancer.marks:
             added = self.group.balancer.lines_for(self.plan, self._server)
+        if response.announced and self._is_chunking and self._tells_trailers:
+            added += announcement(response.announced, self._trailer_names)
         self._send_head(response, pieces, added, is_end=is_end)
         if is_end:
             self._finish()
@@ -129,7 +136,7 @@ class Exchange(Outward):
         if self._is_chunking:
             pieces = chunk(pieces)
             if is_end:
-                pieces.append(LAST_CHUNK)
+                pieces.append(last_chunk(self.trailers if self._tells_trailers else []))
         return pieces
 
     def on_body(self, pieces: list[bytes], *, is_end: bool) -> None:
@@ -144,8 +151,32 @@ class Exchange(Outward):
         if pieces := self._framed(pieces, is_end=is_end):
             self._client.transport.writelines(pieces)
 
-    def on_trailers(self, fields: Fields) -> None:
-        """Drop them: HTTP/1.1 has no safe place for what nobody has asked for (RFC 9110, section 6.5.1)."""
+    # Trailers
+
+    @property
+    def _trailer_names(self) -> frozenset[bytes] | None:
+        """The frontend's list, or None if it has none."""
+        return self.plan.frontend.trailers if self.plan.frontend is not None else None
+
+    @property
+    def _tells_trailers(self) -> bool:
+        """Whether the client reads them, and what they say of the body still holds."""
+        is_changed = self._call is not None and self._call.has_response_filters
+        return self.plan.request.takes_trailers and not is_changed
+
+    def on_trailers(self, fields: Fields, *, is_framed: bool = False) -> None:
+        """Keep for the end what may go on of the server's; ``is_framed``: it speaks HTTP/2."""
+        names = self._trailer_names
+        if names is None and not (is_framed and self.is_framed):
+            names = USUAL
+        self.trailers = passed_on(fields, names)
+
+    def request_trailers(self) -> Fields:
+        """Return what may go on of those behind the request's body."""
+        body, names = self._body, self._trailer_names
+        if body is None or not body.trailers:
+            return []
+        return passed_on(body.trailers, USUAL if names is None else names)
 
     def splice_target(self) -> "ClientConnection | None":
         """Return the client's connection if the rest of the body may go there as it is."""

@@ -40,7 +40,8 @@ _HOPPING = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"trans
 class StreamExchange(Exchange):
     """An exchange whose client speaks HTTP/2."""
 
-    __slots__ = ("_stream", "_trailers")
+    is_framed = True
+    __slots__ = ("_stream",)
 
     def __init__(
         self, service: "Service", stream: "ClientStream", plan: "Plan", *, is_complete: bool
@@ -48,7 +49,6 @@ class StreamExchange(Exchange):
         # A stream has all that an exchange asks of a client's connection.
         super().__init__(service, cast("ClientConnection", stream), plan)
         self._stream = stream
-        self._trailers: Fields | None = None
         if self._body is not None and not is_complete:
             self.upload = self._body = Upload(
                 plan.request,
@@ -73,21 +73,23 @@ class StreamExchange(Exchange):
             length = response.length
         if length is not None:
             fields.append((b"content-length", b"%d" % length))
-        is_last = is_end and not pieces and not self._trailers
+        is_last = is_end and not pieces and not self.trailers
         self._stream.send_head(response.status, fields, is_end=is_last)
         if not is_last:
             self._send_body(pieces, is_end=is_end)
 
     def _send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
         self.sent_bytes += sum(map(len, pieces))
-        self._stream.send_data([each for each in pieces if each], is_end=is_end, trailers=self._trailers)
+        trailers = self.trailers if self._tells_trailers else []
+        self._stream.send_data([each for each in pieces if each], is_end=is_end, trailers=trailers)
 
     def splice_target(self) -> None:
         """Frames stand around every piece of a body."""
 
-    def on_trailers(self, fields: Fields) -> None:
-        """Keep them for the end; gRPC tells there how a call went."""
-        self._trailers = [(name.lower(), value) for name, value in fields]
+    @property
+    def _tells_trailers(self) -> bool:
+        """They are part of every message here, whether the client speaks of them or not."""
+        return self._call is None or not self._call.has_response_filters
 
 
 class ClientStream(Stream):
@@ -127,6 +129,11 @@ class ClientStream(Stream):
             self.update_reading()
         else:
             self.acknowledge()
+
+    def on_trailers(self, fields: Fields) -> None:
+        """Keep them for the end of the request."""
+        if self.exchange is not None and self.exchange.upload is not None:
+            self.exchange.upload.trailers = [(bytes(name), bytes(value)) for name, value in fields]
 
     def on_end(self) -> None:
         """The request is complete."""

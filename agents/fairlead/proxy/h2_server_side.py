@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fairlead.proxy.exchange import Exchange
     from fairlead.proxy.service import Service
 
-_DROPPED = frozenset({b"host", b"connection", b"transfer-encoding", b"upgrade", b"expect"})
+_DROPPED = frozenset({b"host", b"connection", b"transfer-encoding", b"upgrade", b"expect", b"te"})
 
 
 class ServerStream(Stream):
@@ -44,7 +44,7 @@ class ServerStream(Stream):
         self._exchange = exchange
         self._read_s = exchange.group.read_s
         self.wire.service.wheel.set(self, self._read_s)
-        has_body = bool(pieces) or not is_end
+        has_body = bool(pieces) or not is_end or bool(exchange.request_trailers())
         try:
             self.id = self.wire.connection.get_next_available_stream_id()
             self.wire.streams[self.id] = self
@@ -53,13 +53,17 @@ class ServerStream(Stream):
             self._fail(LOST, "the server takes no more requests")
             return
         if has_body:
-            self.send_data(pieces, is_end=is_end)
+            self._send_pieces(exchange, pieces, is_end=is_end)
         self.wire.flush_soon()
 
     def send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
         """Send more of the request."""
         self.wire.service.wheel.set(self, self._read_s)
-        self.send_data(pieces, is_end=is_end)
+        self._send_pieces(self._exchange, pieces, is_end=is_end)
+
+    def _send_pieces(self, exchange: "Exchange | None", pieces: Sequence[bytes], *, is_end: bool) -> None:
+        trailers = exchange.request_trailers() if is_end and exchange is not None else []
+        self.send_data(pieces, is_end=is_end, trailers=trailers)
 
     def release(self, *, is_reusable: bool) -> None:
         """Let the exchange go; a request that is not over is cancelled."""
@@ -111,7 +115,9 @@ class ServerStream(Stream):
     def on_trailers(self, fields: Fields) -> None:
         """Pass them on with the end."""
         if self._exchange is not None:
-            self._exchange.on_trailers([(bytes(name), bytes(value)) for name, value in fields])
+            self._exchange.on_trailers(
+                [(bytes(name), bytes(value)) for name, value in fields], is_framed=True
+            )
 
     def on_end(self) -> None:
         """The answer is complete."""

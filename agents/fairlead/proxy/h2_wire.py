@@ -131,7 +131,8 @@ class Stream(Timed):
         if self._ended_with is not None:
             trailers, self._ended_with = self._ended_with, None
             if trailers:
-                connection.send_headers(self.id, trailers, end_stream=True)
+                fields = [(name.lower(), value) for name, value in trailers]
+                connection.send_headers(self.id, fields, end_stream=True)
             else:
                 connection.send_data(self.id, b"", end_stream=True)
 

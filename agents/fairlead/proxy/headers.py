@@ -21,7 +21,7 @@ _HOP_BY_HOP = (
     b"proxy-authorization",
     b"proxy-connection",
     b"http2-settings",
-    # Trailers are checked and dropped, so that nobody is told that they were welcome.
+    # Whether trailers are welcome, and which will come, is said anew at each hop; see ``trailers``.
     b"te",
     b"trailer",
 )
@@ -43,7 +43,7 @@ RESPONSE_FIELDS = frozenset({*_HOP_BY_HOP, *_CONTROL})
 FORWARDED_FIELDS = frozenset(_FORWARDED)
 
 # What a client must not be able to take off a request by naming it in Connection ("hop-by-hop abuse").
-_PROTECTED = frozenset(
+PROTECTED = frozenset(
     {
         *(b"accept", b"authorization", b"cache-control", b"content-encoding", b"content-type", b"cookie"),
         *(
@@ -69,7 +69,7 @@ def list_items(values: Iterable[bytes]) -> list[bytes]:
 
 def may_be_named(name: bytes) -> bool:
     """Whether Connection may take the field ``name`` (lower-case) off a message."""
-    return name not in {b"close", b"keep-alive", b"upgrade"} and name not in _PROTECTED
+    return name not in {b"close", b"keep-alive", b"upgrade"} and name not in PROTECTED
 
 
 def drop_named(fields: Fields, connection: list[bytes]) -> Fields:

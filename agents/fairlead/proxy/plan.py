@@ -11,6 +11,7 @@ from fairlead.proxy.model import Frontend
 from fairlead.proxy.origin import Origin
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, Request
 from fairlead.proxy.state import ServerState, Snapshot, Target
+from fairlead.proxy.trailers import announcement
 
 CHALLENGE_PATH = b"/.well-known/acme-challenge/"
 _NOWHERE = Target(backend_id="")
@@ -90,13 +91,18 @@ class Plan:
         self._host = request.host_field if self.frontend.pass_host_header else b""
         parts = [b"\r\n", request.passed_data(), self._added]
         if request.framing is CHUNKED:
-            parts.append(b"Transfer-Encoding: chunked\r\n")
+            parts += (
+                b"Transfer-Encoding: chunked\r\n",
+                announcement(request.announced, self.frontend.trailers),
+            )
         elif request.framing is BY_LENGTH:
             parts.append(b"Content-Length: %d\r\n" % request.length)
         if request.expects_continue:
             parts.append(b"Expect: 100-continue\r\n")
         if request.upgrade:
             parts.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade)
+        elif request.takes_trailers and self.frontend.trailers != frozenset():
+            parts.append(b"Connection: TE\r\nTE: trailers\r\n")
         parts.append(b"\r\n")
         self._after_host = b"".join(parts)
 

@@ -73,9 +73,12 @@ class Request:
         peer: the client's address as text, for routing; set when it is planned.
         fields: what is passed on, in order; ``forwarded`` and ``via`` are kept apart.
         upgrade: the one protocol asked for, lower-case, or ``b""``.
+        takes_trailers: the client has said that it reads them.
+        announced: names of the trailers that it will send, lower-case.
     """
 
     __slots__ = (
+        "announced",
         "entrypoint",
         "expects_continue",
         "framing",
@@ -90,6 +93,7 @@ class Request:
         "passed",
         "path",
         "peer",
+        "takes_trailers",
         "target",
         "upgrade",
         "via",
@@ -112,6 +116,8 @@ class Request:
     peer: bytes
     entrypoint: str
     via: list[bytes]
+    takes_trailers: bool
+    announced: list[bytes]
 
     def copy(self) -> "Request":
         """Return one that may be changed; this one may be shared by many requests."""
@@ -230,6 +236,7 @@ def _read_special(request: Request) -> None:
         # The common case: nothing is said about the connection, and there is no body.
         request.framing, request.length, request.keep_alive = NO_BODY, 0, True
         request.upgrade, request.expects_continue, request.via = b"", False, []
+        request.takes_trailers, request.announced = False, []
         _read_target(request, special[b"host"])
         return
     connection = list_items(special[b"connection"]) if b"connection" in special else []
@@ -240,6 +247,8 @@ def _read_special(request: Request) -> None:
             if line.role == PASSED and not (line.name in connection and may_be_named(line.name))
         ]
     request.via = special.get(b"via", [])
+    request.takes_trailers = request.minor == 1 and b"trailers" in list_items(special.get(b"te", ()))
+    request.announced = list_items(special.get(b"trailer", ()))
     _read_framing(request, special)
     _read_target(request, special.get(b"host", []))
     _read_connection(request, connection, special)

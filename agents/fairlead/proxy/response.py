@@ -42,11 +42,12 @@ class Response:
         keep_alive: whether the server's connection takes another request.
         upgrade: with 101, the protocol, lower-case; else ``b""``.
         announced_length: a Content-Length that is passed on although no body follows (HEAD, 304), or None.
+        announced: names of the trailers that will come, lower-case.
     """
 
     __slots__ = (
-        "_fields", "_lines", "_usual_head", "announced_length", "framing", "keep_alive", "length", "reason", "status",
-        "upgrade",
+        "_fields", "_lines", "_usual_head", "announced", "announced_length", "framing", "keep_alive", "length", "reason",
+        "status", "upgrade",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class Response:
         self.framing = framing
         self.length = 0
         self.announced_length: int | None = None
+        self.announced: list[bytes] = []
         self.keep_alive = True
         self.upgrade = b""
         self._usual_head = b""
@@ -93,6 +95,7 @@ class Response:
         )
         other.length = self.length
         other.announced_length = self.announced_length
+        other.announced = self.announced
         other.keep_alive = self.keep_alive
         other.upgrade = self.upgrade
         return other
@@ -196,6 +199,8 @@ def _read(line: re.Match[bytes], received: list[Line], *, is_head: bool) -> Resp
         and (minor == 1 or b"keep-alive" in connection)
         and response.framing is not UNTIL_CLOSE
     )
+    if b"trailer" in special:
+        response.announced = list_items(special[b"trailer"])
     if status == 101:
         upgrades = list_items(special.get(b"upgrade", ()))
         if len(upgrades) != 1 or TOKEN.fullmatch(upgrades[0].replace(b"/", b"")) is None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy import splicing
 from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT, Failure
-from fairlead.proxy.body import LAST_CHUNK, BodyError, Counted, Decoder, chunk
+from fairlead.proxy.body import BodyError, Chunked, Counted, Decoder, chunk
 from fairlead.proxy.errors import BadResponse
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
 from fairlead.proxy.response import Response
 from fairlead.proxy.timers import Timed
+from fairlead.proxy.trailers import last_chunk
 
 if TYPE_CHECKING:
     from fairlead.proxy.exchange import Exchange
@@ -335,6 +336,9 @@ class ServerConnection(asyncio.Protocol, Timed):
     def _end_response(self, exchange: "Exchange", response: Response, *, is_clean: bool) -> None:
         """Part from the exchange before it sends the end on, so that what it does next cannot meet us."""
         exchange.connection = None
+        decoder = self._decoder
+        if isinstance(decoder, Chunked) and decoder.trailers:
+            exchange.on_trailers(decoder.trailers)
         is_done = exchange.upload is None and not self.is_blocked
         self.release(is_reusable=is_clean and is_done and response.keep_alive)
 
@@ -351,5 +355,5 @@ def _framed(exchange: "Exchange | None", pieces: Sequence[bytes], *, is_end: boo
         return pieces
     framed = chunk(pieces)
     if is_end:
-        framed.append(LAST_CHUNK)
+        framed.append(last_chunk(exchange.request_trailers()))
     return framed

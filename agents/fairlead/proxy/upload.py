@@ -3,8 +3,13 @@
 Sans-IO; the exchange decides when.
 """
 
-from fairlead.proxy.body import Decoder
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.body import Chunked, Decoder
 from fairlead.proxy.request import Request
+
+if TYPE_CHECKING:
+    from fairlead.proxy.headers import Fields
 
 
 class TooLarge(Exception):  # noqa: N818  the name of the answer, RFC 9110, section 15.5.14
@@ -18,6 +23,7 @@ class Upload:
         is_complete: all of it has come.
         is_kept: all that has come is still here, to be sent again.
         received_bytes: so far, without framing.
+        trailers: the fields behind it, as they came.
     """
 
     __slots__ = (
@@ -28,6 +34,7 @@ class Upload:
         "_limit",
         "is_complete",
         "received_bytes",
+        "trailers",
     )
 
     def __init__(
@@ -41,6 +48,7 @@ class Upload:
         self._keep_bytes_max = keep_bytes_max
         self.is_complete = self._decoder is None
         self.received_bytes = 0
+        self.trailers: Fields = []
 
     @property
     def is_kept(self) -> bool:
@@ -70,6 +78,8 @@ class Upload:
         if self._limit and self.received_bytes > self._limit:
             raise TooLarge
         self.is_complete = end >= 0
+        if end >= 0 and isinstance(self._decoder, Chunked):
+            self.trailers = self._decoder.trailers
         return pieces, end
 
     def end(self) -> None:

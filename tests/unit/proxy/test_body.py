@@ -38,9 +38,11 @@ def test_chunks_survive_any_split(pieces: list[bytes], after: bytes, cuts: list[
 
 
 @given(cuts=_cuts)
-def test_extensions_and_trailers_are_dropped(cuts: list[int]) -> None:
+def test_extensions_are_dropped_and_trailers_set_aside(cuts: list[int]) -> None:
     data = b'4;a="b;c"\r\nwiki\r\n005;x\r\npedia\r\n0;last\r\nX-Sum: 1\r\nHost: evil\r\n\r\n'
-    assert feed(Chunked(), data + b"GET", cuts) == (b"wikipedia", len(data))
+    decoder = Chunked()
+    assert feed(decoder, data + b"GET", cuts) == (b"wikipedia", len(data))
+    assert decoder.trailers == [(b"X-Sum", b"1"), (b"Host", b"evil")]
 
 
 @given(data=st.text(alphabet="0123af;= \r\nx:-", max_size=30).map(str.encode), cuts=_cuts)

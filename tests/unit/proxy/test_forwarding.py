@@ -65,7 +65,7 @@ async def test_fields_of_this_hop_stay_here() -> None:
     async with running(upstream) as proxy:
         await proxy.get(
             extra="Connection: keep-alive, X-Mine, Cookie, X-Forwarded-For\r\nKeep-Alive: 5\r\nX-Mine: 1\r\nCookie: c\r\n"
-            "TE: trailers\r\nProxy-Authorization: x\r\nProxy: evil\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
+            "TE: gzip\r\nProxy-Authorization: x\r\nProxy: evil\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
         )
     fields = fields_of(upstream.heads[0])
     gone = {

@@ -140,8 +140,14 @@ def _frontend(frontend: Frontend) -> dict[str, Any]:
             "TrustForwardHeader": frontend.trust_forward_header,
             "PassHostHeader": frontend.pass_host_header,
             "Stream": frontend.stream,
+            **_trailers(frontend),
         },
     }
+
+
+def _trailers(frontend: Frontend) -> dict[str, Any]:
+    names = frontend.trailers
+    return {} if names is None else {"Trailers": sorted(each.decode() for each in names)}
 
 
 def _backend(backend: Backend) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.expression import Either, Expression, parse_expression, parse_rule
 from fairlead.proxy.failover import parse_failover
+from fairlead.proxy.headers import TOKEN
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
+from fairlead.proxy.trailers import may_trail
 
 ATTEMPTS_MAX = 10
 _BUDGET_RATIO = 0.2
@@ -83,6 +85,7 @@ class Frontend:
         canaries: tried in order.
         error_pages: what is shown in place of answers, by status (``404``) or range of them (``500-599``).
         fallback: id of the backend that is asked when no server of its own can be; empty: none.
+        trailers: names, lower-case, of the fields that may go on behind a body; None: the usual ones.
     """
 
     id: str
@@ -105,6 +108,7 @@ class Frontend:
     retry: Retry | None = None
     timeouts: Timeouts | None = None
     error_pages: tuple[tuple[str, str], ...] = ()
+    trailers: frozenset[bytes] | None = None
 
 
 def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
@@ -140,6 +144,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         retry=_read_retry(fields.inside("Retry")) if "Retry" in fields else None,
         timeouts=_read_timeouts(fields.inside("Timeouts")) if "Timeouts" in fields else None,
         error_pages=tuple(sorted((name, pages.text(name)) for name in pages.values)),
+        trailers=_read_trailers(settings) if "Trailers" in settings else None,
     )
 
 
@@ -156,6 +161,16 @@ def _read_route(fields: Fields) -> tuple[str, Expression, int]:
     # What is wrong with a pattern in it must be known here; the result is cached.
     compile_expression(expression)
     return route, expression, priority
+
+
+def _read_trailers(settings: Fields) -> frozenset[bytes]:
+    names = settings.texts("Trailers")
+    for name in names:
+        if TOKEN.fullmatch(name.lower().encode()) is None or not may_trail(name.lower().encode()):
+            raise KeyProblem(
+                f"{settings.path('Trailers')}: {name!r} may not stand behind a body; leave it out"
+            )
+    return frozenset(name.lower().encode() for name in names)
 
 
 def _read_failover(settings: Fields) -> str:
