@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy.answers import error_response
+from fairlead.proxy.config import TICK_S
 from fairlead.proxy.errors import BadRequest
 from fairlead.proxy.exchange import Exchange
 from fairlead.proxy.record import Refused
@@ -34,19 +35,26 @@ class ClientConnection(asyncio.Protocol, Timed):
     Attributes:
         peer: the client's address as text.
         exchange: the request that is being served.
+        is_last: it is the last one here.
     """
 
     __slots__ = (
-        "_buffer", "_door", "_drained", "_header",
+        "_buffer",
+        "_door",
+        "_drained",
+        "_ends",
+        "_header",
         "_is_blocked",
         "_is_paused",
         "_is_pumping",
+        "_left",
         "_linger_bytes",
         "_memo_head",
         "_memo_plan",
         "_origin",
         "_service",
         "exchange",
+        "is_last",
         "peer",
         "transport",
     )  # fmt: skip
@@ -66,6 +74,9 @@ class ClientConnection(asyncio.Protocol, Timed):
         self._is_blocked = False
         self._is_paused = False
         self._is_pumping = False
+        self.is_last = False
+        self._left = service.limits.client_requests_max
+        self._ends = service.wheel.now + round(service.limits.client_age_s / TICK_S)
         self._drained: Callable[[], None] | None = None
         self._linger_bytes = -1  # what may still be thrown away after an early answer; -1: none was given
         self._memo_head = b""
@@ -201,7 +212,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         if not is_complete:
             self._linger()
         elif not keep_alive:
-            self.transport.close()
+            (self._linger if self._buffer else self.transport.close)()
         else:
             if not self._is_blocked:
                 self._wait_for_next()
@@ -233,6 +244,8 @@ class ClientConnection(asyncio.Protocol, Timed):
             hold = not exchange.is_gathering and (connection is None or connection.is_blocked)
         if hold is not self._is_paused and not self.transport.is_closing():
             self._is_paused = hold
+            if hold and exchange is not None:
+                exchange.excuse_pace()
             (self.transport.pause_reading if hold else self.transport.resume_reading)()
 
     def hand_over(self) -> bytes:
@@ -306,6 +319,8 @@ class ClientConnection(asyncio.Protocol, Timed):
         return False
 
     def _start(self, plan: "Plan", rest: bytes) -> None:
+        self._left -= 1
+        self.is_last = self._left <= 0 or self._service.wheel.now >= self._ends
         exchange = self.exchange = Exchange(self._service, self, plan)
         self._service.wheel.clear(self)
         self._buffer = rest

@@ -26,6 +26,8 @@ class Limits:
     """What is read and thrown away after an early answer, so that the client gets to read it."""
     connections_max: int = 20_000
     """Clients beyond this are closed at once."""
+    client_requests_max: int = 100_000
+    """On one connection; the last answer says that it is (Connection: close, GOAWAY)."""
     idle_per_server_max: int = 128
     """Kept-alive connections to one server, unless its backend says otherwise."""
 
@@ -33,8 +35,12 @@ class Limits:
     """From the first byte of a request to the end of its head; else 408."""
     client_idle_s: float = 60.0
     """Between two requests of one connection."""
+    client_age_s: float = 3600.0
+    """A request that comes later is the last of its connection, so that clients spread over new proxies."""
     body_idle_s: float = 30.0
     """Between two pieces of a request body; else 408."""
+    body_bytes_per_s_min: int = 240
+    """Of a request body, on the mean over ``body_idle_s``, until it is answered; else 408.  0: none."""
     write_stall_s: float = 60.0
     """How long a client may read nothing."""
     dial_s: float = 5.0

@@ -102,7 +102,8 @@ class Exchange(Outward):
         self._response = response
         self.status = response.status
         # An early answer: the rest of the request is still coming, so that the connection ends with it.
-        keep = request.keep_alive and self.upload is None and not self._service.is_draining
+        is_last = self._service.is_draining or self._client.is_last
+        keep = request.keep_alive and self.upload is None and not is_last
         if response.is_of_unknown_length:
             self._is_chunking = request.minor == 1
             keep = keep and self._is_chunking

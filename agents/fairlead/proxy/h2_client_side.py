@@ -15,6 +15,7 @@ from hyperframe.frame import GoAwayFrame
 
 from fairlead.proxy.answers import as_response, error_answer
 from fairlead.proxy.body import UntilClose
+from fairlead.proxy.config import TICK_S
 from fairlead.proxy.errors import BadRequest
 from fairlead.proxy.exchange import Exchange
 from fairlead.proxy.h2_wire import ErrorCodes, Stream, Wire
@@ -59,6 +60,8 @@ class StreamExchange(Exchange):
         elif self._body is not None:
             self._body.end()
             self.upload = None
+        if plan.request.header(b"content-type").startswith(b"application/grpc"):
+            self._pace = None  # A stream of messages, each in its own time.
 
     def _send_interim(self, response: "Response") -> None:
         self._stream.send_head(response.status, response.fields, is_end=False)
@@ -95,6 +98,7 @@ class StreamExchange(Exchange):
 class ClientStream(Stream):
     """One request; to its exchange, what a connection is to one over HTTP/1.1."""
 
+    is_last = False  # Other streams go on; the connection says when it ends.
     __slots__ = ("_client", "exchange", "is_cut_short")
 
     def __init__(self, client: "Http2Client", stream_id: int) -> None:
@@ -178,13 +182,16 @@ class ClientStream(Stream):
             or (connection is not None and not connection.is_blocked)
         ):
             self.acknowledge()
+        else:
+            exchange.excuse_pace()
 
     def on_deadline(self) -> None:
         """The client has sent none of its body for too long."""
         exchange = self.exchange
         if exchange is not None and exchange.upload is not None:
-            if self.held_bytes:
-                self.wire.service.wheel.set(self, self.wire.service.limits.body_idle_s)  # We do not take it.
+            if self.held_bytes or exchange.status:
+                # We do not take it; or it is answered already, and both sides may take their time.
+                self.wire.service.wheel.set(self, self.wire.service.limits.body_idle_s)
             else:
                 exchange.fail_request(408, "the request body did not come in time")
 
@@ -225,7 +232,9 @@ class Http2Client(Wire):
         self.peer = origin.peer
         self._origin = origin
         self._known: dict[tuple[tuple[bytes, bytes], ...], Plan] = {}
-        self._is_leaving = False
+        self._left = service.limits.client_requests_max
+        self._ends = service.wheel.now + round(service.limits.client_age_s / TICK_S)
+        self._last: int | None = None  # the stream after which none is taken any more
 
     def take_over(self, transport: asyncio.BaseTransport, data: bytes) -> None:
         """Speak HTTP/2 from here on; ``data`` is what has come already."""
@@ -267,10 +276,17 @@ class Http2Client(Wire):
 
     def on_message(self, event: Any) -> None:
         """A request has come."""
+        if self._last is not None and event.stream_id > self._last:
+            # The client knows from GOAWAY that this one was not looked at, and asks again elsewhere.
+            self.connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            return
         stream = ClientStream(self, event.stream_id)
         self.streams[event.stream_id] = stream
         self.service.wheel.clear(self)
         stream.on_head(event.headers, is_end=event.stream_ended is not None)
+        self._left -= 1
+        if self._left <= 0 or self.service.wheel.now >= self._ends:
+            self.expect_last()
 
     def forget(self, stream: Stream) -> None:
         """A request is over."""
@@ -282,17 +298,19 @@ class Http2Client(Wire):
             self.flush_soon()
         if self.streams:
             return
-        if self._is_leaving:
+        if self._last is not None:
             self.flush()
             self.transport.close()
         else:
             self.service.wheel.set(self, self.service.limits.client_idle_s)
 
     def expect_last(self) -> None:
-        """The proxy drains: the client is told, and what is under way is answered."""
-        self._is_leaving = True
-        frame = GoAwayFrame(0, last_stream_id=self.connection.highest_inbound_stream_id)
-        self.transport.write(frame.serialize())
+        """Tell the client to go elsewhere, and answer what is under way: the proxy drains, or this has lasted enough."""
+        if self._last is not None:
+            return
+        self._last = last = self.connection.highest_inbound_stream_id
+        self.flush()
+        self.transport.write(GoAwayFrame(0, last_stream_id=last).serialize())
         if not self.streams:
             self.transport.close()
 

@@ -184,6 +184,9 @@ class Http2Server(Wire):
     def on_goaway(self, event: Any) -> None:
         """What is under way may end; others go elsewhere."""
         self._is_leaving = True
+        for stream in [each for number, each in self.streams.items() if number > event.last_stream_id]:
+            self.streams.pop(stream.id)
+            stream.on_lost()
         if not self.streams:
             self.transport.close()
 

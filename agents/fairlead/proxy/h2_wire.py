@@ -15,6 +15,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from hyperframe.frame import Frame, GoAwayFrame
 
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.timers import Timed
@@ -27,6 +28,16 @@ CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024
 RESETS_MAX = 200
 """Streams that a peer may cancel on one connection for each tick of the wheel ("rapid reset")."""
 ErrorCodes = h2.errors.ErrorCodes
+
+
+class Connection(h2.connection.H2Connection):
+    """The library's, but for GOAWAY: what is under way may end (RFC 9113, section 6.8), where the library ends all."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[h2.events.Event]]:
+        event = h2.events.ConnectionTerminated()
+        event.error_code = next((each for each in ErrorCodes if each == frame.error_code), None)
+        event.last_stream_id = frame.last_stream_id
+        return [], [event]
 
 
 class Stream(Timed):
@@ -172,7 +183,7 @@ class Wire(asyncio.Protocol, Timed):
     def __init__(self, service: "Service", *, is_client: bool) -> None:
         super().__init__()
         self.service = service
-        self.connection: Any = h2.connection.H2Connection(
+        self.connection: Any = Connection(
             h2.config.H2Configuration(
                 client_side=is_client,
                 header_encoding=None,

@@ -17,6 +17,7 @@ from fairlead.proxy.answers import error_answer
 from fairlead.proxy.balance import LOST, NO_RETRY, TIMEOUT, Attempt, Failure, Queue
 from fairlead.proxy.body import BodyError
 from fairlead.proxy.middleware import Answer, Call, Verdict
+from fairlead.proxy.pace import Pace
 from fairlead.proxy.request import NO_BODY
 from fairlead.proxy.response import Response
 from fairlead.proxy.state import ServerState
@@ -45,7 +46,7 @@ class Outward:
     """
 
     __slots__ = (
-        "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_over", "_is_sent", "_queue",
+        "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_over", "_is_sent", "_pace", "_queue",
         "_server", "_service", "_started_s", "_task", "_timer", "_total", "_tried", "attempts", "connection", "flag", "group",
         "head_us", "is_gathering", "peer", "plan", "server", "status", "upload",
     )  # fmt: skip
@@ -55,12 +56,13 @@ class Outward:
     def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
         self.plan = plan
         self.peer = plan.peer
-        self._body = self.upload = None
+        self._body = self.upload = self._pace = None
         if plan.request.framing is not NO_BODY:
             self._body = Upload(
                 plan.request, limit=plan.body_bytes_max, keep_bytes_max=service.limits.replay_bytes_max
             )
             self.upload = None if self._body.is_complete else self._body
+            self._pace = Pace(service.limits)
         self.is_gathering = False
         self.connection: ServerConnection | None = None
         self.server: ServerState | None = None
@@ -252,8 +254,23 @@ class Outward:
         except TooLarge:
             self.fail_request(413, "request body too large")
             return len(data)
+        if end < 0 and self._is_trickling(upload):
+            self.fail_request(408, "the request body comes too slowly")
+            return len(data)
         self._pass_on(upload, pieces, is_end=end >= 0)
         return end
+
+    def _is_trickling(self, upload: Upload) -> bool:
+        """Whether it comes too slowly; once it is answered, both sides may take their time."""
+        pace = self._pace
+        if pace is None or self.status:
+            return False
+        return not pace.holds(self._service.wheel.now, upload.received_bytes)
+
+    def excuse_pace(self) -> None:
+        """The client is not read for now."""
+        if self._pace is not None:
+            self._pace.excuse()
 
     def end_upload(self) -> None:
         """The client has ended its body, in a way that is not part of it."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import grpc.aio
 import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import pytest
@@ -20,6 +19,7 @@ from tests.unit.proxy.test_edge import listener
 
 from fairlead.proxy.errors import BadRequest
 from fairlead.proxy.h2_client_side import head_of
+from fairlead.proxy.h2_wire import Connection
 
 METADATA = (("x-ask", "1"),)
 BIG = b"x" * 3_000_000
@@ -130,7 +130,7 @@ class Http2Peer:
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.connection = h2.connection.H2Connection(
+        self.connection = Connection(
             h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
         )
         self.events: list[h2.events.Event] = []
