@@ -16,6 +16,7 @@ from fairlead.client import Change, Changes, Mirror
 from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.acme import PREFIX as ACME_PREFIX
 from fairlead.proxy.acme import AcmeKeeper
+from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.discovery import Discovery
@@ -51,7 +52,11 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)
     with _access_log(config) as log:
-        service = Service(limits=config.limits, certificates=Certificates(_seal_key(config.seal_key_file)))
+        service = Service(
+            limits=config.limits,
+            certificates=Certificates(_seal_key(config.seal_key_file)),
+            ambiguity=Ambiguity(config.refused_paths),
+        )
         if log is not None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)

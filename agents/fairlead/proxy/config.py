@@ -70,6 +70,7 @@ class ProxyConfig:
         traefik_key: where Traefik's keys are; empty: they are not read.
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
+        refused_paths: kinds of ambiguous paths that are answered 400, as in ``ambiguity.KINDS``.
         access_log: a file to append to, "-" for standard output; None writes none.
         access_log_format: json, common or combined.
         admin_listen: where operators are served; None: nowhere.
@@ -90,6 +91,7 @@ class ProxyConfig:
     guard_s: float = 0.0
     guard_jump: float = 0.2
     zone: str = ""
+    refused_paths: tuple[str, ...] = ()
     seal_key_file: Path | None = None
     traefik_key: str = ""
     aliases: tuple[tuple[str, str], ...] = ()

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 
+from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.body import Chunked, Counted, Decoder
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadRequest, ProxyError
@@ -169,8 +170,9 @@ class Request:
 class RequestParser:
     """Parses one head at a time.  One serves all connections."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ambiguity: Ambiguity | None = None) -> None:
         self._limits = limits
+        self._ambiguity = ambiguity or Ambiguity()
         self._reader = LineReader(_role_of)
 
     def parse(self, head: bytes) -> Request:
@@ -202,6 +204,8 @@ class RequestParser:
         request.passed = None
         request.peer, request.entrypoint = b"", ""
         _read_special(request)
+        if refused := self._ambiguity.in_path(request.path):
+            raise BadRequest(400, f"{refused.decode()} in a path is not taken here")
         return request
 
 

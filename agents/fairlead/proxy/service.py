@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, cast
 
+from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.certificates import Certificates, client_context
 from fairlead.proxy.client_side import ClientConnection
@@ -74,6 +75,7 @@ class Service:
         limits: Limits | None = None,
         certificates: Certificates | None = None,
         rng: random.Random | None = None,
+        ambiguity: Ambiguity | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.observers: tuple[Observer, ...] = ()
@@ -85,7 +87,7 @@ class Service:
         self.wheel = Wheel()
         self.response_parser = ResponseParser(self.limits)
         self.is_draining = False
-        self._request_parser = RequestParser(self.limits)
+        self._request_parser = RequestParser(self.limits, ambiguity)
         # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
         self.pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
         self._clients: set[ClientConnection | Http2Client] = set()

@@ -6,12 +6,13 @@ Nothing here parses HTTP; tests compare bytes.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from tests.unit.proxy.pairs import SEAL_KEY
 
 from fairlead.proxy import Limits, Routes, Service, Snapshot
+from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.edge import Edge
 from fairlead.proxy.middleware.world import World
@@ -135,9 +136,11 @@ class Board:
 class Proxy:
     """A running data path that is configured by keys, without a store."""
 
-    def __init__(self, **limits: Any) -> None:
+    def __init__(self, *, refused_paths: Collection[str] = (), **limits: Any) -> None:
         self.limits = Limits(**limits)
-        self.service = Service(limits=self.limits, certificates=Certificates(SEAL_KEY))
+        self.service = Service(
+            limits=self.limits, certificates=Certificates(SEAL_KEY), ambiguity=Ambiguity(refused_paths)
+        )
         self.board = Board()
         self.edge = Edge(self.service, self.board)
         self.world = World()

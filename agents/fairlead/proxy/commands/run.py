@@ -12,6 +12,7 @@ from fairlead.proxy.access_log import FORMATS
 from fairlead.proxy.admin import check_closed
 from fairlead.proxy.agent import serve
 from fairlead.proxy.aliases import Alias, parse_alias
+from fairlead.proxy.ambiguity import ALL, KINDS
 from fairlead.proxy.commands.asking import read_token
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.errors import KeyProblem
@@ -61,6 +62,12 @@ from fairlead.proxy.workers import Supervisor, worker_number
 )
 @click.option("--zone", default="", metavar="NAME", help="Where this proxy is; servers there are preferred.")
 @click.option(
+    "--refuse-paths",
+    multiple=True,
+    type=click.Choice([*KINDS, ALL]),
+    help="Answer 400 to paths that servers may read in another way; may be given again.",
+)
+@click.option(
     "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
 )
 @click.option("--access-log-format", type=click.Choice(FORMATS), default="json", show_default=True)
@@ -106,6 +113,7 @@ def run(
     dns_prefix: str,
     dns_domain: str,
     zone: str,
+    refuse_paths: tuple[str, ...],
     seal_key_file: str | None,
     access_log_format: str,
     admin_listen: str | None,
@@ -131,6 +139,7 @@ def run(
         dns_domain=dns_domain,
         traefik_key=traefik_key.strip("/") if layout == "traefik" else "",
         zone=zone,
+        refused_paths=tuple(KINDS) if ALL in refuse_paths else refuse_paths,
         aliases=tuple(_alias(each) for each in aliases),
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
     )
