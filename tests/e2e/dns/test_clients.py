@@ -89,7 +89,7 @@ DIG = {
 
 @pytest.mark.parametrize(("arguments", "expected", "unexpected"), DIG.values(), ids=DIG.keys())
 def test_dig(served: Served, arguments: list[str], expected: list[str], unexpected: list[str]) -> None:
-    said = served.run("dig", "+tries=1", *arguments)
+    said = served.run("dig", "+tries=1", "+time=20", *arguments)
     assert [text for text in expected if text.lower() not in said.lower()] == []
     header = "\n".join(line for line in said.splitlines() if line.startswith(";"))
     assert [text for text in unexpected if re.search(re.escape(text) + r"\b", header)] == []
@@ -111,6 +111,7 @@ def test_kdig_on_every_transport(served: Served, transport: str) -> None:
         *check,
         transport,
         "+retry=0",
+        "+time=20",
         "web.skydns.local",
         port=port,
     )
