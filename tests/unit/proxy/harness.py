@@ -95,7 +95,9 @@ class Upstream:
         assert self._server is not None
         self._server.close()
         for peer in self._peers:
-            peer.writer.transport.abort()
+            # asyncio cannot abort a transport once more that has lost its connection.
+            with contextlib.suppress(AttributeError):
+                peer.writer.transport.abort()
 
     async def serve_ok(self, peer: Peer) -> None:
         """Answer every request without a body with ``ok``."""
