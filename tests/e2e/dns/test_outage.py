@@ -13,7 +13,8 @@ from fairlead.proto import rpc_pb2
 
 def test_clients_get_every_known_name_through_an_outage_with_restarts(tmp_path: Path) -> None:
     said: list[str] = []
-    phases = run(tmp_path, seconds=5, say=said.append)
+    # A phase has to be longer than the patience of a client that asked into a restart.
+    phases = run(tmp_path, seconds=13, say=said.append)
     assert {name: dict(seen.wrong) for name, seen in phases.items()} == {name: {} for name in phases}
     assert all(seen.answered for seen in phases.values())
     assert [bool(seen.stale) for seen in phases.values()] == [False, True, True, True, True]
