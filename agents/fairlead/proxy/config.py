@@ -51,6 +51,8 @@ class Limits:
     """How long an idle connection to a server is kept."""
     tunnel_idle_s: float = 3600.0
     """How long an upgraded connection may be silent."""
+    tunnel_leave_s: float = 1.0
+    """How long WebSockets have, once all else is done, to answer a stopping proxy that it goes (1001)."""
     linger_s: float = 2.0
     """How long a client may take to notice an early answer."""
     drain_idle_s: float = 0.5

@@ -200,7 +200,10 @@ class Exchange(Outward):
         self._client.transport.write(
             b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.start(), response.upgrade)
         )
-        self._service.tunnel(self._client, self.connection, self._leave_server, early)
+        is_websocket = response.upgrade == b"websocket"
+        self._service.tunnel(
+            self._client, self.connection, self._leave_server, early, is_websocket=is_websocket
+        )
         self._record()
 
     def on_server_failure(self, failure: Failure, reason: str) -> None:

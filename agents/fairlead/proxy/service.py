@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
@@ -124,14 +124,25 @@ class Service:
         self.doors.close()
         for client in list(self._clients):
             client.expect_last()
+        if not await self._outlast(self._clients, self.limits.drain_s if limit_s is None else limit_s):
+            _LOG.warning("%d requests were still under way and are cut off", len(self._clients))
+        for tunnel in list(self._tunnels):
+            tunnel.leave()
+        if any(each.is_leaving for each in self._tunnels):
+            leave_s = self.limits.tunnel_leave_s
+            await self._outlast(self._tunnels, leave_s if limit_s is None else min(leave_s, limit_s))
+        self._end()
+
+    async def _outlast(self, those: set[Any], seconds: float) -> bool:
+        """Wait until none is left of ``those``, for so long; return whether none is."""
         try:
-            async with asyncio.timeout(self.limits.drain_s if limit_s is None else limit_s):
-                while self._clients:
+            async with asyncio.timeout(seconds):
+                while those:
                     self._empty.clear()
                     await self._empty.wait()
         except TimeoutError:
-            _LOG.warning("%d requests were still under way and are cut off", len(self._clients))
-        self._end()
+            return False
+        return True
 
     def _end(self) -> None:
         for client in list(self._clients):
@@ -283,28 +294,40 @@ class Service:
         connection: ServerConnection,
         leave_server: Callable[[int], None],
         early: bytes,
+        *,
+        is_websocket: bool,
     ) -> None:
         """Join two sides that agreed on another protocol; ``early`` came from the server already."""
         ahead = client.hand_over()
         self.forget(client)
-        self.join(client.transport, connection.transport, lambda: leave_server(101))
-        if early:
-            client.transport.write(early)
-        if ahead:
-            connection.transport.write(ahead)
+        sides = client.transport, connection.transport
+        tunnel = self.join(*sides, lambda: leave_server(101), is_websocket=is_websocket)
+        tunnel.pass_on(ahead, early)
 
-    def join(self, left: asyncio.Transport, right: asyncio.Transport, on_end: Callable[[], None]) -> None:
+    def join(
+        self,
+        client: asyncio.Transport,
+        server: asyncio.Transport,
+        on_end: Callable[[], None],
+        *,
+        is_websocket: bool = False,
+    ) -> Tunnel:
         """Pass bytes both ways until both sides have ended; then call ``on_end``."""
 
         def forget(tunnel: Tunnel) -> None:
             on_end()
             self._tunnels.discard(tunnel)
             self.stats.tunnels = len(self._tunnels)
+            if not self._tunnels:
+                self._empty.set()
 
-        tunnel = Tunnel(self.wheel, idle_s=self.limits.tunnel_idle_s, on_end=forget)
+        tunnel = Tunnel(
+            self.wheel, idle_s=self.limits.tunnel_idle_s, on_end=forget, is_websocket=is_websocket
+        )
         self._tunnels.add(tunnel)
         self.stats.tunnels = len(self._tunnels)
-        tunnel.join(left, right)
+        tunnel.join(client, server)
+        return tunnel
 
 
 def _probe_idle(transport: asyncio.BaseTransport, period_s: float) -> None:

@@ -90,6 +90,7 @@ RULES = {
         "declined": "streaming.an_upgrade_that_the_server_declines_is_an_ordinary_request",
         "no h2c": "request.a_parser_serves_one_head_after_another_whatever_they_ask_for",
         "a patience of its own": "streaming.a_silent_tunnel_ends",
+        "1001 when the proxy goes": "websocket.both_sides_of_a_websocket_are_told_that_the_proxy_goes",
     },
     9: {
         "HEAD, 204, 304": "forwarding.what_has_no_body_has_none_whatever_its_length_says",
