@@ -189,13 +189,17 @@ async def test_a_tunnel_is_as_bounded_as_a_body() -> None:
         client = await proxy.connect(limit=1024)
         await client.send(UPGRADE)
         await client.head()
-        client.writer.write(MEGABYTE * 32)
-        left = -1
-        while left != client.writer.transport.get_write_buffer_size():
-            left = client.writer.transport.get_write_buffer_size()
-            await asyncio.sleep(0.2)
+        # How much the kernel's buffers on the way hold, it decides itself; beyond them nothing may move.
+        written = left = 0
+        while not left and written < 512 * len(MEGABYTE):
+            client.writer.write(MEGABYTE * 16)
+            written += 16 * len(MEGABYTE)
+            left = -1
+            while left != client.writer.transport.get_write_buffer_size():
+                left = client.writer.transport.get_write_buffer_size()
+                await asyncio.sleep(0.2)
         assert left > 0
-        assert await client.exactly(32 * len(MEGABYTE)) == MEGABYTE * 32
+        assert await client.exactly(written) == MEGABYTE * (written // len(MEGABYTE))
 
 
 async def test_an_upgrade_that_the_server_declines_is_an_ordinary_request() -> None:
