@@ -1,10 +1,13 @@
 """Paths that may be read in two ways: matched raw, forwarded as they were matched, or refused (rule 14)."""
 
 import pytest
+from click.testing import CliRunner
 from tests.unit.proxy.harness import Upstream, running, status_of
 from tests.unit.proxy.test_http2 import Http2Peer
 
 from fairlead.proxy.ambiguity import KINDS, Ambiguity
+from fairlead.proxy.commands import run
+from fairlead.proxy.config import ProxyConfig
 
 AMBIGUOUS = {
     "encoded-slash": ["/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a/..%2fadmin"],
@@ -94,3 +97,26 @@ async def test_an_ambiguous_path_is_400_where_that_is_wanted_and_reaches_nobody(
         await peer.flush()
         assert await peer.status(stream) == 400, "nor is HTTP/2"
     assert len(upstream.heads) == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "kinds"),
+    [
+        ([], ()),
+        (["--refuse-paths", "parameters", "--refuse-paths", "dot-segments"], ("parameters", "dot-segments")),
+        (["--refuse-paths", "all"], tuple(KINDS)),
+    ],
+)
+def test_the_flag_names_the_kinds(
+    flags: list[str], kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs: list[ProxyConfig] = []
+
+    def start(_: object, config: ProxyConfig, __: int) -> int:
+        configs.append(config)
+        return 0
+
+    monkeypatch.setattr(run, "_start", start)
+    result = CliRunner().invoke(run.run, flags)
+    assert (result.exit_code, result.output) == (0, "")
+    assert configs[0].refused_paths == kinds
