@@ -16,8 +16,8 @@ async def test_a_slow_client_stops_the_reading_of_the_server() -> None:
     async def serve(peer: Peer) -> None:
         nonlocal sent
         await peer.head()
-        peer.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 * len(MEGABYTE)))
-        for _ in range(64):
+        peer.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (192 * len(MEGABYTE)))
+        for _ in range(192):
             peer.writer.write(MEGABYTE)
             await peer.writer.drain()
             sent += len(MEGABYTE)
@@ -31,14 +31,14 @@ async def test_a_slow_client_stops_the_reading_of_the_server() -> None:
         while before != sent:
             before = sent
             await asyncio.sleep(0.2)
-        assert sent < 40 * len(MEGABYTE)
+        assert sent < 120 * len(MEGABYTE)
         (connection,) = proxy.service._clients
         assert isinstance(connection, ClientConnection)
         assert connection.transport.get_write_buffer_size() < 2**20
         received = 0
-        while received < 64 * len(MEGABYTE):
+        while received < 192 * len(MEGABYTE):
             received += len(await client.reader.read(2**20))
-        assert sent == 64 * len(MEGABYTE)
+        assert sent == 192 * len(MEGABYTE)
 
 
 async def test_a_slow_server_stops_the_reading_of_the_client() -> None:
