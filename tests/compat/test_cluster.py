@@ -6,6 +6,7 @@ addresses are written as the names of the members, and lines are sorted.
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -146,12 +147,15 @@ def _grow(operator: Operator) -> Iterator[Step]:
     yield "a member at another's URL", operator.do_settled("member add m4 --peer-urls={m2.peer}", on="m1")
     # The id is not known before: it is in the outcome as ID.
     yield "a fourth member", operator.do(add, on="m2")
+    second = int(time.time())
     operator.learn_ids()
     newcomer.start()
     operator.wait_for_voters(4)
     yield "members with it", operator.do("member list", on="m1")
     yield "it has what was written", operator.do("get a", on="m4")
     yield "it writes", operator.do("put a 2", on="m4")
+    # An id is made of the addresses and the second: in the same one it is the id that is there already.
+    wait_for(lambda: int(time.time()) > second, "another second")
     yield "a fourth member again", operator.do_settled(add, on="m1")
     yield "another address for it", operator.do("member update {m4} --peer-urls=http://127.0.0.1:1", on="m3")
     yield "another's address for it", operator.do("member update {m4} --peer-urls={m1.peer}", on="m3")

@@ -3,8 +3,7 @@
 import socket
 
 import pytest
-
-from fairlead.cli import main
+from tests.e2e.cli.command import run
 
 MISTAKES = {
     "unknown flag": (["--frobnicate"], 2, "no such option"),
@@ -42,20 +41,20 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "status", "text"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_one_line(
-    arguments: list[str], status: int, text: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["dns", *arguments]) == status
-    said = capfd.readouterr().err
+def test_a_mistake_is_one_line(arguments: list[str], status: int, text: str) -> None:
+    answer = run("dns", *arguments)
+    assert answer.status == status
+    said = answer.err
     assert text in said
     assert "Traceback" not in said
     assert status == 2 or len(said.splitlines()) == 1  # click says how to get help, too
 
 
-def test_a_port_in_use_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_one_line() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        assert main(["dns", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"]) == 1
-    said = capfd.readouterr().err
+        answer = run("dns", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert answer.status == 1
+    said = answer.err
     assert "the port is in use" in said
     assert len(said.splitlines()) == 1
