@@ -48,13 +48,15 @@ class Clients:
     def __init__(self, port: int) -> None:
         self._address = ("127.0.0.1", port)
         self._ends = threading.Event()
+        self._asks = threading.Lock()  # a question belongs to the phase that it was asked and answered in
         self._thread = threading.Thread(target=self._run, name="dns clients")
         self.phases: dict[str, Seen] = {}
         self._phase = Seen()
 
     def phase(self, name: str) -> None:
-        """Count under ``name`` from now on."""
-        self._phase = self.phases[name] = Seen()
+        """Count under ``name`` from now on, once the question on its way has its answer."""
+        with self._asks:
+            self._phase = self.phases[name] = Seen()
 
     def __enter__(self) -> Self:
         self.phase("all is well")
@@ -73,7 +75,8 @@ class Clients:
             line.settimeout(_PATIENCE_S)
             while not self._ends.is_set():
                 number = rng.randrange(NAMES)
-                self._ask(line, number, phase=self._phase)
+                with self._asks:
+                    self._ask(line, number, phase=self._phase)
                 time.sleep(_PAUSE_S)
 
     def _ask(self, line: socket.socket, number: int, *, phase: Seen) -> None:
