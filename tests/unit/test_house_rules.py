@@ -29,7 +29,8 @@ CORES = {
     "progress proposals quorum raft reads replication transfer types",
     "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
     "wal": "record replay",
-    "dns": "answer client cookies edns frame gate hooks leases local_names lookup message names networks presentation "
+    "agent": "duration networks",
+    "dns": "answer client cookies edns frame gate hooks leases local_names lookup message names presentation "
     "rate_limit records responder semantics settings table tallies tree wire zone "
     "doh/exchange doh/http1 doh/http2 "
     "present transfer/contents transfer/notify transfer/settings transfer/stream "
@@ -38,7 +39,7 @@ CORES = {
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
     "health/schedule health/state outage",
     "proxy": "aliases acme/certs acme/client acme/jose admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
-    "balance/turns catalog discovery expression failover headers health/verdict keys match model/backend model/fields model/frontend "
+    "balance/turns catalog discovery expression failover forwarding headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split traefik/middlewares "
     "traefik/node traefik/services traefik/translator",
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "

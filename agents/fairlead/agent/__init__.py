@@ -8,19 +8,25 @@ from fairlead.agent.context import AgentContext
 from fairlead.agent.duration import parse_duration_s
 from fairlead.agent.errors import ConfigError, listen_error
 from fairlead.agent.health import Page
+from fairlead.agent.networks import EVERYWHERE, LOOPBACK, Networks, address_of, networks_of
 from fairlead.agent.options import Address, AgentOptions, common_options
 from fairlead.agent.run import run_agent
 from fairlead.agent.status import Status, one_line
 
 __all__ = [
+    "EVERYWHERE",
+    "LOOPBACK",
     "Address",
     "AgentContext",
     "AgentOptions",
     "ConfigError",
+    "Networks",
     "Page",
     "Status",
+    "address_of",
     "common_options",
     "listen_error",
+    "networks_of",
     "one_line",
     "parse_duration_s",
     "run_agent",

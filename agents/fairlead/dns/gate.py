@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from fairlead.agent import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.cookies import Cookies
 from fairlead.dns.edns import OptionCode, opt_record, option
 from fairlead.dns.errors import MessageError
 from fairlead.dns.message import Query, Rcode, parse_query
-from fairlead.dns.networks import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.rate_limit import RateLimiter, RateLimits, Verdict
 
 _TC: Final = 0x02  # of the third byte

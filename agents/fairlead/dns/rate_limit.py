@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from fairlead.dns.networks import LOOPBACK, Networks, address_of
+from fairlead.agent import LOOPBACK, Networks, address_of
 
 ACCOUNTS_MAX: Final = 100_000
 """Clients and answers counted at a time; who was not heard of for longest makes room."""

@@ -6,6 +6,7 @@ answered before.  Everything else is parsed, and given its answer or its error.
 
 from typing import Final
 
+from fairlead.agent import Networks
 from fairlead.dns import message
 from fairlead.dns.answer import Answer
 from fairlead.dns.chaos import Chaos
@@ -16,7 +17,6 @@ from fairlead.dns.frame import Frame, Manners
 from fairlead.dns.hooks import Forward, Hooks, Reply
 from fairlead.dns.local_names import answer_locally
 from fairlead.dns.message import AA, HEADER_BYTES, Class, Opcode, Query, Rcode, Type
-from fairlead.dns.networks import Networks
 from fairlead.dns.semantics import answer_question
 from fairlead.dns.table import Entry, Table, Terms, key_of
 from fairlead.dns.tallies import NO_TYPE, Tallies, kind_of

@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
-from fairlead.agent import ConfigError
+from fairlead.agent import ConfigError, Networks
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.client import Answerer, Client, Transport
 from fairlead.dns.config import DnsConfig
@@ -22,7 +22,6 @@ from fairlead.dns.forward import TOKEN_BYTES
 from fairlead.dns.frame import Manners
 from fairlead.dns.gate import Gate
 from fairlead.dns.model import Model
-from fairlead.dns.networks import Networks
 from fairlead.dns.query_log import QueryLog
 from fairlead.dns.rate_limit import RateLimiter
 from fairlead.dns.responder import Responder

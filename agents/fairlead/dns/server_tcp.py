@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from fairlead.agent import EVERYWHERE, Networks
 from fairlead.dns.client import Answerer, Client
 from fairlead.dns.limits import Limits
-from fairlead.dns.networks import EVERYWHERE, Networks
 
 _SWEEPS_PER_IDLE = 4
 _BACKLOG = 1024

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairlead.agent import Address
-from fairlead.dns.networks import EVERYWHERE
+from fairlead.agent import EVERYWHERE, Address
 from fairlead.dns.rate_limit import RateLimits
 
 

@@ -52,11 +52,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
     if config.data_dir is not None:
         _make_data_dir(config.data_dir)
     with _access_log(config) as log:
-        service = Service(
-            limits=config.limits,
-            certificates=Certificates(_seal_key(config.seal_key_file)),
-            ambiguity=Ambiguity(config.refused_paths),
-        )
+        service = _service(config)
         if log is not None:
             service.observers += (log.note,)
             service.on_tick += (lambda _: log.flush(),)
@@ -93,6 +89,15 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             await service.drain()
             stopping.cancel()
             await _cancel(running)
+
+
+def _service(config: ProxyConfig) -> Service:
+    return Service(
+        limits=config.limits,
+        certificates=Certificates(_seal_key(config.seal_key_file)),
+        ambiguity=Ambiguity(config.refused_paths),
+        forwarding=config.forwarding,
+    )
 
 
 async def _keep(context: AgentContext, config: ProxyConfig, service: Service, world: World) -> None:

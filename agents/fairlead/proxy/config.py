@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairlead.agent import Address
+from fairlead.proxy.forwarding import Forwarding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class ProxyConfig:
         admin_token: what they have to bring; empty: nothing, and then only from this machine.
         guard_s: how long after a change the rollback guard watches; 0: it does not.
         guard_jump: by how much the part of 5xx must have grown to take a change back.
+        forwarding: which proxies before this one are believed, and in what.
         is_worker: others listen on the same addresses.
         seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
     """
@@ -99,6 +101,7 @@ class ProxyConfig:
     aliases: tuple[tuple[str, str], ...] = ()
     dns_prefix: str = "/skydns"
     dns_domain: str = "skydns.local"
+    forwarding: Forwarding = field(default_factory=Forwarding)
     is_worker: bool = False
     limits: Limits = field(default_factory=Limits)
 

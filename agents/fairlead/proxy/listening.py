@@ -6,13 +6,14 @@ before TLS too, and is read off the socket to the byte.
 
 import asyncio
 import contextlib
-import ipaddress
+import dataclasses
 import logging
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from fairlead.agent import address_of as in_one_spelling
 from fairlead.proxy.client_hello import HELLO_BYTES_MAX, server_name
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.match import compile_expression
@@ -98,6 +99,9 @@ class Door:
             listener.expects_proxy_protocol or listener.backend_id or listener.passthrough
         )
         self._scope = compile_expression(listener.scope) if listener.scope is not None else None
+        self._forwarding = service.forwarding
+        if listener.trusted_proxies is not None:
+            self._forwarding = dataclasses.replace(service.forwarding, proxies=listener.trusted_proxies)
         self._context: ssl.SSLContext | None = None
         if listener.tls is not None:
             self._context = service.certificates.listening_context(listener.tls)
@@ -142,7 +146,7 @@ class Door:
             certificates = self._service.certificates
             covers = lambda name: certificates.covers(context, name)  # noqa: E731  closes over this connection
         return Origin(
-            peer=source[0].encode(),
+            peer=_spelled(source[0]).encode(),
             port=str(destination[1]).encode() if destination is not None else b"",
             pseudonym=self._service.pseudonym,
             scheme=b"http" if self._context is None else b"https",
@@ -151,15 +155,13 @@ class Door:
             source=source,
             destination=destination,
             entrypoint=self.listener.id or MAIN_ENTRYPOINT,
+            forwarding=self._forwarding,
         )
 
     def _may_connect(self, accepted: socket.socket) -> bool:
         """Whether what this client says in a PROXY header would be believed."""
         trusted = self.listener.proxy_protocol_from
-        if not trusted or accepted.family == socket.AF_UNIX:
-            return True
-        address = ipaddress.ip_address(accepted.getpeername()[0].partition("%")[0])
-        return any(address in network for network in trusted)
+        return not trusted or accepted.family == socket.AF_UNIX or accepted.getpeername()[0] in trusted
 
     def _passes_to(self, name: bytes) -> str:
         """The backend of a TLS client that asks for ``name``, if it is not ours to answer."""
@@ -239,6 +241,11 @@ def _ends(transport: asyncio.BaseTransport) -> tuple[tuple[str, int], tuple[str,
     if not isinstance(peer, tuple):
         return ("127.0.0.1", 0), None
     return (str(peer[0]), int(peer[1])), (str(own[0]), int(own[1]))
+
+
+def _spelled(address: str) -> str:
+    """IPv4 as such, on a socket for both families too, so that one client has one name."""
+    return str(in_one_spelling(address)) if address.startswith("::ffff:") or "%" in address else address
 
 
 class Doors:

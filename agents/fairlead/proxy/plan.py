@@ -4,7 +4,7 @@ That makes a plan reusable: a client that sends the same head again on its conne
 configuration is the same, gets the same plan without any of the work.
 """
 
-from fairlead.proxy.headers import forwarding_fields
+from fairlead.proxy.forwarding import Sender, as_received, forwarding_lines
 from fairlead.proxy.match import meets
 from fairlead.proxy.middleware import Answer, Call, Chain, Middleware
 from fairlead.proxy.model import Frontend
@@ -25,7 +25,7 @@ class Plan:
         frontend: the one whose route matched; None when none did.
         target: what that frontend leads to.
         log_text: what the access log says of every request of this plan, once it has been asked to.
-        peer: the client's address as text; port: the one that it connected to.
+        peer: the client's address as text, as far as a proxy before us is believed; port: the one that it connected to.
         scheme: ``b"http"`` or ``b"https"``, as the client speaks it.
     """
 
@@ -111,6 +111,11 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
     """Decide about ``request``, which is fit to forward and came from ``origin``."""
     plan = Plan(request, snapshot, peer=origin.peer, port=origin.port)
     plan.origin = origin
+    plan.scheme = origin.scheme
+    sender = None
+    if origin.is_believed and (received := request.forwarded):
+        sender = origin.forwarding.sender(received, peer=origin.peer)
+        plan.peer, plan.scheme = sender.address, sender.scheme or origin.scheme
     if request.via and any(origin.pseudonym in each for each in request.via):
         text = "the request came here twice: a server address leads back to this proxy"
         plan.refusal = (508, text, "LOOP")
@@ -118,14 +123,13 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
     if origin.covers is not None and not origin.covers(request.host.decode()):
         plan.refusal = (421, "this connection is for another host", "SNI")
         return plan
-    request.peer = origin.peer
+    request.peer = plan.peer
     request.entrypoint = origin.entrypoint
-    plan.scheme = origin.scheme
     frontend = snapshot.router.find(request)
     if frontend is None or (origin.scope is not None and not meets(origin.scope, request)):
         plan.refusal = (404, "not found", "NR")
-    elif request.via or request.minor == 0 or frontend.hostname or frontend.trust_forward_header:
-        plan.forward(frontend, _forwarding(request, frontend, origin))
+    elif sender is not None or _is_unusual(request, frontend, origin):
+        plan.forward(frontend, _forwarding(request, frontend, origin, sender))
     else:
         plan.forward(frontend, b"%b%b\r\n" % (origin.usual_lines, request.host_field))
     return plan
@@ -151,15 +155,30 @@ class Given(Middleware):
         return Answer(200, self._text, fields=[(b"Content-Type", b"application/octet-stream")], flag="ACME")
 
 
-def _forwarding(request: Request, frontend: Frontend, origin: Origin) -> bytes:
-    lines = forwarding_fields(
-        request.forwarded,
+def _is_unusual(request: Request, frontend: Frontend, origin: Origin) -> bool:
+    """Whether there is more to say to the server than what every request of this connection says."""
+    return bool(
+        request.via
+        or request.minor == 0
+        or frontend.hostname
+        or frontend.trust_forward_header
+        or origin.forwarding.writes_forwarded
+    )
+
+
+def _forwarding(request: Request, frontend: Frontend, origin: Origin, sender: Sender | None) -> bytes:
+    if sender is None:
+        # Where networks are named, they decide, and not each frontend.
+        trusts_all = frontend.trust_forward_header and origin.forwarding.proxies is None
+        sender = as_received(request.forwarded if trusts_all else [], peer=origin.peer)
+    lines = forwarding_lines(
+        sender,
         peer=origin.peer,
         host=request.host_field,
         port=origin.port,
         scheme=origin.scheme,
         server_name=frontend.hostname,
-        is_trusted=frontend.trust_forward_header,
+        writes_forwarded=origin.forwarding.writes_forwarded,
     )
     via = b"".join([each + b", " for each in request.via])
     return b"%bVia: %b1.%d %b\r\n" % (lines, via, request.minor, origin.pseudonym)

@@ -18,11 +18,12 @@ from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.certificates import Certificates, client_context
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.h2_client_side import Http2Client
 from fairlead.proxy.h2_server_side import Http2Server
 from fairlead.proxy.listening import Door, Doors
 from fairlead.proxy.model import Listener, TlsSettings
-from fairlead.proxy.origin import Origin
+from fairlead.proxy.origin import NOBODY, Origin
 from fairlead.proxy.plan import CHALLENGE_PATH, Plan, challenge_plan, make_plan
 from fairlead.proxy.proxy_protocol import write_header
 from fairlead.proxy.request import HOST, Request, RequestParser
@@ -60,6 +61,7 @@ class Service:
     """What the connections share.  Everything here happens on one event loop.
 
     Attributes:
+        forwarding: whose word is taken for whom a request is from, where a listener does not say it itself.
         snapshot: the configuration in force; assigning another one is the whole switch.
         doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
@@ -76,7 +78,9 @@ class Service:
         certificates: Certificates | None = None,
         rng: random.Random | None = None,
         ambiguity: Ambiguity | None = None,
+        forwarding: Forwarding = NOBODY,
     ) -> None:
+        self.forwarding = forwarding
         self.limits = limits or Limits()
         self.observers: tuple[Observer, ...] = ()
         self.on_tick: tuple[Callable[[float], None], ...] = ()

@@ -10,13 +10,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from fairlead.agent import Address
+from fairlead.agent import EVERYWHERE, Address, Networks
 from fairlead.dns import SKYDNS, Dialect, DnsConfig, Limits, Model, Responder, names
 from fairlead.dns.chaos import Chaos
 from fairlead.dns.client import LATER, Transport
 from fairlead.dns.cookies import Cookies
 from fairlead.dns.frame import Manners
-from fairlead.dns.networks import EVERYWHERE, Networks
 
 ZONE = "skydns.test."
 

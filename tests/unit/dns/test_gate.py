@@ -6,9 +6,9 @@ import pytest
 from dns.edns import GenericOption, OptionType
 from tests.unit.dns.site import Asker, Site, flags, rcode, rdatas
 
+from fairlead.agent import EVERYWHERE, Networks
 from fairlead.dns.cookies import Cookies
 from fairlead.dns.gate import Gate
-from fairlead.dns.networks import EVERYWHERE, Networks
 from fairlead.dns.rate_limit import ACCOUNTS_MAX, RateLimiter, RateLimits, Verdict
 
 NAME = "web.skydns.test"

@@ -14,9 +14,9 @@ import uvloop
 from tests.unit.dns.site import Site, rdatas, until
 from tests.unit.dns.test_hooks import Elsewhere
 
+from fairlead.agent import EVERYWHERE, Networks
 from fairlead.dns import Limits
 from fairlead.dns.client import Transport
-from fairlead.dns.networks import EVERYWHERE, Networks
 from fairlead.dns.server_tcp import TcpServer, listening_socket
 from fairlead.dns.stream import DnsStream, Framer
 

@@ -15,7 +15,9 @@ from fairlead.proxy import Limits, Routes, Service, Snapshot
 from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.edge import Edge
+from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.middleware.world import World
+from fairlead.proxy.origin import NOBODY
 
 WITHIN_S = 10.0
 Handler = Callable[["Peer"], Awaitable[None]]
@@ -138,10 +140,15 @@ class Board:
 class Proxy:
     """A running data path that is configured by keys, without a store."""
 
-    def __init__(self, *, refused_paths: Collection[str] = (), **limits: Any) -> None:
+    def __init__(
+        self, *, refused_paths: Collection[str] = (), forwarding: Forwarding = NOBODY, **limits: Any
+    ) -> None:
         self.limits = Limits(**limits)
         self.service = Service(
-            limits=self.limits, certificates=Certificates(SEAL_KEY), ambiguity=Ambiguity(refused_paths)
+            limits=self.limits,
+            certificates=Certificates(SEAL_KEY),
+            ambiguity=Ambiguity(refused_paths),
+            forwarding=forwarding,
         )
         self.board = Board()
         self.edge = Edge(self.service, self.board)

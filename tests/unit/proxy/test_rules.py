@@ -134,6 +134,13 @@ RULES = {
         "strangers are not believed": (
             "forwarding.what_a_client_says_of_its_origin_is_believed_only_when_told_to"
         ),
+        "nor where networks are named": (
+            "trusted_proxies.a_stranger_is_not_believed_whatever_a_frontend_says"
+        ),
+        "proxies of ours are": "trusted_proxies.a_proxy_of_ours_is_believed_whatever_a_frontend_says",
+        "Forwarded, IPv6 in quotes": (
+            "trusted_proxies.servers_get_forwarded_with_quotes_where_they_belong"
+        ),
         "a circle 508": "failures.a_request_that_comes_back_is_508",
         "Date and Server are the server's": "rules.date_and_server_are_the_servers",
         "traceparent": "middleware.tracecontext.a_valid_trace_goes_on_and_any_other_begins_here",

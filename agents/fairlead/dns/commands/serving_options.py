@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import click
 
-from fairlead.agent import Address, ConfigError
+from fairlead.agent import EVERYWHERE, LOOPBACK, Address, ConfigError, networks_of
 from fairlead.dns.commands.zones import parts_of
-from fairlead.dns.networks import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.rate_limit import RateLimits
 from fairlead.dns.serving import Serving
 
@@ -118,12 +117,12 @@ def _serving(values: dict[str, Any]) -> Serving:
         tls_cert=Path(values["tls_cert"]) if values["tls_cert"] else None,
         tls_key=Path(values["tls_key"]) if values["tls_key"] else None,
         workers=values["workers"],
-        allowed=_networks(values["allow"], flag="--allow"),
+        allowed=networks_of(values["allow"], flag="--allow"),
         rates=RateLimits(
             responses_per_s=values["rrl"],
             queries_per_s=values["queries_per_client"],
             slip=values["rrl_slip"],
-            exempt=_networks(values["rrl_exempt"], flag="--rrl-exempt"),
+            exempt=networks_of(values["rrl_exempt"], flag="--rrl-exempt"),
             is_log_only=values["rrl_log_only"],
         ),
         log_share=values["log_queries"],
@@ -135,12 +134,3 @@ def _serving(values: dict[str, Any]) -> Serving:
 
 def _addresses(text: str | None, *, flag: str) -> tuple[Address, ...]:
     return tuple(Address.parse(part, flag=flag) for part in parts_of(text, flag=flag)) if text else ()
-
-
-def _networks(text: str, *, flag: str) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        Networks(parts)
-    except ValueError as error:
-        raise ConfigError(f"{flag}: {error}", "write networks as 10.0.0.0/8,2001:db8::/32") from error
-    return parts

@@ -14,8 +14,10 @@ from fairlead.proxy.agent import serve
 from fairlead.proxy.aliases import Alias, parse_alias
 from fairlead.proxy.ambiguity import ALL, KINDS
 from fairlead.proxy.commands.asking import read_token
+from fairlead.proxy.commands.forwarding_options import forwarding_options
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.model import Listener
 from fairlead.proxy.workers import Supervisor, worker_number
 
@@ -100,6 +102,7 @@ from fairlead.proxy.workers import Supervisor, worker_number
     show_default=True,
     help="Processes; one for each core.",
 )
+@forwarding_options
 def run(
     *,
     options: AgentOptions,
@@ -121,6 +124,7 @@ def run(
     guard_s: float,
     guard_jump: float,
     workers: int,
+    forwarding: Forwarding,
 ) -> int:
     """Route HTTP to servers by vulcand's keys, a whole store revision at a time."""
     if not etcd_key.strip("/"):
@@ -142,6 +146,7 @@ def run(
         refused_paths=tuple(KINDS) if ALL in refuse_paths else refuse_paths,
         aliases=tuple(_alias(each) for each in aliases),
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
+        forwarding=forwarding,
     )
     if config.admin_listen is not None:
         check_closed(config.admin_listen, token=config.admin_token)

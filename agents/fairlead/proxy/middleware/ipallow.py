@@ -3,7 +3,7 @@
     {"SourceRange": ["10.0.0.0/8", "2001:db8::/32"], "Deny": ["10.6.6.6"]}
 
 Deny goes before SourceRange; without a SourceRange everybody else may come.  Others get 403.  The address is
-that of the connection (or of its PROXY header): what a client writes into X-Forwarded-For counts for nothing.
+that of the connection, of its PROXY header, or the one that a trusted proxy names; see ``forwarding``.
 """
 
 from fairlead.proxy.errors import KeyProblem

@@ -1,8 +1,8 @@
 """Listeners: the sockets that clients come to.  Source: vulcand, engine/model.go."""
 
-import ipaddress
 from dataclasses import dataclass
 
+from fairlead.agent import Networks
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.expression import Expression, parse_expression
 from fairlead.proxy.keys import ObjectId
@@ -10,7 +10,7 @@ from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.model.tls import TlsSettings, read_tls
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+NOBODY = Networks(())
 PROTOCOLS = ("http", "https", "tcp")
 NETWORKS = ("tcp", "unix")
 PROXY_PROTOCOLS = ("", "proxy_v1", "proxy_v2", "none")
@@ -27,6 +27,7 @@ class Listener:
         scope: only requests that match this are routed here, others are answered 404; None: all are.
         tls: None: plain HTTP.
         proxy_protocol_from: whose headers are believed; others may not connect.  Empty: everybody's.
+        trusted_proxies: whose X-Forwarded-For (or Forwarded) is believed here; None: those of ``--trusted-proxies``.
         backend_id: connections go there as they are, whatever they speak; empty: they speak HTTP.
         passthrough: names of TLS clients (``*.example`` stands for one more label) and the backends where their
             connections go as they are, TLS and all.
@@ -40,7 +41,8 @@ class Listener:
     scope: Expression | None = None
     tls: TlsSettings | None = None
     expects_proxy_protocol: bool = False
-    proxy_protocol_from: tuple[Network, ...] = ()
+    proxy_protocol_from: Networks = NOBODY
+    trusted_proxies: Networks | None = None
     backend_id: str = ""
     passthrough: tuple[tuple[str, str], ...] = ()
 
@@ -66,7 +68,8 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
         path=where if is_unix else "",
         scope=_read_scope(scope) if scope else None,
         tls=read_tls(fields.inside("Settings").inside("TLS")) if is_tls else None,
-        proxy_protocol_from=_read_networks(fields.texts("ProxyProtocolFrom")),
+        proxy_protocol_from=_read_networks(fields, "ProxyProtocolFrom"),
+        trusted_proxies=_read_networks(fields, "TrustedProxies") if "TrustedProxies" in fields else None,
         backend_id=fields.required_text("BackendId") if protocol == "tcp" else "",
         passthrough=tuple((name.lower(), names.required_text(name)) for name in sorted(names.values)),
         expects_proxy_protocol=fields.choice("ProxyProtocol", PROXY_PROTOCOLS, "") not in ("", "none"),
@@ -79,11 +82,11 @@ def _read_scope(text: str) -> Expression:
     return scope
 
 
-def _read_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+def _read_networks(fields: Fields, name: str) -> Networks:
     try:
-        return tuple(ipaddress.ip_network(text) for text in texts)
+        return Networks(fields.texts(name))
     except ValueError as error:
-        raise KeyProblem(f"ProxyProtocolFrom: {error}") from error
+        raise KeyProblem(f'{name}: {error}; write networks as ["10.0.0.0/8"]') from error
 
 
 def _split(text: str) -> tuple[str, int]:

@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
+from fairlead.agent.errors import ConfigError
+
 _REMEMBERED_MAX: Final = 65536
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -27,6 +29,12 @@ class Networks:
 
     def __repr__(self) -> str:
         return f"Networks({', '.join(map(str, self._networks))})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Networks) and self._networks == other._networks
+
+    def __hash__(self) -> int:
+        return hash(self._networks)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
@@ -63,3 +71,17 @@ def address_of(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def networks_of(text: str, *, flag: str) -> tuple[str, ...]:
+    """Return the networks in a list with commas, as ``flag`` was given.
+
+    Raises:
+        ConfigError: one is no network.
+    """
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        Networks(parts)
+    except ValueError as error:
+        raise ConfigError(f"{flag}: {error}", "write networks as 10.0.0.0/8,2001:db8::/32") from error
+    return parts
