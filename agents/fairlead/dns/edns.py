@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from fairlead.dns.message import DO, Type
+from fairlead.dns.message import Type
 
 OPT_BYTES: Final = 11
 """An OPT record without options."""
@@ -38,6 +38,7 @@ class EdeCode(IntEnum):
     NOT_SUPPORTED = 21
     NO_REACHABLE_AUTHORITY = 22
     NETWORK_ERROR = 23
+    INVALID_QUERY_TYPE = 30  # RFC 9824, section 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,8 @@ def option(code: int, data: bytes) -> bytes:
     return _OPTION.pack(code, len(data)) + data
 
 
-def opt_record(
-    *, udp_bytes_max: int, dnssec_ok: bool = False, rcode: int = 0, options: Iterable[bytes] = ()
-) -> bytes:
-    """Return our OPT record; ``rcode`` gives its upper 8 bits (RFC 6891, section 6.1.3)."""
+def opt_record(*, udp_bytes_max: int, flags: int = 0, rcode: int = 0, options: Iterable[bytes] = ()) -> bytes:
+    """Return our OPT record with ``flags``; ``rcode`` gives its upper 8 bits (RFC 6891, section 6.1.3)."""
     data = b"".join(options)
-    ttl = (rcode >> 4) << 24 | (DO if dnssec_ok else 0)
+    ttl = (rcode >> 4) << 24 | flags
     return _RECORD.pack(0, Type.OPT, udp_bytes_max, ttl, len(data)) + data

@@ -12,7 +12,7 @@ from fairlead.dns.cookies import Cookies
 from fairlead.dns.edns import OPT_BYTES, Ede, OptionCode, opt_record, option
 from fairlead.dns.errors import MessageError
 from fairlead.dns.limits import Limits
-from fairlead.dns.message import HEADER_BYTES, TCP_BYTES_MAX, UDP_BYTES_MIN, Query, Rcode
+from fairlead.dns.message import CO, DO, HEADER_BYTES, RA, TCP_BYTES_MAX, UDP_BYTES_MIN, Query, Rcode
 from fairlead.dns.table import Entry, Ready, Terms, heads_of, variant
 from fairlead.dns.tallies import kind_of
 from fairlead.dns.wire import ALL
@@ -64,6 +64,9 @@ class Frame:
         self._transport = client.transport
         self._is_udp = client.transport is Transport.UDP
         self._edes = terms.edes
+        self._ra = RA if terms.recursion_available else 0
+        # Of the flags of OPT, those that our own answers repeat (RFC 3225, section 3; RFC 9824, section 5.1).
+        self._opt_flags = DO | CO
         self._answers_max_udp = terms.answers_max
         self._answers_max = terms.answers_max if self._is_udp else ALL
         self._ip = client.ip
@@ -91,18 +94,22 @@ class Frame:
         options = self._all_options()
         opt = self._opt(options)
         return self._join(
-            heads_of(flags, 1, 0, 0)[variant(self._query.flags, has_opt=bool(opt))], body, opt, options
+            heads_of(flags | self._ra, 1, 0, 0)[variant(self._query.flags, has_opt=bool(opt))],
+            body,
+            opt,
+            options,
         )
 
     def refuse(self, rcode: int, *edes: Ede) -> bytes:
         """Return a response of the question alone; the upper bits of ``rcode`` are in OPT."""
         options = self._all_options(edes)
         opt = self._opt(options, rcode=rcode)
-        head = heads_of(rcode & 0xF, 0, 0, 0)[variant(self._query.flags, has_opt=bool(opt))]
+        head = heads_of(rcode & 0xF | self._ra, 0, 0, 0)[variant(self._query.flags, has_opt=bool(opt))]
         return self._join(head, b"", opt, options, rcode=rcode)
 
     def give_message(self, message: bytes, edes: tuple[Ede, ...]) -> bytes:
         """Return a whole ``message`` of somebody else's, without OPT, as the response to our query."""
+        self._opt_flags = DO  # CO is between two servers, and those others were not told of it
         options = self._all_options(edes)
         opt = self._opt(options)
         end = HEADER_BYTES + len(self._query.question)
@@ -188,7 +195,7 @@ class Frame:
             return b""
         return opt_record(
             udp_bytes_max=self._manners.limits.udp_bytes_max,
-            dnssec_ok=edns.dnssec_ok,
+            flags=edns.flags & self._opt_flags,
             rcode=rcode,
             options=options,
         )

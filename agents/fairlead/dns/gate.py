@@ -8,7 +8,7 @@ from fairlead.agent import EVERYWHERE, LOOPBACK, Networks
 from fairlead.dns.cookies import Cookies
 from fairlead.dns.edns import OptionCode, opt_record, option
 from fairlead.dns.errors import MessageError
-from fairlead.dns.message import Query, Rcode, parse_query
+from fairlead.dns.message import DO, Query, Rcode, parse_query
 from fairlead.dns.rate_limit import RateLimiter, RateLimits, Verdict
 
 _TC: Final = 0x02  # of the third byte
@@ -75,7 +75,7 @@ class Gate:
                 rcode = Rcode.BADCOOKIE
                 options = [option(OptionCode.COOKIE, self.cookies.answer(cookie, ip, self.clock()))]
             opt = opt_record(
-                udp_bytes_max=self.udp_bytes_max, dnssec_ok=query.dnssec_ok, rcode=rcode, options=options
+                udp_bytes_max=self.udp_bytes_max, flags=query.edns.flags & DO, rcode=rcode, options=options
             )
         tc = 0 if rcode else _TC
         head = bytes((response[2] | tc, response[3] & 0xF0 | rcode & 0xF)) + b"\0\1\0\0\0\0\0"

@@ -3,6 +3,7 @@
 Whatever bytes come in, the outcome is a `Query`, a `MessageError` that names the response code, or "no answer at all".
 """
 
+import contextlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,14 +18,17 @@ UDP_BYTES_MIN: Final = 512
 TCP_BYTES_MAX: Final = 65535
 TTL_S_MAX: Final = 2**31 - 1  # RFC 2181, section 8
 
+# The second word of the header (RFC 1035, section 4.1.1; RFC 4035, section 3).
 QR: Final = 0x8000
+OPCODE: Final = 0x7800
 AA: Final = 0x0400
 TC: Final = 0x0200
 RD: Final = 0x0100
-CD: Final = 0x0010
 RA: Final = 0x0080
-OPCODE: Final = 0x7800
-DO: Final = 0x8000  # in the flags of OPT
+CD: Final = 0x0010
+
+# The flags of OPT, the lower half of its TTL (RFC 6891, section 6.1.4).
+DO: Final = 0x8000  # "DNSSEC OK" (RFC 3225)
 CO: Final = 0x4000  # "compact answers OK" (RFC 9824, section 5.1)
 
 _HEADER = struct.Struct("!HHHHHH")
@@ -70,6 +74,7 @@ class Type(IntEnum):
     CDNSKEY = 60
     SVCB = 64
     HTTPS = 65
+    NXNAME = 128
     TKEY = 249
     TSIG = 250
     IXFR = 251
@@ -102,15 +107,13 @@ class Edns:
     Attributes:
         udp_bytes_max: the client's limit, not yet clamped.
         version: 0 is the only one there is.
-        dnssec_ok: the DO bit, to be copied.
-        compact_ok: the CO bit.
-        options: code to data; of an option that comes twice, the last.
+        flags: DO, CO, and bits that nobody has given a meaning yet.
+        options: code to data; of an option that comes twice, the last.  Of another version than 0 they are not read.
     """
 
     udp_bytes_max: int
     version: int
-    dnssec_ok: bool
-    compact_ok: bool = False
+    flags: int
     options: Mapping[int, bytes] = field(default_factory=dict)
 
 
@@ -139,12 +142,12 @@ class Query:
     @property
     def dnssec_ok(self) -> bool:
         """Whether the client wants signatures (RFC 3225)."""
-        return self.edns is not None and self.edns.dnssec_ok
+        return self.edns is not None and bool(self.edns.flags & DO)
 
     @property
     def compact_ok(self) -> bool:
         """Whether the client takes NXDOMAIN with a compact denial (RFC 9824)."""
-        return self.edns is not None and self.edns.compact_ok
+        return self.edns is not None and bool(self.edns.flags & CO)
 
     @property
     def recursion_desired(self) -> bool:
@@ -187,9 +190,18 @@ def parse_query(packet: bytes) -> Query:
 
 
 def error_response(packet: bytes, rcode: int) -> bytes:
-    """Return a response of a header alone: id, opcode and RD copied, nothing else known to be sound."""
-    flags = packet[2] << 8 & (OPCODE | RD) | QR | rcode
-    return packet[:2] + flags.to_bytes(2, "big") + bytes(8)
+    """Return a response without records to ``packet``, of which nothing is known: id, opcode, RD and CD are copied.
+
+    So is the question, if there is a sound one.
+    """
+    flags = int.from_bytes(packet[2:4], "big") & (OPCODE | RD | CD) | QR | rcode
+    question = b""
+    if packet[4:6] == b"\0\1":
+        with contextlib.suppress(MessageError):
+            end = _question_name_end(packet) + 4
+            question = packet[HEADER_BYTES:end] if end <= len(packet) else b""
+    counts = bytes((0, bool(question))) + bytes(6)
+    return packet[:2] + flags.to_bytes(2, "big") + counts + question
 
 
 def cacheable_for_s(response: bytes) -> int:
@@ -314,14 +326,9 @@ def _find_edns(packet: bytes, at: int, *, skipped: int, additionals: int) -> Edn
         # (RCODE=1) MUST be returned"; 6.1.2: the owner "MUST be 0 (root domain)".
         if edns is not None or packet[owner]:
             raise MessageError(Rcode.FORMERR, "a second OPT record, or one with an owner")
-        options = _options(packet[at - length : at]) if length else {}
-        edns = Edns(
-            udp_bytes_max=rclass,
-            version=ttl >> 16 & 0xFF,
-            dnssec_ok=bool(ttl & DO),
-            compact_ok=bool(ttl & CO),
-            options=options,
-        )
+        version = ttl >> 16 & 0xFF
+        options = _options(packet[at - length : at]) if length and not version else {}
+        edns = Edns(udp_bytes_max=rclass, version=version, flags=ttl & 0xFFFF, options=options)
     return edns
 
 

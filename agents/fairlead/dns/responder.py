@@ -23,8 +23,10 @@ from fairlead.dns.tallies import NO_TYPE, Tallies, kind_of
 from fairlead.dns.tree import Tree
 from fairlead.dns.zone import Zones
 
+_INVALID: Final = Ede(EdeCode.INVALID_QUERY_TYPE)
 _REFUSED_TYPES: Final[dict[int, Rcode]] = {
     0: Rcode.FORMERR,
+    Type.NXNAME: Rcode.FORMERR,  # RFC 9824, section 3.5: neither answered nor forwarded
     Type.OPT: Rcode.FORMERR,  # RFC 6891, section 6.1.1: a pseudo-type is in no question
     Type.TSIG: Rcode.FORMERR,
     Type.TKEY: Rcode.NOTIMP,
@@ -133,7 +135,7 @@ class Responder:
         if query.qclass != Class.IN:
             return self._refuse(query, frame, Rcode.REFUSED)
         if query.qtype in _REFUSED_TYPES:
-            return self._refuse(query, frame, _REFUSED_TYPES[query.qtype])
+            return self._refuse(query, frame, _REFUSED_TYPES[query.qtype], _INVALID)
         if query.qtype in _TRANSFERS:
             return self._transfer(query, client, frame)
         before = self.hooks.before(query) if self.hooks.before is not None else None

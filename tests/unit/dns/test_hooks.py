@@ -158,6 +158,16 @@ def test_another_opcode_goes_to_its_handler() -> None:
     assert update[3] == Rcode.NOTIMP
 
 
+def test_what_is_not_implemented_comes_back_with_its_question() -> None:
+    """Id, opcode, RD, CD and question tell a client whose answer it is; a question that is not sound stays away."""
+    site = Site()
+    question = b"\x03WEB\x06skydns\x04test\x00\x00\x06\x00\x01"
+    head = struct.pack("!HHHHHH", 7, 5 << 11 | 0x0110, 1, 0, 0, 0)
+    assert site.send(head + question) == struct.pack("!HHHHHH", 7, 0xA914, 1, 0, 0, 0) + question
+    for broken in (question[:-1], b"\x40" + question, b""):
+        assert site.send(head + broken) == struct.pack("!HHHHHH", 7, 0xA914, 0, 0, 0, 0)
+
+
 def test_a_transfer_is_a_stream_of_messages_over_tcp_alone() -> None:
     site = Site()
 

@@ -174,11 +174,49 @@ def test_the_do_bit_is_copied() -> None:
     assert site.ask("web.skydns.test", use_edns=0).ednsflags == 0
 
 
+def test_of_the_flags_of_opt_those_that_have_a_meaning_are_repeated() -> None:
+    """RFC 6891, section 6.1.4: the others "SHOULD be set to zero"; RFC 9824, section 5.1: CO says that we know it."""
+    for name in ("web.skydns.test", "nothing.skydns.test", "example.com"):
+        assert Site(POOL).ask(name, use_edns=0, ednsflags=0xFFFF).ednsflags == 0xC000
+        assert Site(POOL).ask(name, use_edns=0, ednsflags=0x4000).ednsflags == 0x4000
+
+
+@pytest.mark.parametrize("is_offered", [False, True])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("web.skydns.test", {}),
+        ("nothing.skydns.test", {}),
+        ("skydns.test", {"rdtype": "SOA"}),
+        ("example.com", {}),
+        ("web.skydns.test", {"rdtype": "TKEY"}),
+        ("web.skydns.test", {"use_edns": 1}),
+        ("web.skydns.test", {"rdclass": "HS"}),
+        ("version.bind", {"rdtype": "TXT", "rdclass": "CH"}),
+    ],
+)
+def test_every_response_says_whether_there_is_recursion(
+    name: str, options: dict[str, object], *, is_offered: bool
+) -> None:
+    """RFC 1035, section 4.1.1: RA is the server's, and has nothing to do with the question."""
+    site = Site(POOL)
+    site.responder.set_terms(Terms(recursion_available=is_offered))
+    query = dns.message.make_query(name, **{"rdtype": "A", **options})  # type: ignore[arg-type]
+    assert ("RA" in flags(site.exchange(query)).split()) is is_offered
+
+
 def test_a_version_that_is_not_ours_is_badvers() -> None:
     response = Site(POOL).ask("web.skydns.test", use_edns=1)
     assert rcode(response) == "BADVERS"
     assert response.edns == 0
     assert response.answer == []
+
+
+def test_options_of_another_version_are_not_read() -> None:
+    """RFC 6891, section 6.1.3: whatever is in them, the answer is BADVERS."""
+    of_version_1 = b"\x00\x00\x29\x04\xd0\x00\x01\x00\x00\x00\x03abc"
+    response = Site(POOL).send(packet(QUESTION + of_version_1, counts=(1, 0, 0, 1)))
+    assert rcode(dns.message.from_wire(response or b"")) == "BADVERS"
 
 
 def test_two_opt_records_are_a_format_error() -> None:
@@ -235,6 +273,16 @@ def test_types_that_are_no_data_are_refused(rtype: str, code: str, tcp: bool) ->
     )
     assert response is not None
     assert rcode(dns.message.from_wire(response)) == code
+
+
+def test_a_question_for_a_mark_of_denials_is_told_what_is_wrong_with_it() -> None:
+    """RFC 9824, section 3.5: FORMERR, and the extended error 30; it is not forwarded either."""
+    site = Site(POOL)
+    site.responder.hooks.forward = lambda *_: pytest.fail("forwarded")
+    for name in ("web.skydns.test", "nothing.skydns.test", "example.com"):
+        response = site.ask(name, "TYPE128", use_edns=0)
+        assert rcode(response) == "FORMERR"
+        assert [one.to_text() for one in response.options] == ["EDE 30 (Invalid Query Type)"]
 
 
 @pytest.mark.parametrize("name", ["version.bind", "VERSION.server"])

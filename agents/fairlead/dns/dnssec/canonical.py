@@ -10,9 +10,6 @@ from fairlead.dns.dnssec.keys import SigningKey
 from fairlead.dns.message import Class, Type
 from fairlead.dns.names import Name
 
-NXNAME: Final = 128
-"""In a denial's types: the name itself does not exist (RFC 9824, section 2)."""
-
 _SIGNATURE: Final = struct.Struct("!HBBIIIH")
 _RECORD: Final = struct.Struct("!HHIH")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from fairlead.dns.answer import Answer, RRset, Soa
 from fairlead.dns.dnssec import rollover
-from fairlead.dns.dnssec.canonical import NXNAME, SIGNED_ALWAYS, nsec_data, rrsig_data
+from fairlead.dns.dnssec.canonical import SIGNED_ALWAYS, nsec_data, rrsig_data
 from fairlead.dns.dnssec.keys import SigningKey
 from fairlead.dns.dnssec.limits import SigningLimits
 from fairlead.dns.dnssec.rollover import Keys
@@ -90,16 +90,16 @@ class Signer:
     def _sign_denial(self, answer: Answer, zone: Zone, query: Query) -> Answer:
         name = query.name
         is_name_there = answer.rcode != Rcode.NXDOMAIN
-        types = self._types_at(name, zone, without=query.qtype) if is_name_there else {NXNAME, *SIGNED_ALWAYS}
+        types = self._types_at(name, zone, without=query.qtype) if is_name_there else {int(Type.NXNAME)}
         ttl_s = zone.denial_ttl_s
-        denial = RRset(name, Type.NSEC, ttl_s, (nsec_data(name, types),))
+        nsec = RRset(name, Type.NSEC, ttl_s, (nsec_data(name, types | SIGNED_ALWAYS),))
+        denial = (nsec, *self._signatures_of(nsec, zone, is_kept=is_name_there))
+        if is_name_there and query.qtype in SIGNED_ALWAYS:
+            # What would deny these is one of them.
+            wanted = tuple(rrset for rrset in denial if query.qtype in {rrset.rtype, Type.NSEC})
+            return replace(answer, soa=Soa.NOWHERE, answer=wanted, depends_on=frozenset())
         soa = replace(self._soa(zone), ttl_s=ttl_s)
-        proof = (
-            soa,
-            *self._signatures_of(soa, zone),
-            denial,
-            *self._signatures_of(denial, zone, is_kept=is_name_there),
-        )
+        proof = (soa, *self._signatures_of(soa, zone), *denial)
         # RFC 9824, section 3.4 and 5: the code is NOERROR but for those who ask otherwise.
         rcode = Rcode.NXDOMAIN if not is_name_there and query.compact_ok else Rcode.NOERROR
         return replace(answer, rcode=rcode, soa=Soa.NOWHERE, authority=proof, depends_on=frozenset())
@@ -121,7 +121,7 @@ class Signer:
     def _types_at(self, name: Name, zone: Zone, *, without: int) -> set[int]:
         """Return what ``name`` has, but for the type that was just denied."""
         types = present_types(name, tree=self._tree, zones=self._zones, zone=zone)
-        return (types | SIGNED_ALWAYS) - {without}
+        return types - {without}
 
     def _soa(self, zone: Zone) -> RRset:
         return RRset(zone.name, Type.SOA, zone.settings.dialect.soa_ttl_s, (zone.soa_data(),))

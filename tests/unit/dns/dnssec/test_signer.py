@@ -163,9 +163,22 @@ def test_a_name_that_is_not_there_is_denied_as_if_it_were(site: SignedSite) -> N
     assert denial(response)[0].to_text() == "\\000.no.such.skydns.test. RRSIG NSEC NXNAME"
 
 
+@pytest.mark.parametrize("name", ["web.skydns.test", "apps.skydns.test", "skydns.test"])
+def test_the_records_of_denials_are_there_when_asked_for(site: SignedSite, name: str) -> None:
+    """Their bits are in every bitmap (RFC 4035, section 2.3), so they cannot be denied."""
+    for rtype in ("NSEC", "RRSIG"):
+        response = site.secure(name, rtype)
+        kinds = [dns.rdatatype.to_text(rrset.rdtype) for rrset in response.answer]
+        assert kinds == {"NSEC": ["NSEC", "RRSIG"], "RRSIG": ["RRSIG"]}[rtype]
+        assert response.authority == []
+    assert denial(site.secure("no.such.skydns.test", "NSEC"))[0].to_text().endswith("RRSIG NSEC NXNAME")
+
+
 def test_who_says_so_gets_nxdomain_with_it(site: SignedSite) -> None:
     """RFC 9824, section 5.1: the CO bit."""
-    assert rcode(site.secure("no.such.skydns.test", "A", compact_ok=True)) == "NXDOMAIN"
+    nothing = site.secure("no.such.skydns.test", "A", compact_ok=True)
+    assert rcode(nothing) == "NXDOMAIN"
+    assert nothing.ednsflags == dns.flags.DO | 0x4000
     assert rcode(site.secure("note.skydns.test", "A", compact_ok=True)) == "NOERROR"
 
 
