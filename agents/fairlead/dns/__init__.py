@@ -1,7 +1,7 @@
 """A DNS server that answers from keys in SkyDNS's layout.
 
 The records are kept in memory by a watch, and answers are compiled to bytes once; answering a query never reads the store.
-This package never forwards, signs or transfers a zone.  Sources: RFC 1035, 2181, 2308, 6891, 7766, 8020 and 8482 for the
+It never takes zones or updates from others, nor looks for an answer from the root down.  Sources: RFC 1035, 2181, 2308, 6891, 7766, 8020 and 8482 for the
 protocol; SkyDNS and CoreDNS's etcd plugin for what keys mean.
 """
 

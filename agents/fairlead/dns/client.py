@@ -83,6 +83,10 @@ class Client(Protocol):
     def transport(self) -> Transport:
         """What the query came by."""
 
+    @property
+    def reserved_bytes(self) -> int:
+        """How much of each message is not for the answer: what signs it."""
+
     def send(self, response: bytes) -> None:
         """Send a response for which `LATER` stood; once for each."""
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from fairlead.dns.message import Type
+from fairlead.dns.message import RECORD, Type
 
 OPT_BYTES: Final = 11
 """An OPT record without options."""
 
 _OPTION: Final = struct.Struct("!HH")
-_RECORD: Final = struct.Struct("!BHHIH")
 
 
 class OptionCode(IntEnum):
@@ -62,4 +61,4 @@ def opt_record(*, udp_bytes_max: int, flags: int = 0, rcode: int = 0, options: I
     """Return our OPT record with ``flags``; ``rcode`` gives its upper 8 bits (RFC 6891, section 6.1.3)."""
     data = b"".join(options)
     ttl = (rcode >> 4) << 24 | flags
-    return _RECORD.pack(0, Type.OPT, udp_bytes_max, ttl, len(data)) + data
+    return b"\0" + RECORD.pack(Type.OPT, udp_bytes_max, ttl, len(data)) + data

@@ -70,6 +70,7 @@ class Frame:
         self._answers_max_udp = terms.answers_max
         self._answers_max = terms.answers_max if self._is_udp else ALL
         self._ip = client.ip
+        self._reserved_bytes = client.reserved_bytes
         self._told: Origin | None = None
         self._scope = 0
         self._options = self._answers_to_options(query.edns.options) if query.edns is not None else []
@@ -153,7 +154,7 @@ class Frame:
         return key, Ready(next_response, kind, is_whole=entry is whole)
 
     def _room(self) -> int:
-        return self._udp_room() if self._is_udp else TCP_BYTES_MAX
+        return (self._udp_room() if self._is_udp else TCP_BYTES_MAX) - self._reserved_bytes
 
     def _udp_room(self) -> int:
         if self._edns is None:
@@ -206,7 +207,7 @@ class Frame:
         if OptionCode.PADDING not in asked or self._transport not in _ENCRYPTED:
             return response
         size = len(response) + _OPTION_HEAD_BYTES
-        padding = min(-size % PADDED_BYTES, TCP_BYTES_MAX - size)
+        padding = min(-size % PADDED_BYTES, self._room() - size)
         if padding < 0:
             return response
         padded = self._opt([*options, option(OptionCode.PADDING, bytes(padding))], rcode=rcode)

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from fairlead.dns.errors import MessageError
-from fairlead.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, Name
+from fairlead.dns.names import LABEL_BYTES_MAX, NAME_BYTES_MAX, ROOT, Name
 
 HEADER_BYTES: Final = 12
 UDP_BYTES_MIN: Final = 512
@@ -31,8 +31,12 @@ CD: Final = 0x0010
 DO: Final = 0x8000  # "DNSSEC OK" (RFC 3225)
 CO: Final = 0x4000  # "compact answers OK" (RFC 9824, section 5.1)
 
-_HEADER = struct.Struct("!HHHHHH")
-_FIXED = struct.Struct("!HHIH")  # type, class, TTL, length of data: what follows a record's owner
+HEADER: Final = struct.Struct("!HHHHHH")
+"""Id, flags, and how many records each of the four sections has (RFC 1035, section 4.1.1)."""
+
+RECORD: Final = struct.Struct("!HHIH")
+"""What stands between a record's owner and its data: type, class, TTL, length of the data (section 4.1.3)."""
+
 _OPTION = struct.Struct("!HH")  # code, length of data
 _POINTER = 0xC0
 
@@ -49,6 +53,15 @@ class Rcode(IntEnum):
     NOTAUTH = 9
     BADVERS = 16
     BADCOOKIE = 23
+
+
+class TsigError(IntEnum):
+    """What a TSIG record can say of the one that it answers (RFC 8945, section 3)."""
+
+    BADSIG = 16
+    BADKEY = 17
+    BADTIME = 18
+    BADTRUNC = 22
 
 
 class Type(IntEnum):
@@ -98,6 +111,7 @@ class Class(IntEnum):
 
     IN = 1
     CH = 3
+    ANY = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +182,7 @@ def parse_query(packet: bytes) -> Query:
     Raises:
         MessageError: FORMERR.
     """
-    _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(packet)
+    _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(packet)
     if questions != 1:
         # RFC 9619, section 4: "QDCOUNT [...] MUST NOT be greater than 1"; 0 asks nothing.
         raise MessageError(Rcode.FORMERR, "not one question")
@@ -206,25 +220,17 @@ def error_response(packet: bytes, rcode: int) -> bytes:
 
 def cacheable_for_s(response: bytes) -> int:
     """Return for how long ``response``, one of ours, may be kept: its least TTL; 0 for one without records."""
-    _, _, _, answers, authorities, _ = _HEADER.unpack_from(response)
+    _, _, _, answers, authorities, _ = HEADER.unpack_from(response)
     if not answers and not authorities:
         return 0
     at = _question_name_end(response) + 4
     ttls: list[int] = []
     for _ in range(answers + authorities):
-        at = _skip_name(response, at)
-        _, _, ttl_s, length = _FIXED.unpack_from(response, at)
+        at = skip_name(response, at)
+        _, _, ttl_s, length = RECORD.unpack_from(response, at)
         ttls.append(ttl_s)
-        at += _FIXED.size + length
+        at += RECORD.size + length
     return min(ttls)
-
-
-RECORD_HEAD_BYTES: Final = _FIXED.size
-
-
-def record_head(rtype: int, rclass: int, ttl_s: int, length: int) -> bytes:
-    """Return what stands between a record's owner and its data."""
-    return _FIXED.pack(rtype, rclass, ttl_s, length)
 
 
 def may_be_signed(packet: bytes) -> bool:
@@ -240,20 +246,20 @@ def find_tsig(packet: bytes) -> int | None:
     """
     if len(packet) < HEADER_BYTES:
         return None
-    _, _, questions, *counts = _HEADER.unpack_from(packet)
+    _, _, questions, *counts = HEADER.unpack_from(packet)
     at = HEADER_BYTES
     for _ in range(questions):
-        at = _skip_name(packet, at) + 4
+        at = skip_name(packet, at) + 4
     start, rtype = at, 0
     for _ in range(sum(counts)):
         if rtype == Type.TSIG:
             raise MessageError(Rcode.FORMERR, "a signature that is not the last record")
         start = at
-        at = _skip_name(packet, at)
-        if at + _FIXED.size > len(packet):
+        at = skip_name(packet, at)
+        if at + RECORD.size > len(packet):
             raise MessageError(Rcode.FORMERR, "a record is cut short")
-        rtype, _, _, length = _FIXED.unpack_from(packet, at)
-        at += _FIXED.size + length
+        rtype, _, _, length = RECORD.unpack_from(packet, at)
+        at += RECORD.size + length
     if rtype != Type.TSIG or not counts[2]:
         return None
     if at != len(packet):
@@ -262,16 +268,31 @@ def find_tsig(packet: bytes) -> int | None:
 
 
 def name_at(packet: bytes, start: int) -> tuple[Name, int]:
-    """Return the name at ``start`` in lower case, which must not be compressed, and the offset after it.
+    """Return the name at ``start`` in lower case, its pointers followed, and the offset after it.
 
     Raises:
-        MessageError: FORMERR.
+        MessageError: FORMERR, there is no name: each pointer must point before the last, or it would be a circle.
     """
-    end = _skip_name(packet, start)
-    name = packet[start:end]
-    if name[-1:] != b"\0" or end - start > NAME_BYTES_MAX:
-        raise MessageError(Rcode.FORMERR, "a compressed name where none may be")
-    return name.lower(), end
+    parts: list[bytes] = []
+    at, limit, size, end = start, start, 0, 0
+    try:
+        while length := packet[at]:
+            if length >= _POINTER:
+                end = end or at + 2
+                at = (length & 0x3F) << 8 | packet[at + 1]
+                if not HEADER_BYTES <= at < limit:
+                    raise MessageError(Rcode.FORMERR, "a pointer does not point backwards")
+                limit = at
+                continue
+            label = packet[at : at + 1 + length]
+            size += len(label)
+            if length > LABEL_BYTES_MAX or size >= NAME_BYTES_MAX or len(label) <= length:
+                raise MessageError(Rcode.FORMERR, "no such name")
+            parts.append(label.lower())
+            at += 1 + length
+    except IndexError:
+        raise MessageError(Rcode.FORMERR, "a name is cut short") from None
+    return b"".join(parts) + ROOT, end or at + 1
 
 
 def _question_name_end(packet: bytes) -> int:
@@ -292,8 +313,12 @@ def _question_name_end(packet: bytes) -> int:
     return at + 1
 
 
-def _skip_name(packet: bytes, start: int) -> int:
-    """Return the offset after the name at ``start``, whose pointer, if any, must point backwards."""
+def skip_name(packet: bytes, start: int) -> int:
+    """Return the offset after the name at ``start``, whose pointer, if any, must point backwards.
+
+    Raises:
+        MessageError: FORMERR.
+    """
     at = start
     try:
         while length := packet[at]:
@@ -313,11 +338,11 @@ def _find_edns(packet: bytes, at: int, *, skipped: int, additionals: int) -> Edn
     edns = None
     for number in range(skipped + additionals):
         owner = at
-        at = _skip_name(packet, at)
-        if at + _FIXED.size > len(packet):
+        at = skip_name(packet, at)
+        if at + RECORD.size > len(packet):
             raise MessageError(Rcode.FORMERR, "a record is cut short")
-        rtype, rclass, ttl, length = _FIXED.unpack_from(packet, at)
-        at += _FIXED.size + length
+        rtype, rclass, ttl, length = RECORD.unpack_from(packet, at)
+        at += RECORD.size + length
         if at > len(packet):
             raise MessageError(Rcode.FORMERR, "a record's data is cut short")
         if rtype != Type.OPT or number < skipped:

@@ -122,6 +122,7 @@ class UdpClient:
     __slots__ = ("_ancillary", "_peer", "_server", "ip")
 
     transport = Transport.UDP
+    reserved_bytes = 0
 
     def __init__(self, server: UdpServer, peer: Peer, ancillary: Ancillary) -> None:
         self._server = server

@@ -38,6 +38,8 @@ class Framer:
 class DnsStream(asyncio.Protocol):
     """One client's connection.  To the answerer it is the `Client` of every query on it."""
 
+    reserved_bytes = 0
+
     def __init__(self, server: TcpServer, *, transport: Transport) -> None:
         self.transport = transport
         self.ip = ""

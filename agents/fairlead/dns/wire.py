@@ -13,7 +13,7 @@ from typing import Final
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRset
 from fairlead.dns.choose.turns import TURNS_MAX, weighted_turns
-from fairlead.dns.message import HEADER_BYTES, TTL_S_MAX, Class, Type
+from fairlead.dns.message import HEADER_BYTES, RECORD, TTL_S_MAX, Class, Type
 from fairlead.dns.names import Name
 
 ROTATIONS_MAX: Final = 8
@@ -29,7 +29,6 @@ _SUBSETS_MAX: Final = 64
 """Subsets of one large pool that are sent by turns."""
 
 _TEXT_CHUNK_BYTES_MAX: Final = 255
-_FIXED: Final = struct.Struct("!HHIH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +181,7 @@ def encode(rrset: RRset, pointers: dict[Name, bytes], ttl_s_max: int = TTL_S_MAX
     """Return the records of ``rrset`` in wire form, each with its owner cut short by one of ``pointers``."""
     owner = _compress(rrset.owner, pointers)
     rtype, ttl_s = rrset.rtype, min(rrset.ttl_s, ttl_s_max)
-    return [owner + _FIXED.pack(rtype, Class.IN, ttl_s, len(rdata)) + rdata for rdata in rrset.rdatas]
+    return [owner + RECORD.pack(rtype, Class.IN, ttl_s, len(rdata)) + rdata for rdata in rrset.rdatas]
 
 
 def pointers_into(question_name: Name) -> dict[Name, bytes]:

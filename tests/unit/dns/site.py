@@ -47,6 +47,8 @@ def value_of(fields: object) -> bytes:
 class Asker:
     """A client that remembers what it is sent."""
 
+    reserved_bytes = 0
+
     def __init__(self, transport: Transport = Transport.UDP, *, ip: str = "127.0.0.1") -> None:
         self.transport = transport
         self.ip = ip

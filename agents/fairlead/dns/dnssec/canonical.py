@@ -7,11 +7,10 @@ from typing import Final
 from fairlead.dns import names
 from fairlead.dns.answer import RRset
 from fairlead.dns.dnssec.keys import SigningKey
-from fairlead.dns.message import Class, Type
+from fairlead.dns.message import RECORD, Class, Type
 from fairlead.dns.names import Name
 
 _SIGNATURE: Final = struct.Struct("!HBBIIIH")
-_RECORD: Final = struct.Struct("!HHIH")
 
 
 def rrsig_data(rrset: RRset, *, zone: Name, key: SigningKey, inception_s: int, expiration_s: int) -> bytes:
@@ -30,7 +29,7 @@ def rrsig_data(rrset: RRset, *, zone: Name, key: SigningKey, inception_s: int, e
         )
         + zone
     )
-    prefix = rrset.owner + _RECORD.pack(rrset.rtype, Class.IN, rrset.ttl_s, 0)[:-2]
+    prefix = rrset.owner + RECORD.pack(rrset.rtype, Class.IN, rrset.ttl_s, 0)[:-2]
     records = b"".join(prefix + struct.pack("!H", len(data)) + data for data in sorted(rrset.rdatas))
     return head + key.sign(head + records)
 

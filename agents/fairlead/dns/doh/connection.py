@@ -130,6 +130,7 @@ class HttpClient:
     __slots__ = ("_request", "_stream")
 
     transport = Transport.HTTPS
+    reserved_bytes = 0
 
     def __init__(self, stream: HttpStream, request: Request) -> None:
         self._stream = stream

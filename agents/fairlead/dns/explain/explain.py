@@ -98,6 +98,7 @@ class _Witness:
 
     ip: str
     transport: Transport = Transport.TCP
+    reserved_bytes: int = 0
 
     def send(self, response: bytes) -> None:
         """Nothing waits for it."""

@@ -9,19 +9,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from fairlead.dns import names
+from fairlead.dns.errors import MessageError
 from fairlead.dns.forward.errors import BadResponseError, WrongCaseError
-from fairlead.dns.message import CD, DO, HEADER_BYTES, QR, RD, TC, Class, Rcode, Type
+from fairlead.dns.message import (
+    CD,
+    DO,
+    HEADER,
+    HEADER_BYTES,
+    QR,
+    RD,
+    RECORD,
+    TC,
+    Class,
+    Rcode,
+    Type,
+    name_at,
+    skip_name,
+)
 from fairlead.dns.names import Name
 
 LOOP_OPTION: Final = 65011
 """An EDNS option that says who forwarded this already; SkyDNS's number for stub zones, from the range for local use."""
 
-_HEADER: Final = struct.Struct("!HHHHHH")
-_FIXED: Final = struct.Struct("!HHIH")
 _TTL_AT: Final = 4  # in what follows a record's owner
 _SOA_TIMERS_BYTES: Final = 20
-_POINTER: Final = 0xC0
 _SECTIONS: Final = range(3)
 _ANSWER, _AUTHORITY, _ADDITIONAL = _SECTIONS
 _ADDRESS_BYTES: Final[dict[int, int]] = {Type.A: 4, Type.AAAA: 16}
@@ -102,12 +113,12 @@ def query_packet(question: Question, asked: bytes, *, ident: int, udp_bytes_max:
         token: who we are, for `LOOP_OPTION`; empty: not said.
     """
     flags = RD | (CD if question.checking_disabled else 0)
-    head = _HEADER.pack(ident, flags, 1, 0, 0, int(udp_bytes_max > 0))
+    head = HEADER.pack(ident, flags, 1, 0, 0, int(udp_bytes_max > 0))
     if not udp_bytes_max:
         return head + asked
     option = struct.pack("!HH", LOOP_OPTION, len(token)) + token if token else b""
     do = DO if question.dnssec_ok else 0
-    return head + asked + b"\0" + _FIXED.pack(Type.OPT, udp_bytes_max, do, len(option)) + option
+    return head + asked + b"\0" + RECORD.pack(Type.OPT, udp_bytes_max, do, len(option)) + option
 
 
 def parse_response(packet: bytes, *, asked: bytes, ident: int) -> Response:
@@ -119,7 +130,7 @@ def parse_response(packet: bytes, *, asked: bytes, ident: int) -> Response:
     """
     if len(packet) < HEADER_BYTES:
         raise BadResponseError("shorter than a header")
-    found, flags, questions, *counts = _HEADER.unpack_from(packet)
+    found, flags, questions, *counts = HEADER.unpack_from(packet)
     if found != ident or not flags & QR or flags & 0x7800 or questions != 1:
         raise BadResponseError("not an answer to our query")
     echoed = packet[HEADER_BYTES : HEADER_BYTES + len(asked)]
@@ -127,7 +138,10 @@ def parse_response(packet: bytes, *, asked: bytes, ident: int) -> Response:
         if echoed[:-4].lower() + echoed[-4:] == asked[:-4].lower() + asked[-4:]:
             raise WrongCaseError("an answer to our question in another spelling")
         raise BadResponseError("an answer to another question")
-    return _taken_apart(packet, flags=flags, counts=tuple(counts), start=HEADER_BYTES + len(asked))
+    try:
+        return _taken_apart(packet, flags=flags, counts=tuple(counts), start=HEADER_BYTES + len(asked))
+    except MessageError as error:
+        raise BadResponseError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +160,11 @@ def _walk(packet: bytes, start: int, counts: tuple[int, ...]) -> Iterator[_Raw]:
     at = start
     for section, count in zip(_SECTIONS, counts, strict=True):
         for _ in range(count):
-            begin, at = at, _name_end(packet, at)
-            if at + _FIXED.size > len(packet):
+            begin, at = at, skip_name(packet, at)
+            if at + RECORD.size > len(packet):
                 raise BadResponseError("a record is cut short")
-            rtype, rclass, ttl_s, length = _FIXED.unpack_from(packet, at)
-            data = at + _FIXED.size
+            rtype, rclass, ttl_s, length = RECORD.unpack_from(packet, at)
+            data = at + RECORD.size
             if data + length > len(packet):
                 raise BadResponseError("a record's data is cut short")
             # RFC 2181, section 8: a TTL with the highest bit set is 0.
@@ -205,17 +219,24 @@ def chain(response: Response, question: Question) -> list[tuple[Name, int, int, 
     Each is owner, type, TTL in seconds, data.  Records of other names, which nobody asked for, are not among them.
 
     Raises:
-        BadResponseError: the answer is malformed, or its CNAMEs go in a circle.
+        BadResponseError: the answer is malformed.
     """
+    try:
+        return _chain(response, question)
+    except MessageError as error:
+        raise BadResponseError(str(error)) from error
+
+
+def _chain(response: Response, question: Question) -> list[tuple[Name, int, int, bytes]]:
     # The offsets of pointers count from the header on.
     asked = question_bytes(question)
     packet = bytes(HEADER_BYTES) + asked + response.body
     aliases: dict[Name, tuple[int, Name]] = {}
     data: dict[Name, list[tuple[int, bytes]]] = {}
     for raw in _walk(packet, HEADER_BYTES + len(asked), (response.counts[0], 0, 0)):
-        owner = _name_at(packet, raw.start)
+        owner, _ = name_at(packet, raw.start)
         if raw.rtype == Type.CNAME:
-            aliases[owner] = (raw.ttl_s, _name_at(packet, raw.data))
+            aliases[owner] = (raw.ttl_s, name_at(packet, raw.data)[0])
         elif raw.rtype == question.qtype and raw.end - raw.data == _ADDRESS_BYTES.get(
             raw.rtype, raw.end - raw.data
         ):
@@ -228,42 +249,3 @@ def chain(response: Response, question: Question) -> list[tuple[Name, int, int, 
         name = target
     found += [(name, question.qtype, ttl_s, rdata) for ttl_s, rdata in data.get(name, ())]
     return found
-
-
-def _name_end(packet: bytes, start: int) -> int:
-    """Return the offset after the name at ``start``."""
-    at = start
-    try:
-        while length := packet[at]:
-            if length >= _POINTER:
-                packet[at + 1]
-                return at + 2
-            if length > names.LABEL_BYTES_MAX:
-                raise BadResponseError("no such label")
-            at += length + 1
-    except IndexError:
-        raise BadResponseError("a name is cut short") from None
-    return at + 1
-
-
-def _name_at(packet: bytes, start: int) -> Name:
-    """Return the name at ``start``, its pointers followed; each must point before the last, or it would be a circle."""
-    parts: list[bytes] = []
-    at, limit, size = start, start, 0
-    try:
-        while length := packet[at]:
-            if length >= _POINTER:
-                at = (length & 0x3F) << 8 | packet[at + 1]
-                if not HEADER_BYTES <= at < limit:
-                    raise BadResponseError("a pointer does not point backwards")
-                limit = at
-                continue
-            label = packet[at : at + 1 + length]
-            size += len(label)
-            if length > names.LABEL_BYTES_MAX or size >= names.NAME_BYTES_MAX or len(label) <= length:
-                raise BadResponseError("no such name")
-            parts.append(label.lower())
-            at += 1 + length
-    except IndexError:
-        raise BadResponseError("a name is cut short") from None
-    return b"".join(parts) + names.ROOT

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from fairlead.agent import Address
-from fairlead.dns.transfer.tsig import Keyring
+from fairlead.dns.transfer.keyring import Keyring
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -18,7 +18,7 @@ from fairlead.dns.message import AA, HEADER_BYTES, QR, RD, TCP_BYTES_MAX, Query,
 from fairlead.dns.transfer.contents import copy_of, soa_rrset, zone_rrsets
 from fairlead.dns.transfer.limits import TransferLimits
 from fairlead.dns.transfer.settings import TransferSettings
-from fairlead.dns.transfer.tsig import SignedClient
+from fairlead.dns.transfer.signed import SignedClient
 from fairlead.dns.tree import Tree
 from fairlead.dns.zone import Zone, Zones
 
@@ -71,9 +71,9 @@ class Transfers:
         self.served += 1
         soa = soa_rrset(zone)
         if known is not None and not is_newer(serial_of(soa), known):
-            return iter(self._messages(query, [soa]))
+            return iter(self._messages(query, client, [soa]))
         copy = copy_of(self._tree, zone.name)
-        return self._counted(self._messages(query, self._whole(zone, soa, copy)))
+        return self._counted(self._messages(query, client, self._whole(zone, soa, copy)))
 
     def _admit(self, query: Query, client: Client) -> Zone:
         if not self._settings.allows(client.ip, is_signed=isinstance(client, SignedClient)):
@@ -106,7 +106,7 @@ class Transfers:
         finally:
             self._streams -= 1
 
-    def _messages(self, query: Query, rrsets: Iterable[RRset]) -> Iterator[bytes]:
+    def _messages(self, query: Query, client: Client, rrsets: Iterable[RRset]) -> Iterator[bytes]:
         """Yield messages, each with the question, to whose name owners point."""
         pointers = wire.pointers_into(query.name)
         fixed = HEADER_BYTES + len(query.question)
@@ -117,7 +117,7 @@ class Transfers:
                 if records and size + len(record) > self._limits.message_bytes_max:
                     yield _message(query, records)
                     records, size = [], fixed
-                if fixed + len(record) <= TCP_BYTES_MAX:
+                if fixed + len(record) <= TCP_BYTES_MAX - client.reserved_bytes:
                     records.append(record)
                     size += len(record)
         yield _message(query, records)

@@ -14,91 +14,13 @@ import dns.tsigkeyring
 import dns.xfr
 import dns.zone
 import pytest
-from tests.unit.dns.site import Asker, Site
+from tests.unit.dns.site import Asker
+from tests.unit.dns.transfer.primary_site import RECORDS, PrimarySite, lines, of, read, refused
 
-from fairlead.dns import COREDNS, names
+from fairlead.dns import COREDNS
 from fairlead.dns.client import Transport
-from fairlead.dns.transfer import Keyring, SignedAnswerer, TransferLimits, Transfers, TransferSettings
+from fairlead.dns.transfer import TransferLimits, TransferSettings
 from fairlead.dns.transfer.stream import is_newer
-from fairlead.dns.transfer.tsig import SharedKey
-
-NOW_S = 1_800_000_000
-KEY = SharedKey(names.from_text("k1.example"), "hmac-sha256", b"0123456789abcdef" * 2)
-RECORDS: dict[str, object] = {
-    "a.ns.dns.skydns.test": {"host": "10.0.0.53"},
-    "1.web.skydns.test": {"host": "10.0.0.1", "port": 80},
-    "2.web.skydns.test": {"host": "10.0.0.2", "port": 80},
-    "www.skydns.test": {"host": "web.skydns.test"},
-    "ext.skydns.test": {"host": "www.example.com"},
-    "both.skydns.test": {"host": "www.skydns.test", "text": "and a text"},
-    "out.skydns.test": {"host": "www.example.com", "text": "and a text"},
-    "svc.skydns.test": {"host": "web.skydns.test", "port": 8080},
-    "note.skydns.test": {"text": "hello"},
-    "x.mail.skydns.test": {"host": "web.skydns.test", "mail": True},
-    "caa.skydns.test": {"caa": '0 issue "ca.example"', "records": ["TYPE65280 \\# 2 abcd"]},
-    "*.apps.skydns.test": {"host": "10.0.0.9"},
-    "sub.skydns.test": {"ns": ["ns1.sub.skydns.test", "ns.example.com"], "ds": "1 13 2 " + "AB" * 32},
-    "ns1.sub.skydns.test": {"host": "10.1.0.1"},
-    "hidden.sub.skydns.test": {"host": "10.1.0.2"},
-}
-
-
-class PrimarySite(Site):
-    """A site that gives whole zones."""
-
-    def __init__(
-        self,
-        records: dict[str, object] | None = None,
-        *,
-        settings: TransferSettings | None = None,
-        limits: TransferLimits | None = None,
-        is_signed: bool = False,
-        **options: object,
-    ) -> None:
-        super().__init__(RECORDS if records is None else records, **options)  # type: ignore[arg-type]
-        settings = settings or TransferSettings(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
-        self.transfers = Transfers(
-            settings,
-            limits or TransferLimits(),
-            tree=self.model.tree,
-            zones=self.model.zones,
-            is_signed_here=lambda _: is_signed,
-        )
-        self.responder.hooks.transfer = self.transfers.answer
-        self.answerer = SignedAnswerer(self.responder, settings.keyring, clock=lambda: NOW_S, fudge_s=300)
-
-    def transfer(self, query: dns.message.Message, *, ip: str = "127.0.0.1") -> list[bytes]:
-        asker = Asker(Transport.TCP, ip=ip)
-        response = self.answerer.respond(query.to_wire(), asker)
-        assert response is not None
-        return [response] if response else asker.sent
-
-    def axfr(self, zone: str = "skydns.test", **options: str) -> dns.zone.Zone:
-        query = dns.message.make_query(zone, "AXFR")
-        return read(self.transfer(query, **options), zone)
-
-
-def read(messages: list[bytes], origin: str) -> dns.zone.Zone:
-    zone = dns.zone.Zone(origin, relativize=False)
-    with dns.xfr.Inbound(zone, rdtype=dns.rdatatype.AXFR) as inbound:
-        for number, message in enumerate(messages, 1):
-            is_done = inbound.process_message(dns.message.from_wire(message, xfr=True))
-            assert is_done == (number == len(messages))
-    zone.check_origin()
-    return zone
-
-
-def lines(zone: dns.zone.Zone) -> list[str]:
-    return sorted(
-        f"{name} {rdataset.ttl} {dns.rdatatype.to_text(rdataset.rdtype)} {rdata}"
-        for name, rdataset in zone.iterate_rdatasets()
-        for rdata in rdataset
-        if rdataset.rdtype != dns.rdatatype.SOA
-    )
-
-
-def of(zone: dns.zone.Zone, name: str) -> list[str]:
-    return [line.partition(" ")[2].partition(" ")[2] for line in lines(zone) if line.startswith(f"{name}. ")]
 
 
 def test_a_secondary_says_what_we_say() -> None:
@@ -273,11 +195,6 @@ def test_serials_are_compared_in_a_circle(serial: int, known: int, newer: bool) 
 # Who may
 
 
-def refused(messages: list[bytes]) -> str:
-    (message,) = messages
-    return dns.rcode.to_text(dns.rcode.from_flags(int.from_bytes(message[2:4], "big"), 0))
-
-
 def test_only_those_who_are_named_get_a_zone() -> None:
     settings = TransferSettings(
         allowed=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::/32"))
@@ -307,103 +224,3 @@ def test_no_zone_goes_over_udp() -> None:
     response = site.answerer.respond(dns.message.make_query("skydns.test", "AXFR").to_wire(), Asker())
     assert response is not None
     assert refused([response]) == "NOTIMP"
-
-
-# TSIG, by dnspython's
-
-
-def ring(key: SharedKey = KEY) -> dict[dns.name.Name, dns.tsig.Key]:
-    name = names.to_text(key.name)
-    return {dns.name.from_text(name): dns.tsig.Key(name, key.secret, key.algorithm)}
-
-
-def signed(rtype: str = "AXFR", key: SharedKey = KEY) -> dns.message.Message:
-    query = dns.message.make_query("skydns.test", rtype)
-    query.use_tsig(ring(key), algorithm=key.algorithm)
-    return query
-
-
-@pytest.fixture
-def keyed(monkeypatch: pytest.MonkeyPatch) -> PrimarySite:
-    monkeypatch.setattr("dns.message.time.time", lambda: NOW_S)
-    many: dict[str, object] = {f"n{n}.skydns.test": {"host": "10.0.0.1"} for n in range(600)}
-    return PrimarySite(RECORDS | many, settings=TransferSettings(keyring=Keyring({KEY.name: KEY})))
-
-
-@pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha384", "hmac-sha512"])
-def test_a_signed_query_gets_a_zone_of_signed_messages(
-    monkeypatch: pytest.MonkeyPatch, algorithm: str
-) -> None:
-    monkeypatch.setattr("dns.message.time.time", lambda: NOW_S)
-    key = SharedKey(KEY.name, algorithm, KEY.secret)
-    many: dict[str, object] = {f"n{n}.skydns.test": {"host": "10.0.0.1"} for n in range(600)}
-    site = PrimarySite(RECORDS | many, settings=TransferSettings(keyring=Keyring({key.name: key})))
-    query = signed(key=key)
-    messages = site.transfer(query)
-    assert len(messages) > 1
-    context = None
-    for number, message in enumerate(messages):
-        parsed = dns.message.from_wire(
-            message,
-            keyring=ring(key),
-            request_mac=query.mac,
-            xfr=True,
-            tsig_ctx=context,
-            multi=True,
-            origin=dns.name.from_text("skydns.test"),
-        )
-        assert parsed.had_tsig, number
-        context = parsed.tsig_ctx
-
-
-def test_an_ordinary_signed_query_gets_a_signed_answer(keyed: PrimarySite) -> None:
-    """A secondary asks for SOA in the same way."""
-    query = signed("SOA")
-    for _ in range(2):
-        (response,) = keyed.transfer(query)
-        parsed = dns.message.from_wire(response, keyring=ring(), request_mac=query.mac)
-        assert parsed.had_tsig
-        assert parsed.answer[0].rdtype == dns.rdatatype.SOA
-
-
-def test_without_a_signature_there_is_no_zone(keyed: PrimarySite) -> None:
-    assert refused(keyed.transfer(dns.message.make_query("skydns.test", "AXFR"))) == "REFUSED"
-    assert keyed.ask("n1.skydns.test").rcode() == dns.rcode.NOERROR
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        SharedKey(KEY.name, KEY.algorithm, b"another secret, as long as that"),
-        SharedKey(names.from_text("k2.example"), KEY.algorithm, KEY.secret),
-        SharedKey(KEY.name, "hmac-sha512", KEY.secret),
-    ],
-    ids=["another secret", "another name", "another algorithm"],
-)
-def test_a_signature_of_another_key_is_noticed(keyed: PrimarySite, key: SharedKey) -> None:
-    assert refused(keyed.transfer(signed(key=key))) == "NOTAUTH"
-
-
-def test_a_signature_of_another_time_is_noticed(keyed: PrimarySite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 8945, section 5.2.3: what was recorded cannot be sent again."""
-    for offset_s, is_fine in ((-301, False), (-299, True), (299, True), (301, False)):
-        monkeypatch.setattr("dns.message.time.time", lambda offset_s=offset_s: NOW_S + offset_s)
-        messages = keyed.transfer(signed())
-        assert (len(messages) > 1) is is_fine
-
-
-def test_a_changed_byte_is_noticed(keyed: PrimarySite) -> None:
-    wire = signed().to_wire()
-    for at in range(2, len(wire)):
-        asker = Asker(Transport.TCP)
-        changed = wire[:at] + bytes((wire[at] ^ 1,)) + wire[at + 1 :]
-        keyed.answerer.respond(changed, asker)
-        assert len(asker.sent) <= 1, at
-
-
-def test_a_signed_query_cut_short_anywhere_is_no_accident(keyed: PrimarySite) -> None:
-    wire = signed().to_wire()
-    for end in range(len(wire)):
-        asker = Asker(Transport.TCP)
-        keyed.answerer.respond(wire[:end], asker)
-        assert asker.sent == []
