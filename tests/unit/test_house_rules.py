@@ -39,7 +39,7 @@ CORES = {
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
     "health/schedule health/state outage",
     "proxy": "aliases acme/certs acme/client acme/jose admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
-    "balance/turns catalog discovery expression failover forwarding headers health/verdict keys match model/backend model/fields model/frontend "
+    "balance/turns catalog discovery expression failover forwarding grammar headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tls paths pattern predicate relations retry rolling router split traefik/middlewares "
     "traefik/node traefik/services traefik/translator",
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "

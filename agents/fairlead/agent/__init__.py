@@ -5,7 +5,7 @@ what an agent does, and talks to the store through ``fairlead.client`` only.
 """
 
 from fairlead.agent.context import AgentContext
-from fairlead.agent.duration import parse_duration_s
+from fairlead.agent.duration import parse_duration_s, parse_go_duration_s
 from fairlead.agent.errors import ConfigError, listen_error
 from fairlead.agent.health import Page
 from fairlead.agent.networks import EVERYWHERE, LOOPBACK, Networks, address_of, networks_of
@@ -29,5 +29,6 @@ __all__ = [
     "networks_of",
     "one_line",
     "parse_duration_s",
+    "parse_go_duration_s",
     "run_agent",
 ]

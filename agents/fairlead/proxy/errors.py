@@ -2,7 +2,7 @@
 
     ProxyError
     ├── KeyProblem          the operator's: a key of the store does not hold what it should
-    │   └── ExpressionError     the route expression in it; carries the position
+    │   └── ExpressionError     the route or condition in it; carries the position
     ├── BadRequest          the client's: answered with a status, then the connection closes
     └── BadResponse         the server's: answered 502
 
@@ -19,14 +19,14 @@ class KeyProblem(ProxyError):  # noqa: N818  the operator's word for it, as in A
 
 
 class ExpressionError(KeyProblem):
-    """A route expression cannot be read.
+    """A route or a condition cannot be read.
 
     Attributes:
         position: offset in characters, from 0, at which reading stopped.
     """
 
-    def __init__(self, text: str, *, position: int) -> None:
-        super().__init__(f"route, character {position + 1}: {text}")
+    def __init__(self, text: str, *, position: int, what: str = "route") -> None:
+        super().__init__(f"{what}, character {position + 1}: {text}")
         self.position = position
 
 

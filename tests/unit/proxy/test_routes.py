@@ -7,10 +7,11 @@ import pytest
 from tests.unit.proxy.harness import Board
 from tests.unit.proxy.test_router import Asked
 
+from fairlead.agent import parse_go_duration_s
 from fairlead.proxy.config import Limits
 from fairlead.proxy.keys import Kind, ObjectId, object_of, watched_prefixes
 from fairlead.proxy.middleware.world import World
-from fairlead.proxy.model import Backend, Server, parse_duration_s, read_object
+from fairlead.proxy.model import Backend, Server, read_object
 from fairlead.proxy.plan import Plan
 from fairlead.proxy.request import Request
 from fairlead.proxy.routes import Routes
@@ -318,4 +319,4 @@ def test_settings_are_read_as_vulcand_writes_them() -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("1h2m", 3720), ("1.5s", 1.5), ("10us", 1e-5)])
 def test_durations_are_gos(text: str, seconds: float) -> None:
-    assert parse_duration_s(text) == pytest.approx(seconds)
+    assert parse_go_duration_s(text) == pytest.approx(seconds)

@@ -122,6 +122,7 @@ def test_a_hundred_hops_are_read_and_no_more() -> None:
         (['for=6.6.6.6;host="', 'for="[2001:db8::7]"'], "2001:db8::7"),
         (['for=6.6.6.6;host="\\", for="[2001:db8::7]";proto=http'], "2001:db8::7"),
         (['for="6.6.6.6'], "10.0.0.1"),
+        (['for=6.6.6.6, for=192.0.2.7;host="a\\",b"'], "192.0.2.7"),
     ],
 )
 def test_forwarded_is_read_from_the_right_as_rfc_7239_writes_it(lines: list[str], client: str) -> None:

@@ -5,7 +5,7 @@ setting takes effect.  This package decides nothing and knows no socket.
 """
 
 from fairlead.proxy.model.backend import BALANCES, Backend, HealthCheck, Outlier, Queue, Sticky
-from fairlead.proxy.model.fields import Fields, parse_duration_s
+from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.model.frontend import ATTEMPTS_MAX, Canary, Frontend, Mirror, Retry, Timeouts
 from fairlead.proxy.model.host import Host
 from fairlead.proxy.model.listener import Listener
@@ -41,7 +41,6 @@ __all__ = [
     "Timeouts",
     "TlsSettings",
     "error_pages_of",
-    "parse_duration_s",
     "read_object",
     "read_url",
 ]

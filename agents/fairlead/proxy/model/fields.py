@@ -5,14 +5,12 @@ keys written for a later version, or for vulcand, still work.  Source: Go, encod
 """
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from fairlead.agent import parse_go_duration_s
 from fairlead.proxy.errors import KeyProblem
 
-_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _DURATION_S_MAX = 1e9
 _INTEGER_MAX = 2**63 - 1
 
@@ -100,9 +98,13 @@ class Fields:
             return default
         if isinstance(value, str):
             try:
-                return parse_duration_s(value)
-            except KeyProblem as problem:
-                raise KeyProblem(f"{self.path(name)}: {problem}") from problem
+                seconds = parse_go_duration_s(value)
+            except ValueError as error:
+                said = f'a duration looks like "5s" or "1m30s", not {value!r}'
+                raise KeyProblem(f"{self.path(name)}: {said}") from error
+            if not 0 < seconds < _DURATION_S_MAX:
+                raise KeyProblem(f"{self.path(name)}: the duration {value!r} is out of range")
+            return seconds
         nanoseconds = self.number(name, low=0, high=int(_DURATION_S_MAX * 1e9))
         return nanoseconds / 1e9 if nanoseconds else default
 
@@ -166,21 +168,6 @@ def read_json(value: bytes) -> Fields:
     if not isinstance(values, dict):
         raise KeyProblem(f"the value must be a JSON object, not {type(values).__name__}")
     return Fields(values)
-
-
-def parse_duration_s(text: str) -> float:
-    """Return the seconds that a Go duration such as ``1m30s`` or ``250ms`` stands for.
-
-    Raises:
-        KeyProblem: it is not one, or not positive.
-    """
-    parts = _DURATION_PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise KeyProblem(f'a duration looks like "5s" or "1m30s", not {text!r}')
-    seconds = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
-    if not 0 < seconds < _DURATION_S_MAX:
-        raise KeyProblem(f"the duration {text!r} is out of range")
-    return seconds
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from fairlead.agent import parse_go_duration_s
 from fairlead.render.errors import ResourceError
 
 MODE_MAX = 0o7777
@@ -15,8 +16,6 @@ _KINDS: Mapping[type, str] = {
     list: "a list of texts",
     dict: "a mapping",
 }
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT_S: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _SIGNAL = re.compile(r"(?:SIG)?([A-Z][A-Z0-9+-]*)")
 T = TypeVar("T")
@@ -150,12 +149,11 @@ class Fields:
         text = self.text(field)
         if not text:
             return default_s
-        parts = _DURATION.findall(text)
-        if "".join(number + unit for number, unit in parts) != text:
-            raise self.error(
-                f'{self.where}{field} {text!r} is not a duration; write it as in {field} = "30s"'
-            )
-        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+        try:
+            return parse_go_duration_s(text)
+        except ValueError:
+            said = f'{self.where}{field} {text!r} is not a duration; write it as in {field} = "30s"'
+            raise self.error(said) from None
 
     def timeout_s(self, field: str, default_s: float) -> float:
         """Read a duration that is more than nothing."""
