@@ -21,6 +21,8 @@ from fairlead.lock.policy import Command, Policy
 from fairlead.lock.sources import ask_blockers, ask_health, ask_need, ask_window
 
 _BACKOFF_S_MAX = 300.0
+_STEPS_MAX = 4
+"""Of one turn: acquire, drain, reboot, and one more to see what came of it."""
 
 
 class RebootAgent:
@@ -70,17 +72,25 @@ class RebootAgent:
             await self._pause()
 
     async def _turn(self) -> None:
+        """Look after the others, and take our own steps: what follows from one need not wait."""
         for one, what in await self._lock.tend(by=self._holder):
             who = f"{one.holder} ({one.host})" if one.host else one.holder
             await self._notice.say(what, f"{who} holds {self._lock.group} for too long: {what}")
+        for _ in range(_STEPS_MAX):
+            if not await self._step():
+                return
+
+    async def _step(self) -> bool:
+        """Do what is to be done next; return whether something was done, and well."""
         board = await self._lock.read()
         self._context.status.applied(board.revision)
         decision = decide(await self._look(board))
         state = f"{decision.step.value}: {decision.why}" if decision.why else decision.step.value
         self._context.status.note("state", state)
         if decision.step in {Step.IDLE, Step.WAIT} or asyncio.get_running_loop().time() < self._not_before_s:
-            return
+            return False
         await self._do(decision)
+        return not self._failures
 
     async def _look(self, board: Board) -> View:
         held = Held.NOT
@@ -113,9 +123,6 @@ class RebootAgent:
                 await self._release(decision.why)
             case _:
                 return
-        # What follows from it need not wait.
-        if not self._failures:
-            await self._turn()
 
     async def _acquire(self, why: str) -> None:
         claim = Claim(
@@ -126,9 +133,9 @@ class RebootAgent:
             since_s=self._lock.now_s,
             hold_s=self._policy.hold_s,
         )
-        held = await self._lock.acquire(claim)
+        token = await self._lock.acquire(claim)
         await self._notice.say(
-            "acquired", f"{self._context.options.host} may reboot now ({why}), token {held.token}"
+            "acquired", f"{self._context.options.host} may reboot now ({why}), token {token}"
         )
 
     async def _drain(self) -> None:

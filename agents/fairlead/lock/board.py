@@ -23,8 +23,10 @@ class Holder:
         since_s: seconds since 1970 by its own clock, for people; 0 when not known.
         hold_s: how long it said it would take; 0 is for ever.
         lives: it keeps a lease of its own for as long as it holds.
+        owner: the process that alone may go by this id; empty where whoever has the id may.
         is_overdue: that time is over, by the store's clock.
-        is_gone: it promised to stay alive and has not, or it is overdue and no agent on its host lives.
+        is_dead: it promised to stay alive and has not.
+        is_silent: it is overdue, and no agent on its host lives: down for good, or slow to boot.
     """
 
     holder: str
@@ -35,8 +37,10 @@ class Holder:
     since_s: int = 0
     hold_s: int = 0
     lives: bool = False
+    owner: str = ""
     is_overdue: bool = False
-    is_gone: bool = False
+    is_dead: bool = False
+    is_silent: bool = False
     is_paged: bool = False
 
 
@@ -77,6 +81,10 @@ class Board:
         if self.freeze is not None:
             return str(self.freeze.get("reason") or "no reason was given")
         return MAX_IS_0 if self.semaphore is not None and self.semaphore.permits == 0 else ""
+
+    def may_go(self, one: Holder) -> bool:
+        """Whether ``one`` may be let out without being asked; who is silent is so only by the policy."""
+        return one.is_dead or (one.is_overdue and self.on_overdue == "release")
 
     def find(self, holder: str) -> Holder | None:
         """Return the holder of that id."""
@@ -133,7 +141,6 @@ def _holder(holder: str, group: str, pairs: Mapping[str, Pair], *, hosts_alive: 
     hold_s, host = _count(record.get("hold_s")), str(record.get("host", ""))
     is_overdue = bool(hold_s) and keys.child(group, "due", holder) not in pairs
     lives = bool(record.get("lives"))
-    is_dead = lives and keys.child(group, "alive", holder) not in pairs
     return Holder(
         holder=holder,
         token=_count(record.get("token")),
@@ -143,8 +150,10 @@ def _holder(holder: str, group: str, pairs: Mapping[str, Pair], *, hosts_alive: 
         since_s=_count(record.get("since_s")),
         hold_s=hold_s,
         lives=lives,
+        owner=str(record.get("owner", "")),
         is_overdue=is_overdue,
-        is_gone=is_dead or (is_overdue and bool(host) and host not in hosts_alive),
+        is_dead=lives and keys.child(group, "alive", holder) not in pairs,
+        is_silent=is_overdue and bool(host) and host not in hosts_alive,
         is_paged=bool(record.get("paged")),
     )
 

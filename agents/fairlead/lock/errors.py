@@ -7,6 +7,7 @@
       FrozenError             an operator has said that nobody's turn is now
       NotHeldError            who gives it back does not hold it
       TwoHostsError           two hosts go by one id
+      OccupiedError           two processes do
       ContentionError         others were faster each time; nothing was changed
       LimitError              a maximum or a count that cannot be
       PolicyError             the agent's policy file cannot be used
@@ -104,6 +105,19 @@ class TwoHostsError(LockError):
         super().__init__(
             f"{holder} is held by host {held_by}, and this is {asked_by}: two hosts with one machine id; "
             "give one of them another with --id, or: systemd-machine-id-setup"
+        )
+
+
+class OccupiedError(LockError):
+    """Another process is in by this id."""
+
+    def __init__(self, holder: str, *, reason: str) -> None:
+        """Name the id, and why the other is in."""
+        self.holder = holder
+        why = f" ({reason})" if reason else ""
+        super().__init__(
+            f"{holder} is in already, for another process{why}; wait for it with --wait, "
+            "or give this one another name with --id"
         )
 
 

@@ -26,7 +26,7 @@ async def run_under(
     Args:
         client: the store.
         lock: the group's.
-        claim: who we are.
+        claim: who we are; its owner is a word that only this process has.
         argv: the command; it finds the fencing token in FAIRLEAD_LOCK_TOKEN.
         wait_s: how long to wait for a permit.
         lease_s: a lease of so many seconds is kept while the command runs, and whoever dies with it makes room; when
@@ -37,21 +37,21 @@ async def run_under(
         LockError, ClientError: there was no permit.
     """
     if not lease_s:
-        held = await lock.acquire_within(claim, within_s=wait_s)
+        token = await lock.acquire_within(claim, within_s=wait_s)
         try:
-            return await _run(argv, token=held.token, lost=None)
+            return await _run(argv, token=token, lost=None)
         finally:
-            await _leave(lock, claim.holder)
+            await _leave(lock, claim)
     async with client.lease(lease_s) as lease:
-        held = await lock.acquire_within(
+        token = await lock.acquire_within(
             replace(claim, lives=True), within_s=wait_s, alive_lease=lease.lease_id
         )
         lost = asyncio.create_task(lease.wait_lost(), name="lock lease")
         try:
-            return await _run(argv, token=held.token, lost=lost)
+            return await _run(argv, token=token, lost=lost)
         finally:
             lost.cancel()
-            await _leave(lock, claim.holder)
+            await _leave(lock, claim)
 
 
 async def _run(argv: Sequence[str], *, token: int, lost: asyncio.Task[None] | None) -> int:
@@ -88,6 +88,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _leave(lock: Lock, holder: str) -> None:
-    with contextlib.suppress(NotHeldError, ClientError):  # let out already, or on a lease that is dying
-        await lock.release(holder, why="the command ended")
+async def _leave(lock: Lock, claim: Claim) -> None:
+    # Let out already, and another is in by our id; or on a lease that is dying.
+    with contextlib.suppress(NotHeldError, ClientError):
+        await lock.release(claim.holder, why="the command ended", owner=claim.owner)

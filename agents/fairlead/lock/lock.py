@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fairlead.client import Client, Compare, GetResult, UnavailableError, op_delete, op_get, op_put
 from fairlead.lock import keys, operations
 from fairlead.lock.board import Board, Holder, Pair, read_board
-from fairlead.lock.errors import ContentionError, FrozenError, FullError, LockError
+from fairlead.lock.errors import ContentionError, FrozenError, FullError, LockError, OccupiedError
 from fairlead.lock.operations import Change, Claim
 
 TRIES_MAX = 30
@@ -77,27 +77,30 @@ class Lock:
         hosts = frozenset(path[4] for path in paths if len(path) > 4)
         return read_board(self.group, pairs, hosts_alive=hosts, revision=answer.revision)
 
-    async def acquire(self, claim: Claim, *, alive_lease: int = 0) -> Holder:
-        """Get in, or be in already; return the record.
+    async def acquire(self, claim: Claim, *, alive_lease: int = 0) -> int:
+        """Get in, or be in already; return the fencing token.
 
         Raises:
-            FullError, FrozenError, TwoHostsError, ContentionError, BrokenSemaphoreError: see there.
+            FullError, FrozenError, TwoHostsError, OccupiedError, ContentionError, BrokenSemaphoreError: see there.
             ClientError: the store does not answer; the holder may be in.
         """
-        await self._change(lambda board: operations.acquire(board, claim), alive_lease=alive_lease)
-        held = (await self.read()).find(claim.holder)
-        if held is None:
-            raise ContentionError(1)
-        return held
+        board, change = await self._change(
+            lambda board: operations.acquire(board, claim), alive_lease=alive_lease
+        )
+        if change is not None:
+            return change.token
+        held = board.find(claim.holder)
+        assert held is not None, "who need not change anything is in"
+        return held.token
 
-    async def acquire_within(self, claim: Claim, *, within_s: float, alive_lease: int = 0) -> Holder:
+    async def acquire_within(self, claim: Claim, *, within_s: float, alive_lease: int = 0) -> int:
         """Get in as soon as there is a permit, and nobody has frozen the group; raise what ``acquire`` does then."""
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + within_s
         while True:
             try:
                 return await self.acquire(claim, alive_lease=alive_lease)
-            except (FullError, FrozenError, ContentionError, UnavailableError):
+            except (FullError, FrozenError, OccupiedError, ContentionError, UnavailableError):
                 left_s = ends_s - loop.time()
                 if left_s <= 0:
                     raise
@@ -113,14 +116,16 @@ class Lock:
         """
         await self._change(lambda board: operations.renew(board, holder))
 
-    async def release(self, holder: str, *, why: str = "") -> None:
-        """Get out.
+    async def release(self, holder: str, *, why: str = "", owner: str = "") -> None:
+        """Get out; where ``owner`` is given, only if it is that process that is in.
 
         Raises:
             NotHeldError: it is not in.
             UnknownGroupError, ContentionError, BrokenSemaphoreError, ClientError: see there.
         """
-        await self._change(lambda board: operations.release(board, holder, why=why, at_s=self.now_s))
+        await self._change(
+            lambda board: operations.release(board, holder, why=why, at_s=self.now_s, owner=owner)
+        )
 
     async def set_max(self, permits: int) -> None:
         """Set the maximum; make the group when it is not there."""
@@ -139,7 +144,7 @@ class Lock:
         await self._change(lambda board: operations.set_policy(board, on_overdue))
 
     async def tend(self, *, by: str) -> list[tuple[Holder, str]]:
-        """Do what the policy asks about holders that are overdue or gone; return whom and what."""
+        """Do what the policy asks about holders that are overdue or dead; return whom and what."""
         done: list[tuple[Holder, str]] = []
         while True:
             board = await self.read()
@@ -173,11 +178,13 @@ class Lock:
                     if batch.events:
                         return
 
-    async def _change(self, operation: Operation, *, alive_lease: int = 0) -> None:
+    async def _change(self, operation: Operation, *, alive_lease: int = 0) -> tuple[Board, Change | None]:
+        """Return the board that ``operation`` was done to, and what it wrote."""
         for number in range(TRIES_MAX):
-            change = operation(await self.read())
+            board = await self.read()
+            change = operation(board)
             if change is None or await self._write(change, alive_lease=alive_lease):
-                return
+                return board, change
             await asyncio.sleep(self._rng.uniform(0, min(_PAUSE_S_MAX, 0.01 * 2**number)))
         raise ContentionError(TRIES_MAX)
 

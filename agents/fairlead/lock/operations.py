@@ -11,7 +11,14 @@ from typing import Any
 
 from fairlead.lock import keys
 from fairlead.lock.board import LOG_ENTRIES_MAX, POLICIES, Board, Holder
-from fairlead.lock.errors import FrozenError, LimitError, NotHeldError, TwoHostsError, UnknownGroupError
+from fairlead.lock.errors import (
+    FrozenError,
+    LimitError,
+    NotHeldError,
+    OccupiedError,
+    TwoHostsError,
+    UnknownGroupError,
+)
 from fairlead.lock.semaphore import Semaphore
 
 
@@ -22,7 +29,9 @@ class Claim:
     Attributes:
         holder: its id.
         hold_s: after how long it is overdue, by the store's clock; 0 is never.
-        lives: it keeps a lease of its own, and is gone when that is.
+        lives: it keeps a lease of its own, and is dead when that is gone.
+        owner: a word that no other process has, where the permit is for one process and not for all who have the
+            id; empty otherwise.
     """
 
     holder: str
@@ -32,6 +41,7 @@ class Claim:
     since_s: int = 0
     hold_s: int = 0
     lives: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class Change:
         deletes: keys.
         due: a key to put on a new lease, and the TTL of that in seconds.
         alive: a key to put on the lease that the holder keeps.
+        token: the fencing token of who gets in by it.
     """
 
     group: str
@@ -54,28 +65,31 @@ class Change:
     deletes: tuple[str, ...] = ()
     due: tuple[str, int] | None = None
     alive: str = ""
+    token: int = 0
 
 
 def acquire(board: Board, claim: Claim) -> Change | None:
     """Let ``claim`` in; None when it is in.
 
-    A group that is not there begins with one permit, as locksmith's do.  Holders that are gone make room.
+    A group that is not there begins with one permit, as locksmith's do.  Holders that may go make room.
 
     Raises:
         FullError: as many are in as may be.
         FrozenError: nobody may come in now.
         TwoHostsError: another host is in by this id.
+        OccupiedError: another process is.
     """
     held = board.find(claim.holder)
-    if held is not None:
+    if held is not None and not held.is_dead:
         if held.host and claim.host and held.host != claim.host:
             raise TwoHostsError(claim.holder, held_by=held.host, asked_by=claim.host)
-        if not (claim.lives and held.is_gone):
-            return None
+        if held.owner != claim.owner:
+            raise OccupiedError(claim.holder, reason=held.reason)
+        return None
     if board.frozen_because:
         raise FrozenError(board.group, reason=board.frozen_because)
     semaphore = board.semaphore or Semaphore()
-    gone = [one for one in board.holders if one.is_gone and _may_go(board, one)]
+    gone = [one for one in board.holders if board.may_go(one)]
     for one in gone:
         semaphore = semaphore.released(one.holder)
     change = _change(
@@ -93,6 +107,7 @@ def acquire(board: Board, claim: Claim) -> Change | None:
     return replace(
         change,
         is_thawed=True,
+        token=board.revision,
         due=(keys.child(board.group, "due", claim.holder), claim.hold_s) if claim.hold_s else None,
         alive=keys.child(board.group, "alive", claim.holder) if claim.lives else "",
     )
@@ -120,14 +135,16 @@ def renew(board: Board, holder: str) -> Change:
     )
 
 
-def release(board: Board, holder: str, *, why: str, at_s: int) -> Change:
-    """Let ``holder`` out.
+def release(board: Board, holder: str, *, why: str, at_s: int, owner: str = "") -> Change:
+    """Let ``holder`` out; where ``owner`` is given, only if it is that process that is in.
 
     Raises:
         UnknownGroupError: there is no such group.
         NotHeldError: it is not in.
     """
     semaphore = _known(board).released(holder)
+    if owner and (held := board.find(holder)) is not None and held.owner != owner:
+        raise NotHeldError(holder, holders=semaphore.holders)
     return _change(
         board,
         semaphore,
@@ -211,7 +228,7 @@ def set_policy(board: Board, on_overdue: str) -> Change:
 
 
 def tend(board: Board, *, by: str, at_s: int) -> tuple[Change, Holder, str] | None:
-    """Return what the policy has one do about the first holder that is overdue or gone, or None.
+    """Return what the policy has one do about the first holder that is overdue or dead, or None.
 
     ``hold`` leaves it; ``page`` has it said, once; ``release`` lets it out.  Who promised to stay alive and died is
     let out under each.
@@ -220,20 +237,16 @@ def tend(board: Board, *, by: str, at_s: int) -> tuple[Change, Holder, str] | No
         the change, the holder, and ``paged`` or ``released``.
     """
     for one in board.holders:
-        if one.is_gone and _may_go(board, one):
-            change = release(board, one.holder, why=f"it is gone, says {by}", at_s=at_s)
-            return change, one, "released"
-        if one.is_overdue and board.on_overdue == "release":
-            change = release(board, one.holder, why=f"it is overdue, says {by}", at_s=at_s)
-            return change, one, "released"
+        if board.may_go(one):
+            how = "dead" if one.is_dead else "overdue"
+            return (
+                release(board, one.holder, why=f"it is {how}, says {by}", at_s=at_s),
+                one,
+                "released",
+            )
         if one.is_overdue and board.on_overdue == "page" and not one.is_paged:
             return _paged(board, one), one, "paged"
     return None
-
-
-def _may_go(board: Board, one: Holder) -> bool:
-    # Overdue and silent may be a host that boots slowly: only the policy lets it go.
-    return not one.hold_s or not one.is_overdue or board.on_overdue == "release"
 
 
 def _paged(board: Board, one: Holder) -> Change:
@@ -245,6 +258,7 @@ def _paged(board: Board, one: Holder) -> Change:
         since_s=one.since_s,
         hold_s=one.hold_s,
         lives=one.lives,
+        owner=one.owner,
     )
     # The semaphore is written as it is, so that of several who want to tell it only the first does.
     return Change(
@@ -268,6 +282,7 @@ def _record(claim: Claim, *, token: int) -> dict[str, Any]:
         "since_s": claim.since_s,
         "hold_s": claim.hold_s,
         "lives": claim.lives,
+        "owner": claim.owner,
         "token": token,
     }
 

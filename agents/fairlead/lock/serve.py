@@ -16,7 +16,8 @@ from fairlead.lock.operations import Claim
 
 CONNECTIONS_MAX = 512
 _READ_BYTES, _HEAD_BYTES_MAX = 16 * 1024, 16 * 1024
-_IDLE_S = 30.0
+_REQUEST_S = 30.0
+"""For the wait for a request and all of its parts: who sends a byte now and then is cut off too."""
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
             413: "Content Too Large", 423: "Locked", 500: "Internal Server Error",
             503: "Service Unavailable"}  # fmt: skip
@@ -100,29 +101,36 @@ class FleetLockServer:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES_MAX)
         while connection.our_state is h11.IDLE:
             try:
-                answer = await self._next(connection, reader)
+                async with asyncio.timeout(_REQUEST_S):
+                    received = await self._receive(connection, reader, writer)
             except h11.RemoteProtocolError as error:
-                answer = Answer(400, "bad_request", str(error))
-            if answer is None:
+                received = Answer(400, "bad_request", str(error))
+            if received is None:
                 return
+            is_head = not isinstance(received, Answer) and received[0].method == b"HEAD"
+            answer = received if isinstance(received, Answer) else await self._decide(*received)
             self._metrics.answered(answer)
-            writer.write(_response(connection, answer))
+            writer.write(_response(connection, answer, is_head=is_head))
             await writer.drain()
             if connection.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
                 connection.start_next_cycle()
         writer.close()
         await writer.wait_closed()
 
-    async def _next(self, connection: h11.Connection, reader: asyncio.StreamReader) -> Answer | None:
-        """Read one request whole and return its answer; None when the client is done."""
+    async def _receive(
+        self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[h11.Request, bytes] | Answer | None:
+        """Return one request whole, or what refuses it; None when the client is done."""
         request: h11.Request | None = None
         body = bytearray()
         while True:
             event = connection.next_event()
             match event:
                 case h11.NEED_DATA:
-                    async with asyncio.timeout(_IDLE_S):
-                        connection.receive_data(await reader.read(_READ_BYTES))
+                    if connection.they_are_waiting_for_100_continue:
+                        go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                        writer.write(connection.send(go_on) or b"")
+                    connection.receive_data(await reader.read(_READ_BYTES))
                 case h11.Request():
                     request = event
                 case h11.Data():
@@ -131,7 +139,7 @@ class FleetLockServer:
                         return Answer(413, "too_large", f"a body of over {BODY_BYTES_MAX} bytes")
                 case h11.EndOfMessage():
                     assert request is not None
-                    return await self._decide(request, bytes(body))
+                    return request, bytes(body)
                 case _:
                     return None
 
@@ -183,7 +191,7 @@ class GroupMetrics:
         self._permits.labels(group).set(permits)
 
 
-def _response(connection: h11.Connection, answer: Answer) -> bytes:
+def _response(connection: h11.Connection, answer: Answer, *, is_head: bool) -> bytes:
     body = answer.body
     fields = [("content-type", "application/json"), ("content-length", str(len(body)))]
     if answer.status == 405:  # RFC 9110, section 15.5.6: it has to say what is allowed
@@ -191,5 +199,8 @@ def _response(connection: h11.Connection, answer: Answer) -> bytes:
     if answer.kind in {"bad_request", "too_large"}:
         fields.append(("connection", "close"))
     head = h11.Response(status_code=answer.status, headers=fields, reason=_REASONS[answer.status].encode())
-    parts = [connection.send(head), connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())]
+    parts = [connection.send(head)]
+    if not is_head:
+        parts.append(connection.send(h11.Data(data=body)))
+    parts.append(connection.send(h11.EndOfMessage()))
     return b"".join(part for part in parts if part)

@@ -61,7 +61,7 @@ def test_frozen_means_nobody_and_unfrozen_as_many_as_before(lock: Lock) -> None:
 
 def test_who_is_overdue_is_seen_and_let_out_where_the_policy_says_so(lock: Lock) -> None:
     lock("acquire", "a", "--hold", "1s")
-    wait_for(lambda: "overdue and gone" in lock("status").out, "it is overdue")
+    wait_for(lambda: "overdue and silent" in lock("status").out, "it is overdue")
     assert lock("status").status == 1
     assert "overdue" in lock("why", "a").out
     assert "no permit is left" in lock("acquire", "b").refusal
@@ -86,6 +86,18 @@ def test_a_command_runs_with_a_permit_and_gives_it_back(lock: Lock) -> None:
     assert done.out.startswith("token ")
     assert int(done.out.split()[1]) > 0
     assert "0 of 1 held" in lock("status").out
+
+
+def test_two_commands_by_one_name_take_turns_and_neither_has_the_others_permit(lock: Lock) -> None:
+    lock("set-max", "2")
+    job = lock.start("run", "--id", "job", "--reason", "backup", "--", "sleep", "60", name="job")
+    wait_for(lambda: "1 of 2 held" in lock("status").out, "it holds")
+    refusal = lock("run", "--id", "job", "--", "true").refusal
+    assert "job is in already, for another process (backup)" in refusal
+    assert "job is in already" in lock("acquire", "job").refusal
+    assert "1 of 2 held" in lock("status").out, "the one that was refused has taken nothing away"
+    job.stop()
+    assert lock("run", "--id", "job", "--wait", "30s", "--", "true").status == 0
 
 
 def test_a_command_whose_holder_was_killed_makes_room_by_itself(lock: Lock) -> None:

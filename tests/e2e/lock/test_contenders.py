@@ -27,12 +27,12 @@ async def test_never_more_than_the_maximum_are_in_and_all_have_been(tmp_path: Pa
                 lock, name = Lock(client), f"host-{number}"
                 while True:
                     try:
-                        held = await lock.acquire_within(Claim(holder=name), within_s=120)
+                        token = await lock.acquire_within(Claim(holder=name), within_s=120)
                         break
                     except (FullError, ContentionError, ClientError):
                         continue
                 inside.add(number)
-                tokens.append(held.token)
+                tokens.append(token)
                 assert len(inside) <= PERMITS
                 await asyncio.sleep(0.01)
                 inside.discard(number)

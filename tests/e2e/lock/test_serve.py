@@ -1,5 +1,6 @@
 """FleetLock over the wire, by httpx as the client and by raw bytes."""
 
+import json
 import socket
 import ssl
 from pathlib import Path
@@ -71,6 +72,42 @@ def test_what_is_no_http_is_refused_and_the_next_is_served(lock: Lock, junk: byt
         assert raw.recv(64).startswith(b"HTTP/1.1 400 ")
     assert post(address, "steady-state", "a").status_code == 200
     assert "Traceback" not in lock.programs[0].log()
+
+
+def converse(address: str, request: bytes) -> bytes:
+    """Send ``request`` and return all that comes until the server closes."""
+    host, _, port = address.partition(":")
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=20) as raw:
+        raw.sendall(request)
+        while data := raw.recv(4096):
+            answer += data
+    return answer
+
+
+def test_a_head_request_gets_a_head_and_no_body(lock: Lock) -> None:
+    address = lock.serve()
+    answer = converse(address, b"HEAD /v1/pre-reboot HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 ")
+    assert rest == b""
+    assert "Traceback" not in lock.programs[0].log()
+
+
+def test_who_waits_to_be_told_to_send_the_body_is_told(lock: Lock) -> None:
+    """RFC 9110, section 10.1.1."""
+    address = lock.serve()
+    content = json.dumps(body("a")).encode()
+    head = (
+        b"POST /v1/pre-reboot HTTP/1.1\r\nhost: x\r\nfleet-lock-protocol: true\r\n"
+        b"expect: 100-continue\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+    )
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as raw:
+        raw.sendall(head % len(content))
+        assert raw.recv(4096).startswith(b"HTTP/1.1 100 ")
+        raw.sendall(content)
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_store_that_is_away_is_said_so(lock: Lock) -> None:

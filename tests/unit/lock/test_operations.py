@@ -1,6 +1,7 @@
 """What may become of a group, told on a store that a test holds in its hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.unit.lock.boards import Keys
@@ -12,6 +13,7 @@ from fairlead.lock import (
     FullError,
     LimitError,
     NotHeldError,
+    OccupiedError,
     TwoHostsError,
     UnknownGroupError,
     keys,
@@ -168,17 +170,17 @@ def test_overdue_is_what_the_stores_clock_says_and_blocks_by_default() -> None:
     store.expire("due", "a")
     (holder,) = store.board().holders
     assert holder.is_overdue
-    assert not holder.is_gone
+    assert not holder.is_silent
     assert tend(store.board(), by="b", at_s=0) is None
     with pytest.raises(FullError):
         acquire(store.board(), B)
 
 
-def test_an_overdue_host_without_an_agent_is_gone_and_still_blocks_by_default() -> None:
+def test_an_overdue_host_without_an_agent_is_silent_and_still_blocks_by_default() -> None:
     store = Keys()
     store.apply(acquire(store.board(), A))
     store.expire("due", "a")
-    assert store.board().holders[0].is_gone
+    assert store.board().holders[0].is_silent
     assert tend(store.board(), by="b", at_s=0) is None
     with pytest.raises(FullError):
         acquire(store.board(), B)
@@ -228,7 +230,61 @@ def test_a_job_that_died_and_comes_again_by_its_name_gets_a_new_token() -> None:
     store.expire("alive", "job")
     assert store.apply(acquire(store.board(), claim))
     assert store.board().holders[0].token > first
-    assert not store.board().holders[0].is_gone
+    assert not store.board().holders[0].is_dead
+
+
+def test_who_died_makes_room_under_every_policy_even_when_its_time_is_over_too() -> None:
+    store = Keys()
+    store.apply(acquire(store.board(), operations.Claim(holder="job", hold_s=60, lives=True)))
+    store.expire("due", "job")
+    assert tend(store.board(), by="b", at_s=0) is None, "it lives, and is only late"
+    store.expire("alive", "job")
+    work = tend(store.board(), by="b", at_s=0)
+    assert work is not None
+    assert (work[1].holder, work[2]) == ("job", "released")
+    assert store.apply(acquire(store.board(), B))
+
+
+def test_a_dead_jobs_name_may_come_again_from_another_host() -> None:
+    store = Keys()
+    store.apply(acquire(store.board(), operations.Claim(holder="job", host="host-a", lives=True, owner="1")))
+    again = operations.Claim(holder="job", host="host-b", lives=True, owner="2")
+    with pytest.raises(TwoHostsError):
+        acquire(store.board(), again)
+    store.expire("alive", "job")
+    assert store.apply(acquire(store.board(), again))
+    assert (store.board().holders[0].host, store.board().holders[0].owner) == ("host-b", "2")
+
+
+@pytest.mark.parametrize(("first", "second"), [("1", "2"), ("1", ""), ("", "1")])
+def test_a_permit_that_is_one_processs_is_no_other_processs(first: str, second: str) -> None:
+    store = Keys()
+    store.apply(acquire(store.board(), operations.Claim(holder="job", reason="backup", owner=first)))
+    assert acquire(store.board(), operations.Claim(holder="job", owner=first)) is None
+    with pytest.raises(OccupiedError, match=r"job is in already, for another process.*--wait"):
+        acquire(store.board(), operations.Claim(holder="job", owner=second))
+
+
+def test_a_process_gives_back_its_own_permit_only_and_an_operator_any() -> None:
+    store = Keys()
+    store.apply(acquire(store.board(), operations.Claim(holder="job", owner="2")))
+    with pytest.raises(NotHeldError):
+        release(store.board(), "job", why="", at_s=0, owner="1")
+    assert store.apply(release(store.board(), "job", why="", at_s=0, owner="2"))
+    store.apply(acquire(store.board(), operations.Claim(holder="job", owner="3")))
+    assert store.apply(release(store.board(), "job", why="", at_s=0))
+
+
+def test_being_paged_takes_nothing_from_a_record() -> None:
+    store = Keys()
+    store.apply(acquire(store.board(), operations.Claim(holder="job", hold_s=60, lives=True, owner="1")))
+    store.apply(set_policy(store.board(), "page"))
+    store.expire("due", "job")
+    before = store.board().holders[0]
+    work = tend(store.board(), by="b", at_s=0)
+    assert work is not None
+    store.apply(work[0])
+    assert store.board().holders[0] == replace(before, is_paged=True)
 
 
 def test_a_policy_is_one_of_three() -> None:

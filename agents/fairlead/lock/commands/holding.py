@@ -1,5 +1,6 @@
 """``fairlead lock acquire``, ``release``, ``run`` and ``send-need-reboot``."""
 
+import json
 import uuid
 
 import click
@@ -45,11 +46,11 @@ def acquire(
 
     async def do(lock: Lock, _: Client) -> None:
         claim = _claim(options, lock, holder=holder or machine_id(), reason=reason, hold_s=hold_s)
-        held = await lock.acquire_within(claim, within_s=wait_s)
+        token = await lock.acquire_within(claim, within_s=wait_s)
         if as_json:
-            click.echo(f'{{"holder": "{held.holder}", "group": "{lock.group}", "token": {held.token}}}')
+            click.echo(json.dumps({"holder": claim.holder, "group": lock.group, "token": token}))
         else:
-            click.echo(f"{held.holder} holds {lock.group}, token {held.token}")
+            click.echo(f"{claim.holder} holds {lock.group}, token {token}")
 
     with_lock(options, group, do)
 
@@ -102,8 +103,9 @@ def run(
     """Run COMMAND with a permit, and end with its exit status; 75 when the permit was lost meanwhile."""
 
     async def do(lock: Lock, client: Client) -> int:
-        name = holder or f"{options.host}-{uuid.uuid4().hex[:12]}"
-        claim = _claim(options, lock, holder=name, reason=reason or command[0], hold_s=hold_s)
+        owner = uuid.uuid4().hex
+        name = holder or f"{options.host}-{owner[:12]}"
+        claim = _claim(options, lock, holder=name, reason=reason or command[0], hold_s=hold_s, owner=owner)
         kept_s = 0 if manual else max(1, round(lease_s))
         return await run_under(client, lock, claim, command, wait_s=wait_s, lease_s=kept_s)
 
@@ -126,7 +128,9 @@ def send_need_reboot(*, options: AgentOptions, group: str, holder: str, reason: 
     with_lock(options, group, do)
 
 
-def _claim(options: AgentOptions, lock: Lock, *, holder: str, reason: str, hold_s: float) -> Claim:
+def _claim(
+    options: AgentOptions, lock: Lock, *, holder: str, reason: str, hold_s: float, owner: str = ""
+) -> Claim:
     return Claim(
         holder=holder,
         host=options.host,
@@ -134,4 +138,5 @@ def _claim(options: AgentOptions, lock: Lock, *, holder: str, reason: str, hold_
         reason=reason,
         since_s=lock.now_s,
         hold_s=round(hold_s),
+        owner=owner,
     )

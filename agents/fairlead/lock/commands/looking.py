@@ -25,7 +25,7 @@ _LOG_SHOWN = 5
 @click.option("--all", "is_all", is_flag=True, help="Of every group.")
 @json_option
 def status(*, options: AgentOptions, group: str, is_all: bool, as_json: bool) -> int:
-    """Show who holds, since when and why; 1 when a holder is overdue or gone."""
+    """Show who holds, since when and why; 1 when a holder is overdue or dead."""
 
     async def do(lock: Lock, client: Client) -> int:
         groups = list(await lock.groups()) if is_all else [group]
@@ -36,7 +36,7 @@ def status(*, options: AgentOptions, group: str, is_all: bool, as_json: bool) ->
                 raise UnknownGroupError(name, known=list(await lock.groups()))
             shown = [json.dumps(_as_json(board))] if as_json else _lines(board, now_s=time.time())
             click.echo("\n".join(shown))
-            worst |= int(any(one.is_overdue or one.is_gone for one in board.holders))
+            worst |= int(any(one.is_overdue or one.is_dead for one in board.holders))
         return worst
 
     return with_lock(options, group, do)
@@ -80,7 +80,7 @@ async def _agent_state(client: Client, host: str) -> str:
 
 def _reasons(board: Board, who: str, held: Holder | None, state: str) -> Iterable[str]:
     yield f"{who} holds {board.group}" if held is not None else f"{who} does not hold {board.group}"
-    if held is not None and (held.is_overdue or held.is_gone):
+    if held is not None and (held.is_overdue or held.is_dead):
         yield f"  it is {_condition(held)}; let it out with: fairlead lock release {held.holder} --group {board.group}"
     if held is None and board.frozen_because:
         yield f"  nobody gets in: {board.frozen_because}"
@@ -118,8 +118,8 @@ def _name(one: Holder) -> str:
 
 
 def _condition(one: Holder) -> str:
-    words = [word for word, is_so in (("overdue", one.is_overdue), ("gone", one.is_gone)) if is_so]
-    return " and ".join(words)
+    words = {"dead": one.is_dead, "overdue": one.is_overdue, "silent": one.is_silent}
+    return " and ".join(word for word, is_so in words.items() if is_so)
 
 
 def _age(seconds: float) -> str:
