@@ -64,7 +64,7 @@ class Lock:
             success=[
                 op_get(keys.semaphore_key(self.group)),
                 op_get(keys.root_of(self.group), prefix=True),
-                op_get(keys.STATUS_PREFIX, prefix=True),
+                op_get(keys.STATUS_PREFIX, prefix=True, keys_only=True),
             ],
         )
         semaphore, records, agents = (part for part in answer.responses if isinstance(part, GetResult))

@@ -19,8 +19,9 @@ from fairlead.register.agent import Registration
 from fairlead.register.errors import RegisterError
 from fairlead.register.gate import Gate
 from fairlead.register.program import Program
-from fairlead.register.records import Places, Service, make_service
+from fairlead.register.records import Service, make_places, make_service
 
+INTERVAL_S_MIN = 0.1
 RESTARTS = ("always", "on-failure", "never")
 
 
@@ -66,18 +67,20 @@ def register(*, options: AgentOptions, name: str, command: tuple[str, ...], rest
     """
     try:
         service = _service(name, rest)
+        places = make_places(
+            dns=rest["path_prefix"],
+            domain=rest["domain"],
+            proxy=rest["etcd_key"],
+            services=rest["services_key"],
+        )
     except RegisterError as error:
         raise ConfigError(str(error)) from error
     # A program that has just begun does not listen yet.
     target = rest["check"] or (str(service.address) if command and not rest["check_cmd"] else None)
     check = _check(target, rest["check_cmd"])
-    places = Places(
-        dns=rest["path_prefix"],
-        domain=rest["domain"],
-        proxy=rest["etcd_key"],
-        services=rest["services_key"],
-    )
     interval_s, drain_s = _seconds(rest, "interval"), _seconds(rest, "drain")
+    if interval_s < INTERVAL_S_MIN:
+        raise ConfigError(f"--interval: checks {interval_s:g} s apart", f"give at least {INTERVAL_S_MIN:g}s")
     gate = Gate(rise=max(1, rest["rise"]), fall=max(1, rest["fall"]))
     status = 0
 

@@ -68,13 +68,9 @@ def make_service(
     Raises:
         BadNameError: a name cannot be one in DNS, or the address is none that others could reach.
     """
-    for word, what in ((name, "name"), *((tag, "tag") for tag in tags)):
-        for label in word.split(".") if what == "name" else [word]:
-            if not _LABEL.fullmatch(label):
-                raise BadNameError(
-                    f"{what} {word!r}: {label!r} is no DNS label; use 1 to 63 of a-z, 0-9, - and _, "
-                    "no - at either end"
-                )
+    _check_labels("name", name, name.split("."))
+    for tag in tags:
+        _check_labels("tag", tag, [tag])
     if len(name) > _NAME_CHARS_MAX:
         raise BadNameError(f"name {name[:20]!r}...: longer than {_NAME_CHARS_MAX} characters")
     if not 0 <= weight <= WEIGHT_MAX:
@@ -87,6 +83,19 @@ def make_service(
     return Service(
         name=name, instance=instance, address=address, scheme=scheme, weight=weight, tags=tags, ttl_s=ttl_s
     )
+
+
+def make_places(*, dns: str, domain: str, proxy: str, services: str) -> Places:
+    """Return the places; ``domain`` may end with a dot.
+
+    Raises:
+        BadNameError: the domain cannot be one, or there is no place for the plain record.
+    """
+    if dns:
+        _check_labels("domain", domain, domain.removesuffix(".").split("."))
+    if not services.strip("/"):
+        raise BadNameError("--services-key is empty: instances are told apart by the keys below it")
+    return Places(dns=dns, domain=domain, proxy=proxy, services=services)
 
 
 def service_key(service: Service, places: Places) -> str:
@@ -134,6 +143,14 @@ def owner_of(value: bytes) -> str:
         record = None
     owner = record.get("owner") if isinstance(record, dict) else None
     return owner if isinstance(owner, str) and owner else "somebody"
+
+
+def _check_labels(what: str, word: str, labels: list[str]) -> None:
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise BadNameError(
+                f"{what} {word!r}: {label!r} is no DNS label; use 1 to 63 of a-z, 0-9, - and _, no - at either end"
+            )
 
 
 def _without_nothing(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,11 +81,18 @@ _TARGETS: dict[str, rpc_pb2.Compare.CompareTarget] = {
 
 
 def op_get(
-    key: bytes | str, *, range_end: bytes | str = b"", prefix: bool = False, limit: int = 0
+    key: bytes | str,
+    *,
+    range_end: bytes | str = b"",
+    prefix: bool = False,
+    limit: int = 0,
+    keys_only: bool = False,
 ) -> rpc_pb2.RequestOp:
-    """Read a key or a range."""
+    """Read a key or a range; with ``keys_only`` without the values."""
     first, end = key_range(key, range_end=range_end, prefix=prefix)
-    return rpc_pb2.RequestOp(request_range=rpc_pb2.RangeRequest(key=first, range_end=end, limit=limit))
+    return rpc_pb2.RequestOp(
+        request_range=rpc_pb2.RangeRequest(key=first, range_end=end, limit=limit, keys_only=keys_only)
+    )
 
 
 def op_put(

@@ -82,6 +82,8 @@ class CorruptionChecks:
         self._member = member
         self._tasks: set[asyncio.Task[None]] = set()
         self._compact_hashes = CompactHashes()
+        self._compacted = 0  # the last compaction; not hashed yet while a task is at work
+        self._is_hashing = False
         member.replica.questions.answers[HASH_KV] = self._answer
         member.replica.questions.answers[COMPACT_HASH] = self._answer_compacted
 
@@ -91,7 +93,7 @@ class CorruptionChecks:
         if config.corrupt_check_s > 0:
             self._run(self._check_regularly(config.corrupt_check_s, self.check_all))
         if config.compact_hash_check_s > 0:
-            self._member.machine.on_compacted = lambda revision: self._run(self._hash_compacted(revision))
+            self._member.machine.on_compacted = self._begin_hash
             self._run(self._check_regularly(config.compact_hash_check_s, self.check_compacted))
 
     async def stop(self) -> None:
@@ -184,12 +186,24 @@ class CorruptionChecks:
         found = self._compact_hashes.at(pb.HashKVRequest.FromString(payload).revision)
         answer(UnavailableError() if found is None else _encode(found))
 
-    async def _hash_compacted(self, revision: int) -> None:
-        # One that a later compaction overtakes is not missed: the later one is looked at instead.
-        with suppress(MvccError):
-            found = await hash_kv(self._member.machine, revision)
-            if found.compact_revision == revision:
-                self._compact_hashes.add(found)
+    def _begin_hash(self, revision: int) -> None:
+        self._compacted = revision
+        if not self._is_hashing:
+            self._is_hashing = True
+            self._run(self._hash_compacted())
+
+    async def _hash_compacted(self) -> None:
+        """Hash what was compacted last, one at a time; those that a later one overtook meanwhile are not missed."""
+        revision = 0
+        try:
+            while revision != self._compacted:
+                revision = self._compacted
+                with suppress(MvccError):
+                    found = await hash_kv(self._member.machine, revision)
+                    if found.compact_revision == revision:
+                        self._compact_hashes.add(found)
+        finally:
+            self._is_hashing = False
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

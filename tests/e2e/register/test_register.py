@@ -125,6 +125,8 @@ MISTAKES = [
     (("web", "--address", "nowhere"), "not an address: 'nowhere'; write --address HOST:PORT"),
     (("web", "--address", "0.0.0.0:1"), "is no address that others can reach"),
     (("web", "--address", "127.0.0.1:1", "--ttl", "soon"), "--ttl: 'soon' is no duration"),
+    (("web", "--address", "127.0.0.1:1", "--domain", "shop..lan"), "domain 'shop..lan': '' is no DNS label"),
+    (("web", "--address", "127.0.0.1:1", "--interval", "1ms"), "--interval: checks 0.001 s apart"),
     (("web", "--address", "127.0.0.1:1", "--check", "http://"), "--check: 'http://' is no URL"),
     (("web", "--address", "127.0.0.1:1", "--check", "http://a", "--check-cmd", "x"), "are two checks"),
     (("web", "--address", "127.0.0.1:1", "--", "/no/such/program"), "`/no/such/program` cannot be run"),

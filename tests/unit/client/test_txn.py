@@ -43,4 +43,5 @@ def test_a_value_is_compared_with_text_and_a_number_with_a_number() -> None:
 def test_operations_take_text_and_prefixes() -> None:
     assert op_put("a", "b", lease=3).request_put == rpc_pb2.PutRequest(key=b"a", value=b"b", lease=3)
     assert op_get("a", prefix=True).request_range.range_end == b"b"
+    assert op_get("a", keys_only=True).request_range.keys_only
     assert op_delete("a", range_end="c").request_delete_range.range_end == b"c"

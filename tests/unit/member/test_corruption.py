@@ -1,8 +1,14 @@
 """Who is corrupt, told from hashes."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from fairlead.member.corruption import HASHES_MAX, CompactHashes, find_corrupt
+import pytest
+
+from fairlead.member import corruption
+from fairlead.member.corruption import HASHES_MAX, CompactHashes, CorruptionChecks, find_corrupt
 from fairlead.mvcc import Backend, KeyValueHash, Store
 
 
@@ -76,3 +82,43 @@ def test_a_compaction_has_one_hash_however_late_a_member_takes_it(tmp_path: Path
     assert len(hashes) == 1
     (only,) = hashes
     assert (only.compact_revision, only.hash_revision) == (6, 6)
+
+
+async def test_of_compactions_that_come_faster_than_they_are_hashed_the_last_is_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine: Any = SimpleNamespace(on_compacted=None)
+    config = SimpleNamespace(corrupt_check_s=0, compact_hash_check_s=3600)
+    questions: Any = SimpleNamespace(answers={})
+    member: Any = SimpleNamespace(
+        config=config, machine=machine, replica=SimpleNamespace(questions=questions)
+    )
+    begun: list[int] = []
+    may_end, all_done = asyncio.Event(), asyncio.Event()
+
+    async def hash_slowly(_: object, revision: int) -> KeyValueHash:
+        begun.append(revision)
+        await may_end.wait()
+        if revision == 40:
+            all_done.set()
+        return found(7, compacted=revision, revision=revision)
+
+    monkeypatch.setattr(corruption, "hash_kv", hash_slowly)
+    checks = CorruptionChecks(member)
+    checks.start()
+    try:
+        machine.on_compacted(10)
+        await asyncio.sleep(0)
+        for revision in (20, 30, 40):
+            machine.on_compacted(revision)
+        await asyncio.sleep(0)
+        assert begun == [10], "one at a time"
+        may_end.set()
+        async with asyncio.timeout(10):
+            await all_done.wait()
+        assert begun == [10, 40]
+        machine.on_compacted(50)
+        await asyncio.sleep(0)
+        assert begun == [10, 40, 50], "and again later"
+    finally:
+        await checks.stop()

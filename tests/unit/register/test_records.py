@@ -6,7 +6,7 @@ import pytest
 
 from fairlead.agent import Address
 from fairlead.register import BadNameError, Places, make_service, records
-from fairlead.register.records import owner_of
+from fairlead.register.records import make_places, owner_of
 
 HERE = Address(host="10.0.0.7", port=8080)
 
@@ -81,6 +81,26 @@ def test_what_no_dns_label_allows_is_refused(name: str) -> None:
 def test_what_cannot_be_is_refused(more: dict[str, object], refusal: str) -> None:
     with pytest.raises(BadNameError, match=refusal):
         make_service("web", HERE, **more)  # type: ignore[arg-type]
+
+
+def test_a_domain_may_end_with_a_dot() -> None:
+    places = make_places(dns="skydns", domain="shop.example.", proxy="", services="/services")
+    made = records(make_service("web", HERE), places, owner="x")
+    assert any(key.startswith("/skydns/example/shop/web/") for key in made)
+
+
+@pytest.mark.parametrize(
+    "domain", ["", ".", "shop..example", "shop example", "-shop.example", "shop/example"]
+)
+def test_a_domain_that_cannot_be_is_refused(domain: str) -> None:
+    with pytest.raises(BadNameError, match=r"domain .* is no DNS label"):
+        make_places(dns="skydns", domain=domain, proxy="", services="/services")
+
+
+def test_without_dns_no_domain_is_asked_for_but_the_plain_record_always_has_a_place() -> None:
+    assert make_places(dns="", domain="", proxy="", services="/services").dns == ""
+    with pytest.raises(BadNameError, match="--services-key is empty"):
+        make_places(dns="", domain="", proxy="/vulcand", services="/")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
