@@ -9,6 +9,7 @@ import ctypes
 import mmap
 import socket
 import struct
+import sys
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
@@ -25,7 +26,11 @@ Ancillary = list[tuple[int, int, bytes]]
 
 IP_PKTINFO: Final = 8  # Linux's number, which Python's socket does not name
 _CONTROL_BYTES: Final = 64
+_WORD_BYTES: Final = 8
 _CMSG: Final = struct.Struct("@nii")
+_INTERFACE_BYTES: Final = 4  # its number: first in struct in_pktinfo, last in struct in6_pktinfo
+_IPV6_BYTES: Final = 16
+_LINK_LOCAL: Final = b"\xfe"
 
 
 class Datagrams(Protocol):
@@ -46,7 +51,7 @@ def datagrams_of(bound: socket.socket, *, per_turn: int, asks_destination: bool)
     if asks_destination:
         _ask_destination(bound)
     calls = _system_calls()
-    if calls is None:
+    if calls is None or not _are_allowed(calls, bound):
         return PlainDatagrams(bound, per_turn=per_turn, asks_destination=asks_destination)
     return BatchedDatagrams(bound, calls, per_turn=per_turn, asks_destination=asks_destination)
 
@@ -77,7 +82,7 @@ class PlainDatagrams:
             except OSError:  # nothing more, or the echo of an earlier failure to send
                 break
             packets.append(packet)
-            self._senders.append((peer, ancillary))
+            self._senders.append((peer, [_by_any_way(*one) for one in ancillary]))
         return packets
 
     def sender(self, at: int) -> tuple[Peer, Ancillary]:
@@ -93,6 +98,18 @@ class PlainDatagrams:
         return unsent
 
 
+def _by_any_way(level: int, kind: int, data: bytes) -> tuple[int, int, bytes]:
+    """Return the control message that says by which address of ours, without the interface that the query came in by.
+
+    Routes say by which one the response goes out; it is another where they are not the same both ways.  An address that
+    is known on one link alone needs its interface.
+    """
+    if level == socket.IPPROTO_IPV6:
+        is_of_link = data[:1] == _LINK_LOCAL
+        return level, kind, data if is_of_link else data[:_IPV6_BYTES] + bytes(len(data) - _IPV6_BYTES)
+    return level, kind, bytes(_INTERFACE_BYTES) + data[_INTERFACE_BYTES:]
+
+
 def send_one(bound: socket.socket, response: bytes, peer: Peer, ancillary: Ancillary) -> bool:
     """Send ``response``; return whether the system took it."""
     try:
@@ -103,8 +120,12 @@ def send_one(bound: socket.socket, response: bytes, peer: Peer, ancillary: Ancil
 
 
 def _system_calls() -> Any:
-    """Return the C library with both calls declared; None where it lacks them, or words have another size."""
-    if struct.calcsize("P") != 8:
+    """Return the C library with both calls declared; None where it lacks them, or lays messages out otherwise.
+
+    `BatchedDatagrams` writes Linux's structures for 64 bits, as words whose lower half comes first.  Other systems have calls
+    of the same names over other structures.
+    """
+    if sys.platform != "linux" or sys.byteorder != "little" or struct.calcsize("P") != _WORD_BYTES:
         return None
     # Neither call waits, so the interpreter need not be let go for them.
     library = ctypes.PyDLL(None)
@@ -116,6 +137,12 @@ def _system_calls() -> Any:
     receive.argtypes = [number, pointer, ctypes.c_uint, number, pointer]
     send.argtypes = [number, pointer, ctypes.c_uint, number]
     return library
+
+
+def _are_allowed(calls: Any, bound: socket.socket) -> bool:
+    """Whether the system lets us make both calls: a sandbox may know the older ones alone.  Nothing is received or sent."""
+    fd, flags = bound.fileno(), socket.MSG_DONTWAIT
+    return bool(calls.recvmmsg(fd, None, 0, flags, None) == 0 and calls.sendmmsg(fd, None, 0, flags) == 0)
 
 
 # struct mmsghdr as words of 8 bytes: msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen, msg_flags,
@@ -175,9 +202,23 @@ class BatchedDatagrams:
             self._count = 0
             return []
         self._count = count
+        if self._asks_destination:
+            self._forget_interfaces(count)
         data = self._in
         lengths = headers[_LENGTH : _WORDS * count : _WORDS]
         return [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
+
+    def _forget_interfaces(self, count: int) -> None:
+        """See `_by_any_way`; done to all at once, where responses take their control messages from."""
+        controls, end = self._controls, count * _CONTROL_BYTES
+        if self._name_bytes == 16:
+            for at in range(_CMSG.size, _CMSG.size + _INTERFACE_BYTES):
+                controls[at:end:_CONTROL_BYTES] = bytes(count)
+            return
+        for start in range(_CMSG.size, end, _CONTROL_BYTES):
+            if controls[start : start + 1] != _LINK_LOCAL:
+                at = start + _IPV6_BYTES
+                controls[at : at + _INTERFACE_BYTES] = bytes(_INTERFACE_BYTES)
 
     def sender(self, at: int) -> tuple[Peer, Ancillary]:
         """Return who sent the datagram ``at``."""

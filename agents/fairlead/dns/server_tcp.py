@@ -223,19 +223,3 @@ class _Door(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's by shape, not by class.
         self._server.open(cast("asyncio.Transport", transport))
-
-
-def listening_socket(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    """Return a TCP socket bound to ``host`` and ``port``; ``is_shared`` among worker processes.  Raises OSError."""
-    with contextlib.ExitStack() as stack:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((host, port))
-        stack.pop_all()
-    return bound

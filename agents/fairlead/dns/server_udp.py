@@ -16,8 +16,6 @@ from fairlead.dns.gate import Gate
 from fairlead.dns.query_log import QueryLog
 from fairlead.dns.tallies import Durations
 
-_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-
 
 class UdpServer:
     """One UDP socket.  Bound to a wildcard address, it answers from the address that was asked.
@@ -140,21 +138,3 @@ class UdpClient:
     def stream(self, messages: Iterator[bytes]) -> None:
         """Never asked: the responder refuses transfers over UDP."""
         raise AssertionError(messages)
-
-
-def bound_socket(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    """Return a UDP socket bound to ``host`` and ``port``; ``is_shared`` among worker processes.  Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        bound.setblocking(False)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-        bound.bind((host, port))
-    except BaseException:
-        bound.close()
-        raise
-    return bound

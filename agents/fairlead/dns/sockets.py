@@ -1,16 +1,15 @@
 """Every socket of the name server, bound before anything is answered: what cannot be had is known at once."""
 
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
 from fairlead.agent import Address, listen_error
 from fairlead.dns.config import DnsConfig
-from fairlead.dns.server_tcp import listening_socket
-from fairlead.dns.server_udp import bound_socket
 
-_TRIES_MAX = 20
+_TRIES_MAX: Final = 20
+_RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ def bind_all(config: DnsConfig) -> list[Sockets]:
             ("--listen-https", config.serving.listen_https),
         ):
             for address in addresses:
-                bound = _bind(listening_socket, address, flag=flag, workers=workers)
+                bound = _bind(socket.SOCK_STREAM, address, flag=flag, workers=workers)
                 for one, each in zip(sets, bound, strict=True):
                     (one.tls if flag == "--listen-tls" else one.https).append(each)
         stack.pop_all()
@@ -61,11 +60,11 @@ def bind_all(config: DnsConfig) -> list[Sockets]:
 def _bind_both(address: Address, sets: list[Sockets]) -> None:
     """Bind UDP and TCP on one port; where the port is left to the system, on one that is free for both."""
     for tries_left in reversed(range(_TRIES_MAX)):
-        udp = _bind(bound_socket, address, flag="--listen", workers=len(sets))
+        udp = _bind(socket.SOCK_DGRAM, address, flag="--listen", workers=len(sets))
         port = udp[0].getsockname()[1]
         try:
             tcp = _bind(
-                listening_socket, Address(host=address.host, port=port), flag="--listen", workers=len(sets)
+                socket.SOCK_STREAM, Address(host=address.host, port=port), flag="--listen", workers=len(sets)
             )
         except Exception:
             for each in udp:
@@ -79,19 +78,46 @@ def _bind_both(address: Address, sets: list[Sockets]) -> None:
         return
 
 
-def _bind(
-    make: Callable[..., socket.socket], address: Address, *, flag: str, workers: int
-) -> list[socket.socket]:
+def _bind(kind: socket.SocketKind, address: Address, *, flag: str, workers: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
     port = address.port
     try:
         for _ in range(workers):
-            bound.append(make(address.host, port, is_shared=workers > 1))
+            bound.append(bound_socket(kind, address.host, port, is_shared=workers > 1))
             port = bound[0].getsockname()[1]
     except OSError as error:
         for each in bound:
             each.close()
         raise listen_error(error, address, flag=flag) from error
+    return bound
+
+
+def bound_socket(kind: socket.SocketKind, host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Return a socket for datagrams or streams, bound to ``host`` and ``port``, that never waits.
+
+    Args:
+        kind: SOCK_DGRAM or SOCK_STREAM; a stream does not listen yet.
+        host: an address; one of IPv6 is for IPv6 alone.
+        port: 0: the system chooses.
+        is_shared: among worker processes (SO_REUSEPORT).
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with ExitStack() as stack:
+        bound = stack.enter_context(socket.socket(family, kind))
+        bound.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+        stack.pop_all()
     return bound
 
 

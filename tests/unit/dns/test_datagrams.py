@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from fairlead.dns.datagrams import (
     PlainDatagrams,
     datagrams_of,
 )
-from fairlead.dns.server_udp import bound_socket
+from fairlead.dns.sockets import bound_socket
 
 Make = Callable[..., tuple[Datagrams, int]]
 BATCHED = pytest.param("batched", marks=pytest.mark.skipif(
@@ -32,7 +33,7 @@ def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
         def bind(host: str = "127.0.0.1", *, per_turn: int = 8, asks: bool = False) -> tuple[Datagrams, int]:
             try:
-                bound = stack.enter_context(bound_socket(host, 0))
+                bound = stack.enter_context(bound_socket(socket.SOCK_DGRAM, host, 0))
             except OSError:
                 pytest.skip(f"no {host} here")
             made = datagrams_of(bound, per_turn=per_turn, asks_destination=asks)
@@ -133,3 +134,50 @@ def test_on_a_wildcard_a_response_leaves_from_the_address_that_was_asked(
             assert ancillary, "what a later response needs"
             assert datagrams.send_one(served._socket, b"to other", peer, ancillary)  # type: ignore[attr-defined]
             assert other.recv(16) == b"to other"
+
+
+@pytest.mark.parametrize(("wildcard", "asked", "interface"), [("0.0.0.0", "127.0.0.1", 0), ("::", "::1", 16)])
+def test_which_way_a_response_goes_is_left_to_the_routes(
+    make: Make, wildcard: str, asked: str, interface: int
+) -> None:
+    """A query may come in by another interface than the way back to its sender: only the address is ours to say."""
+    served, port = make(wildcard, asks=True)
+    with client(asked, port) as one:
+        one.send(b"one")
+        assert served.receive() == [b"one"]
+        ((_, _, data),) = served.sender(0)[1]
+        assert data[interface : interface + 4] == bytes(4)
+        assert socket.inet_pton(one.family, asked) in data
+        assert served.send([b"to one"]) == 0
+        assert one.recv(16) == b"to one"
+
+
+def test_an_address_of_one_link_keeps_its_interface() -> None:
+    level, kind = socket.IPPROTO_IPV6, socket.IPV6_PKTINFO
+    of_link = socket.inet_pton(socket.AF_INET6, "fe80::1") + b"\7\0\0\0"
+    assert datagrams._by_any_way(level, kind, of_link) == (level, kind, of_link)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("sys.platform", "freebsd14"), ("sys.byteorder", "big"), ("struct.calcsize", lambda _: 4)],
+)
+def test_where_structures_are_laid_out_otherwise_each_datagram_has_its_own_call(
+    monkeypatch: pytest.MonkeyPatch, what: str, value: object
+) -> None:
+    """FreeBSD has calls of these names over other structures; on a big-endian machine the words are filled from the other end."""
+    monkeypatch.setattr(f"fairlead.dns.datagrams.{what}", value)
+    with bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0) as bound:
+        assert isinstance(datagrams_of(bound, per_turn=8, asks_destination=False), PlainDatagrams)
+
+
+@pytest.mark.parametrize("missing", ["recvmmsg", "sendmmsg"])
+def test_where_a_sandbox_refuses_a_call_each_datagram_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """Else nothing would ever come, and the loop would spin over it."""
+    calls = SimpleNamespace(recvmmsg=lambda *_: 0, sendmmsg=lambda *_: 0)
+    setattr(calls, missing, lambda *_: -1)
+    monkeypatch.setattr(datagrams, "_system_calls", lambda: calls)
+    with bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0) as bound:
+        assert isinstance(datagrams_of(bound, per_turn=8, asks_destination=False), PlainDatagrams)

@@ -26,7 +26,8 @@ from fairlead.dns.doh.connection import ALPN
 from fairlead.dns.doh.exchange import TARGET_BYTES_MAX, Request, Response, packet_of
 from fairlead.dns.doh.http1 import HEADERS_BYTES_MAX, Http1Session
 from fairlead.dns.doh.http2 import RESETS_MAX, Http2Session
-from fairlead.dns.server_tcp import Make, TcpServer, listening_socket
+from fairlead.dns.server_tcp import Make, TcpServer
+from fairlead.dns.sockets import bound_socket
 from fairlead.dns.stream import DnsStream
 
 pytestmark = pytest.mark.peer("openssl")
@@ -52,7 +53,7 @@ async def serving(
     tls.load_cert_chain(certificates["server.crt"], certificates["server.key"])
     tls.set_alpn_protocols(list(alpn))
     server = TcpServer(site.responder, limits or Limits(), make, tls=tls)
-    bound = listening_socket("127.0.0.1", 0)
+    bound = bound_socket(socket.SOCK_STREAM, "127.0.0.1", 0)
     port = bound.getsockname()[1]
     await server.adopt(bound)
     await server.start()

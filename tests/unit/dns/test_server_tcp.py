@@ -17,7 +17,8 @@ from tests.unit.dns.test_hooks import Elsewhere
 from fairlead.agent import EVERYWHERE, Networks
 from fairlead.dns import Limits
 from fairlead.dns.client import Transport
-from fairlead.dns.server_tcp import TcpServer, listening_socket
+from fairlead.dns.server_tcp import TcpServer
+from fairlead.dns.sockets import bound_socket
 from fairlead.dns.stream import DnsStream, Framer
 
 WITHIN_S = 10.0
@@ -29,7 +30,7 @@ BIG = {"big.skydns.test": {"text": "t" * 60_000}}
 async def serving(site: Site, limits: Limits | None = None) -> AsyncIterator[tuple[TcpServer, int]]:
     make = partial(DnsStream, transport=Transport.TCP)
     server = TcpServer(site.responder, limits or Limits(), make)
-    bound = listening_socket("127.0.0.1", 0)
+    bound = bound_socket(socket.SOCK_STREAM, "127.0.0.1", 0)
     port = bound.getsockname()[1]
     await server.adopt(bound)
     await server.start()

@@ -12,7 +12,8 @@ from fairlead.dns.client import Client
 from fairlead.dns.gate import Gate
 from fairlead.dns.query_log import QueryLog
 from fairlead.dns.rate_limit import RateLimiter, RateLimits
-from fairlead.dns.server_udp import UdpServer, bound_socket
+from fairlead.dns.server_udp import UdpServer
+from fairlead.dns.sockets import bound_socket
 
 WITHIN_S = 10.0
 RECORDS = {"web.skydns.test": {"host": "10.0.0.1"}}
@@ -35,7 +36,7 @@ async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> N
     """What waits in the socket from before the start is answered too."""
     server = UdpServer(Site(RECORDS).responder, datagrams_per_wake_max=8)
     try:
-        bound = bound_socket(host, 0)
+        bound = bound_socket(socket.SOCK_DGRAM, host, 0)
     except OSError:
         pytest.skip(f"no {host} here")
     address = bound.getsockname()
@@ -60,7 +61,7 @@ async def test_more_queries_than_one_wake_takes_are_all_answered(host: str) -> N
 
 async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
     server = UdpServer(Repeats(), datagrams_per_wake_max=8)
-    bound = bound_socket("127.0.0.1", 0)
+    bound = bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0)
     address = bound.getsockname()
     server.adopt(bound)
     server.start()
@@ -71,13 +72,13 @@ async def test_a_response_that_cannot_be_sent_is_counted_and_no_more() -> None:
 
 
 async def test_a_port_in_use_is_an_error_at_once() -> None:
-    with bound_socket("127.0.0.1", 0) as bound, pytest.raises(OSError, match="in use"):
-        bound_socket(*bound.getsockname())
+    with bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0) as bound, pytest.raises(OSError, match="in use"):
+        bound_socket(socket.SOCK_DGRAM, *bound.getsockname())
 
 
 async def test_closing_twice_does_no_harm() -> None:
     server = UdpServer(Repeats(), datagrams_per_wake_max=8)
-    server.adopt(bound_socket("127.0.0.1", 0))
+    server.adopt(bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0))
     server.close()
     server.close()
 
@@ -93,7 +94,7 @@ async def test_behind_a_gate_who_floods_is_cut_short_and_every_query_may_be_logg
         lambda _, **fields: written.append(fields), 1.0, rng=random.Random(1), monotonic=lambda: 0.0
     )
     server = UdpServer(Site(RECORDS).responder, gate=gate, log=log, datagrams_per_wake_max=64)
-    bound = bound_socket("127.0.0.1", 0)
+    bound = bound_socket(socket.SOCK_DGRAM, "127.0.0.1", 0)
     address = bound.getsockname()
     server.adopt(bound)
     server.start()
