@@ -14,10 +14,15 @@ def sync_directory(path: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Put a file in place, whole or not at all, readable by us alone."""
+    """Put a file in place, whole or not at all, readable by us alone.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
     draft = path.with_name(f"{path.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
+        draft.unlink(missing_ok=True)  # left by a crash, perhaps for others to read
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

@@ -1,12 +1,11 @@
 """Keys on disk: a file for each zone, readable by its owner alone, replaced as a whole."""
 
 import json
-import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
+from fairlead.agent import write_durably
 from fairlead.dns import names
 from fairlead.dns.dnssec.errors import KeyFileError
 from fairlead.dns.dnssec.keys import SigningKey
@@ -77,11 +76,7 @@ class KeyFolder:
         )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path, prefix=".keys", delete=False) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path_of(zone))
+            write_durably(self._path_of(zone), text.encode())
         except OSError as error:
             raise KeyFileError(f"cannot write keys in {self.path}: {error.strerror}") from error
 

@@ -1,11 +1,11 @@
 """What is held, on disk: an agent that restarts must not lose what it protects."""
 
 import json
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
+from fairlead.agent import sync_directory, write_durably
 from fairlead.dns.guard.guard import Held
 
 
@@ -13,17 +13,13 @@ def save_held(path: Path, held: Mapping[bytes, Held]) -> None:
     """Write ``held`` to ``path``, whole or not at all; nothing held removes the file.  Raises OSError."""
     if not held:
         path.unlink(missing_ok=True)
+        sync_directory(path.parent)
         return
     rows = [
         {"key": b64encode(key).decode(), "value": b64encode(one.value).decode(), "revision": one.revision}
         for key, one in held.items()
     ]
-    draft = path.with_suffix(".new")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump({"held": rows}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_durably(path, json.dumps({"held": rows}).encode())
 
 
 def load_held(path: Path) -> dict[bytes, Held]:
@@ -33,9 +29,13 @@ def load_held(path: Path) -> dict[bytes, Held]:
     except FileNotFoundError:
         return {}
     try:
-        return {
-            b64decode(row["key"]): Held(b64decode(row["value"]), int(row["revision"]))
-            for row in json.loads(text)["held"]
-        }
-    except (KeyError, TypeError) as error:
+        return dict(_held_of(row) for row in json.loads(text)["held"])
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a list of held keys") from error
+
+
+def _held_of(row: dict[str, object]) -> tuple[bytes, Held]:
+    key, value, revision = row["key"], row["value"], row["revision"]
+    if not isinstance(key, str) or not isinstance(value, str) or not isinstance(revision, int):
+        raise TypeError(row)
+    return b64decode(key, validate=True), Held(b64decode(value, validate=True), revision)

@@ -1,12 +1,10 @@
 """The serial on disk, so that it never goes back: not by a restart, and not by a store restored from a backup."""
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 
+from fairlead.agent import write_durably
 from fairlead.dns.zone import Epoch
 
 _LOG = logging.getLogger(__name__)
@@ -26,11 +24,10 @@ class SerialFile:
     def load(self) -> Epoch | None:
         """Return what was saved; None when there is nothing, or nothing that can be read."""
         try:
-            content = json.loads(self._path.read_text())
-            return Epoch(revision=int(content["revision"]), added=int(content["added"]))
+            return _epoch_of(json.loads(self._path.read_text()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _LOG.warning("cannot read %s, serials begin at the store's revision: %s", self._path, error)
             return None
 
@@ -39,19 +36,21 @@ class SerialFile:
         if epoch == self._saved:
             return
         try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._path.parent, prefix=".serial", delete=False
-            ) as file:
-                json.dump({"revision": epoch.revision, "added": epoch.added}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path)
+            content = json.dumps({"revision": epoch.revision, "added": epoch.added})
+            write_durably(self._path, content.encode())
         except OSError as error:
             if not self._is_failing:
                 _LOG.warning("cannot save the serial: %s", error)
             self._is_failing = True
-            with contextlib.suppress(OSError, NameError):
-                Path(file.name).unlink()
             return
         self._is_failing = False
         self._saved = epoch
+
+
+def _epoch_of(content: object) -> Epoch:
+    """Return what a file says; ValueError when it says something else."""
+    if isinstance(content, dict):
+        revision, added = content.get("revision"), content.get("added")
+        if isinstance(revision, int) and isinstance(added, int) and min(revision, added) >= 0:
+            return Epoch(revision=revision, added=added)
+    raise ValueError("it says no serial")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairlead.render.change.durable import sync_directory, write_durably
+from fairlead.agent import sync_directory, write_durably
 
 
 class Contents:

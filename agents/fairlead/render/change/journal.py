@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from fairlead.agent import sync_directory, write_durably
 from fairlead.render.change.codec import decode_lines, encode_record
 from fairlead.render.change.contents import Contents
-from fairlead.render.change.durable import sync_directory, write_durably
 from fairlead.render.change.memory import Memory, Phase, memory_as_json, memory_from_json, remember
 from fairlead.render.errors import JournalInUseError
 

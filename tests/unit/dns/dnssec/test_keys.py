@@ -1,5 +1,7 @@
 """Keys, their files, and how one takes the place of another."""
 
+import os
+import stat
 from pathlib import Path
 
 import dns.dnssec
@@ -81,6 +83,16 @@ def test_force_does_not_wait() -> None:
     for _ in range(3):
         keys = advance(keys, make=new, now_s=T0, limits=LIMITS, force=True).keys
     assert [key.state for key in keys] == [State.ACTIVE]
+
+
+def test_a_key_is_on_disk_with_its_name_before_anybody_is_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DS at the parent for a key that a crash has taken away would be the end of the zone."""
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)))
+    KeyFolder(tmp_path).write(ZONE, first(new(), now_s=T0).keys)
+    assert synced == [False, True]
 
 
 def test_key_files_are_for_their_owner_alone(tmp_path: Path) -> None:

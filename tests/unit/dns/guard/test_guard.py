@@ -122,7 +122,18 @@ def test_what_is_held_survives_a_restart(tmp_path: Path) -> None:
     assert load_held(path) == {}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"held": [{}]}', '{"held": [{"key": 3}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"held": [{}]}',
+        '{"held": [{"key": 3}]}',
+        '{"held": [{"key": "YQ==", "value": "YQ==", "revision": Infinity}]}',
+        '{"held": [{"key": "YQ==", "value": "?", "revision": 1}]}',
+    ],
+)
 def test_a_damaged_file_is_said_to_be_one(tmp_path: Path, text: str) -> None:
     path = tmp_path / "held.json"
     path.write_text(text)

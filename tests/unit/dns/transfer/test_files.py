@@ -81,7 +81,19 @@ def test_a_copy_that_is_older_than_what_was_served_turns_nothing_back_and_adds_n
     assert serial(site) == 1001
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"revision": "x", "added": 0}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"revision": "x", "added": 0}',
+        '{"revision": Infinity, "added": 0}',
+        '{"revision": -5, "added": 0}',
+        '{"revision": 5, "added": NaN}',
+        "[" * 100_000,
+    ],
+)
 def test_a_serial_that_cannot_be_read_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
