@@ -188,6 +188,7 @@ class Service:
     def switch(self, snapshot: Snapshot) -> None:
         """Put ``snapshot`` in force."""
         before, self.snapshot = self.snapshot.revision, snapshot
+        self.stats.switches += 1
         for each in self.on_switch:
             each(before)
 

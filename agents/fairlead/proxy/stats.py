@@ -18,7 +18,7 @@ class Stats:
 
     __slots__ = (
         "by_class", "clients", "connects", "connects_failed", "latency", "latency_us", "refused", "retries", "spliced",
-        "truncated", "tunnels",
+        "switches", "truncated", "tunnels",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class Stats:
         self.refused = 0
         self.truncated = 0
         self.spliced = 0
+        self.switches = 0
 
     def answered(self, status: int, duration_us: int) -> None:
         """Count one request; ``status`` 499 stands for a client that left before the answer."""
@@ -69,6 +70,7 @@ class StatsCollector(Collector):
             "retries": (stats.retries, "Requests sent again because a kept connection had died."),
             "requests_refused": (stats.refused, "Requests refused as malformed or out of bounds."),
             "responses_spliced": (stats.spliced, "Large bodies that the kernel passed on by itself."),
+            "switches": (stats.switches, "Changes of the routes that were put in force."),
             "responses_truncated": (stats.truncated, "Responses cut short by a server."),
         }
         for name, (value, text) in counters.items():

@@ -107,6 +107,38 @@ async def test_all_upstreams_are_replaced_by_drain_and_no_request_fails(proxy: R
         assert set(statuses) == {200}
 
 
+async def test_a_thousand_heartbeats_rebuild_nothing(proxy: RunningProxy) -> None:
+    """Servers on leases that are kept alive, and written again as they are (8.10; vulcand #282)."""
+    echo = Echo()
+    async with upstreams(echo):
+        values = {f"/vulcand/backends/b{n % 50}/servers/s{n}": json.dumps(server(echo)) for n in range(1000)}
+        leases = [(await proxy.client.grant(60))[0] for _ in range(10)]
+
+        async def beat() -> None:
+            for number, lease in enumerate(leases):
+                mine = list(values.items())[number * 100 : number * 100 + 100]
+                await proxy.client.txn([], [op_put(key, value, lease=lease) for key, value in mine])
+
+        await beat()
+        await proxy.put({"frontends/f/frontend": frontend("/", backend="b0")})
+        await proxy.until("/", 200)
+        before = metric(proxy, "fairlead_proxy_switches_total")
+        assert before > 1
+        for _ in range(3):
+            await beat()
+            for lease in leases * 10:
+                await proxy.client.keep_alive(lease)
+        revision = await proxy.put({"frontends/g/frontend": frontend("/last", backend="b0")})
+        await proxy.until("/last", 200)
+        assert metric(proxy, "fairlead_agent_applied_revision") >= revision
+        assert metric(proxy, "fairlead_proxy_switches_total") == before + 1, "the new route, and nothing else"
+
+
+def metric(proxy: RunningProxy, name: str) -> float:
+    lines = proxy.page("/metrics")[1].splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+
+
 async def test_a_backend_that_is_a_dns_name_follows_the_records(proxy: RunningProxy) -> None:
     one, two = Echo("one"), Echo("two")
     async with upstreams(one, two):

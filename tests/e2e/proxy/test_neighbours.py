@@ -209,7 +209,10 @@ async def attacked(proxy: Proxy, *flags: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.peer("slowhttptest")
-@pytest.mark.parametrize("flags", [["-H"], ["-B", "-s", "8192"], ["-X", "-w", "1", "-y", "2", "-k", "3"]])
+@pytest.mark.parametrize(
+    "flags",
+    [["-H"], ["-B", "-s", "8192"], ["-X", "-w", "1", "-y", "2", "-k", "3"], ["-R", "-a", "1", "-b", "2000"]],
+)
 async def test_slow_clients_are_cut_and_others_do_not_notice(flags: list[str]) -> None:
     upstream = Upstream()
     async with running(upstream, head_s=1.0, body_idle_s=1.0, write_stall_s=1.0) as proxy:

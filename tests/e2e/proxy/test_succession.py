@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests import peers
 from tests.e2e.proxy.running import Echo, RunningProxy, frontend, server, upstreams
+from tests.e2e.proxy.test_neighbours import nginx
 from tests.support.store import StoreServer
 from tests.unit.proxy.harness import eventually
 
@@ -32,12 +33,17 @@ def is_alive(pid: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def loaded(proxy: RunningProxy, *, seconds: float) -> AsyncIterator[list[str]]:
+async def loaded(proxy: RunningProxy, *, seconds: float, connections: int = 16) -> AsyncIterator[list[str]]:
     """wrk with kept connections, and what it reports at the end."""
     program = peers.find("wrk")
     assert program is not None
     process = await asyncio.create_subprocess_exec(
-        program, "-t1", "-c16", f"-d{seconds:.0f}s", f"{proxy.url}/", stdout=asyncio.subprocess.PIPE
+        program,
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:.0f}s",
+        f"{proxy.url}/",
+        stdout=asyncio.subprocess.PIPE,
     )
     report: list[str] = []
     yield report
@@ -81,6 +87,35 @@ async def test_a_successor_takes_over_under_load_and_no_request_fails(
         finally:
             os.kill(heir, signal.SIGTERM)
             await eventually(lambda: not is_alive(heir))
+
+
+@pytest.mark.peer("wrk", "nginx")
+async def test_restart_after_restart_at_full_speed_costs_no_request(
+    fairlead_store: StoreServer, tmp_path: Path
+) -> None:
+    """Acceptance check 8.20: thousands of requests a second on kept connections, and three generations of proxies."""
+    with nginx(tmp_path, "location / { return 200 ok; } keepalive_requests 1000000;") as port:
+        proxy = RunningProxy(fairlead_store, tmp_path / "proxy")
+        url = f"http://127.0.0.1:{port}"
+        await proxy.put({"frontends/f/frontend": frontend("/"), "backends/b/servers/s": {"URL": url}})
+        proxy.start()
+        serving_pid = proxy.program.pid
+        try:
+            await proxy.until("/", 200)
+            async with loaded(proxy, seconds=8, connections=64) as report:
+                for _ in range(3):
+                    os.kill(serving_pid, signal.SIGUSR2)
+                    await eventually(lambda: not is_alive(serving_pid))  # noqa: B023  waited for here
+                    serving_pid = pid_of_successor(proxy)
+            (text,) = report
+            assert "Socket errors" not in text, text
+            assert "Non-2xx" not in text, text
+            assert is_alive(serving_pid)
+        finally:
+            os.kill(serving_pid, signal.SIGTERM)
+            await eventually(lambda: not is_alive(serving_pid))
+            proxy.program.stop()
+            await proxy.client.close()
 
 
 async def test_a_successor_that_cannot_start_changes_nothing(
