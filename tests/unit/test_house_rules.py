@@ -142,3 +142,15 @@ def test_cores_take_time_and_chance_as_arguments(path: Path) -> None:
         for name in node.names
     }
     assert imported & BANNED_IN_CORES == set()
+
+
+def test_files_are_made_durable_in_one_way() -> None:
+    """Beside ``fairlead.durable`` stand the log, the database, and what appends to a file or keeps its mode and owner."""
+    others = {"wal/disk.py", "mvcc/lmdb_engine.py", "render/change/journal.py", "render/destination.py"}
+    found = {
+        str(path.relative_to(root))
+        for root in ROOTS
+        for path in root.rglob("*.py")
+        if "os.fsync(" in path.read_text()
+    }
+    assert found == others | {"durable/files.py"}

@@ -5,7 +5,7 @@ what an agent does, and talks to the store through ``fairlead.client`` only.
 """
 
 from fairlead.agent.context import AgentContext
-from fairlead.agent.durable import sync_directory, write_durably
+from fairlead.agent.data_dir import make_data_dir
 from fairlead.agent.duration import parse_duration_s, parse_go_duration_s
 from fairlead.agent.errors import ConfigError, listen_error
 from fairlead.agent.health import Page
@@ -27,11 +27,10 @@ __all__ = [
     "address_of",
     "common_options",
     "listen_error",
+    "make_data_dir",
     "networks_of",
     "one_line",
     "parse_duration_s",
     "parse_go_duration_s",
     "run_agent",
-    "sync_directory",
-    "write_durably",
 ]

@@ -1,7 +1,6 @@
 """``fairlead store save``: a snapshot of a running store, as ``etcdctl snapshot save`` writes it."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from fairlead.cli.connection import connection_options
 from fairlead.cli.errors import CliError
 from fairlead.client import Client
+from fairlead.durable import whole_file
 
 _CHECKSUM_BYTES = 32
 
@@ -24,18 +24,12 @@ def save(*, connect: Callable[[], Client], file: Path) -> None:
 
     The file gets its name when it is whole and on disk; one that is there already is replaced then.
     """
-    unfinished = file.with_name(file.name + ".part")
     try:
-        # Whoever may read it has every key.
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        # Whoever may read it has every key: it is for its owner alone.
+        with whole_file(file) as out:
             size_bytes = asyncio.run(_receive(connect, out))
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.replace(file)
     except OSError as error:
         raise CliError(f"cannot write {file}: {error.strerror or error}; give another FILE") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     click.echo(f"saved {file}: {size_bytes} bytes; look into it: fairlead store status {file}")
 
 

@@ -5,7 +5,7 @@ import contextlib
 import gc
 from pathlib import Path
 
-from fairlead.agent import Address, AgentContext, ConfigError
+from fairlead.agent import Address, AgentContext, make_data_dir
 from fairlead.client import Mirror
 from fairlead.dns import names
 from fairlead.dns.around import STEERING_PREFIX, Around
@@ -34,7 +34,7 @@ async def serve(context: AgentContext, config: DnsConfig) -> None:
     raise_file_limit()
     copy_path = None
     if config.data_dir is not None:
-        _make_data_dir(config.data_dir)
+        make_data_dir(config.data_dir)
         copy_path = config.data_dir / COPY_NAME
     model = Model(config, report=context.status)
     identity = Identity.new(context.options.host)
@@ -153,10 +153,3 @@ def _warn_of_multicast(context: AgentContext, config: DnsConfig) -> None:
     if zones:
         hint = "hosts with multicast DNS may not ask here; have their resolvers send the zone here"
         context.log.info("zones below local.", zones=" ".join(zones), hint=hint)
-
-
-def _make_data_dir(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot use {path}: {error.strerror}", "check --data-dir") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
-from fairlead.agent import Address, AgentContext, ConfigError, listen_error
+from fairlead.agent import Address, AgentContext, ConfigError, listen_error, make_data_dir
 from fairlead.client import Change, Changes, Mirror
 from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.acme import PREFIX as ACME_PREFIX
@@ -50,7 +50,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
         ConfigError: the address, the data folder or the access log cannot be used.
     """
     if config.data_dir is not None:
-        _make_data_dir(config.data_dir)
+        make_data_dir(config.data_dir)
     with _access_log(config) as log:
         service = _service(config)
         if log is not None:
@@ -265,10 +265,3 @@ def _seal_key(path: Path | None) -> SealKey | None:
         raise ConfigError(f"cannot read {path}: {error.strerror}", "check --seal-key-file") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}", "make one with: openssl rand -hex 32") from error
-
-
-def _make_data_dir(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot use {path}: {error.strerror}", "check --data-dir") from error

@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from fairlead.agent import sync_directory
+from fairlead.durable import sync_directory
 from fairlead.render.change.model import FileVersion
 from fairlead.render.plan import FileState
 

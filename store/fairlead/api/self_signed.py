@@ -4,12 +4,12 @@ Nobody signed them, so nobody can tell by them whom he talks to: they keep liste
 over restarts, so that a client may be given one to trust, and are made anew when they have ended.
 """
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fairlead.api.errors import ConfigError
+from fairlead.durable import make_directory, write_durably
 
 _YEAR = timedelta(days=365)
 
@@ -52,12 +52,12 @@ class SelfSigned:
                 return
             # The data directory is made here, too, perhaps: by itself, since a parent is made for all to read.
             for folder in (self.folder.parents[1], self.folder.parent, self.folder):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_directory(folder)
             cert, key = make_certificate(self.hosts, now=now, lives=self.years * _YEAR)
             # The certificate last: where it is, its key is.
             self.cert_file.unlink(missing_ok=True)
-            _write(self.key_file, key)
-            _write(self.cert_file, cert)
+            write_durably(self.key_file, key)
+            write_durably(self.cert_file, cert)
         except OSError as error:
             raise ConfigError(
                 f"{self.folder}: cannot keep a certificate there ({error.strerror or error})",
@@ -73,14 +73,6 @@ class SelfSigned:
             return now < end_of(self.cert_file.read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self.cert_file} is no certificate", "remove it: another is made") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def now() -> datetime:

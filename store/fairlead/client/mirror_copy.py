@@ -6,7 +6,6 @@ their revision.  It holds what the store holds, secrets included, so only its ow
 """
 
 import json
-import os
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import google_crc32c
 
 from fairlead.client.errors import ClientError
 from fairlead.client.values import KeyValue, get_result
+from fairlead.durable import make_directory, write_durably
 from fairlead.proto import kv_pb2, rpc_pb2
 
 _MAGIC = b"FLMIRR\x00\x01"
@@ -101,27 +101,11 @@ def save(path: Path, copy: MirrorCopy) -> None:
     Raises:
         CopyError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)  # left by a crash, perhaps with another mode
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "wb") as out:
-            out.write(encode(copy))
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        make_directory(path.parent)
+        write_durably(path, encode(copy))
     except OSError as error:
         raise CopyError(f"cannot write the copy {path}: {error.strerror}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _messages(kvs: Iterable[KeyValue]) -> Iterable[kv_pb2.KeyValue]:

@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from fairlead.agent import write_durably
 from fairlead.dns import names
 from fairlead.dns.dnssec.errors import KeyFileError
 from fairlead.dns.dnssec.keys import SigningKey
@@ -13,6 +12,7 @@ from fairlead.dns.dnssec.limits import SigningLimits
 from fairlead.dns.dnssec.rollover import Keys, State, ZoneKey
 from fairlead.dns.errors import BadNameError
 from fairlead.dns.names import Name
+from fairlead.durable import make_directory, write_durably
 
 _SUFFIX: Final = ".keys.json"
 _BYTES_MAX: Final = 1024 * 1024
@@ -75,7 +75,7 @@ class KeyFolder:
             indent=1,
         )
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self.path)
             write_durably(self._path_of(zone), text.encode())
         except OSError as error:
             raise KeyFileError(f"cannot write keys in {self.path}: {error.strerror}") from error

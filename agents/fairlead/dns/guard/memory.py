@@ -5,8 +5,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from fairlead.agent import sync_directory, write_durably
 from fairlead.dns.guard.guard import Held
+from fairlead.durable import sync_directory, write_durably
 
 
 def save_held(path: Path, held: Mapping[bytes, Held]) -> None:

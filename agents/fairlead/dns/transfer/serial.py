@@ -4,8 +4,8 @@ import json
 import logging
 from pathlib import Path
 
-from fairlead.agent import write_durably
 from fairlead.dns.zone import Epoch
+from fairlead.durable import write_durably
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairlead.agent import sync_directory, write_durably
+from fairlead.durable import make_directory, sync_directory, write_durably
 
 
 class Contents:
@@ -15,7 +15,7 @@ class Contents:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_directory(folder)
 
     def __contains__(self, digest: str) -> bool:
         return self._path(digest).exists()

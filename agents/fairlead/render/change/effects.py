@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fairlead.durable import make_directory
 from fairlead.render.change import actions
 from fairlead.render.change.actions import Action, Done, Failed, Result
 from fairlead.render.change.in_place import in_namespace, shortcoming
@@ -63,7 +64,7 @@ class Effects:
         for file in action.files:
             assert file.new is not None
             if file.make_dirs:
-                Path(file.dest).parent.mkdir(parents=True, exist_ok=True)
+                make_directory(Path(file.dest).parent, mode=0o755)
             Destination(Path(file.dest)).stage(action.contents[file.dest], file.new)
         return Done()
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from fairlead.agent import sync_directory, write_durably
+from fairlead.durable import make_directory, sync_directory, write_durably
 from fairlead.render.change.codec import decode_lines, encode_record
 from fairlead.render.change.contents import Contents
 from fairlead.render.change.memory import Memory, Phase, memory_as_json, memory_from_json, remember
@@ -49,7 +49,7 @@ class Journal:
             JournalError: it is damaged.
             OSError: the folder cannot be made or written.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(folder)
         self._folder = folder
         self._path = folder / _JOURNAL
         self._clock_s = clock_s

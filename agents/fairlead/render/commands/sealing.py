@@ -1,12 +1,12 @@
 """``fairlead render keygen`` and ``seal``."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from fairlead.agent import ConfigError
+from fairlead.durable import create_durably
 from fairlead.render.secrets import SealError, new_key, read_key, seal
 
 
@@ -15,11 +15,9 @@ from fairlead.render.secrets import SealError, new_key, read_key, seal
 def keygen(*, path: Path) -> int:
     """Make a key for sealed values and put it into FILE, which must not exist yet."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create_durably(path, new_key().encode())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", "name a file that does not exist yet") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(new_key())
     click.echo(f"{path}: copy it to the hosts that render secrets, and to nobody else", err=True)
     return 0
 
