@@ -7,7 +7,7 @@ what an agent does, and talks to the store through ``fairlead.client`` only.
 from fairlead.agent.context import AgentContext
 from fairlead.agent.data_dir import make_data_dir
 from fairlead.agent.duration import parse_duration_s, parse_go_duration_s
-from fairlead.agent.errors import ConfigError, listen_error
+from fairlead.agent.errors import ConfigError, OptionError, listen_error
 from fairlead.agent.health import Page
 from fairlead.agent.networks import EVERYWHERE, LOOPBACK, Networks, address_of, networks_of
 from fairlead.agent.options import Address, AgentOptions, common_options
@@ -22,6 +22,7 @@ __all__ = [
     "AgentOptions",
     "ConfigError",
     "Networks",
+    "OptionError",
     "Page",
     "Status",
     "address_of",

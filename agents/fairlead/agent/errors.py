@@ -1,6 +1,7 @@
 """What stops an agent that the operator can put right.
 
-    ConfigError     an option, a file or an address that cannot be used
+    ConfigError         an option, a file or an address that cannot be used
+    └── OptionError     what an option was given is no such thing: no address, no number
 
 Anything else that ends an agent is a bug, and crashes with a traceback.
 """
@@ -24,6 +25,10 @@ class ConfigError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line on stderr."""
         click.echo(f"fairlead: {self.format_message()}", file=file, err=file is None)
+
+
+class OptionError(ConfigError):
+    """What an option was given cannot be read; a command that has a status for wrong command lines exits with that."""
 
 
 def listen_error(error: OSError, address: object, *, flag: str) -> ConfigError:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from fairlead.agent.errors import ConfigError
+from fairlead.agent.errors import ConfigError, OptionError
 from fairlead.agent.settings import default_map, read_settings
 from fairlead.client import Credentials, Endpoint, EndpointError, Tls
 
@@ -46,7 +46,7 @@ class Address:
         host, colon, port = text.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not colon or not (port.isascii() and port.isdigit() and int(port) <= 65535):
-            raise ConfigError(f"not an address: {text!r}", f"write {flag} HOST:PORT, such as 127.0.0.1:8080")
+            raise OptionError(f"not an address: {text!r}", f"write {flag} HOST:PORT, such as 127.0.0.1:8080")
         return cls(host=host or "0.0.0.0", port=int(port))  # noqa: S104 - what ":8080" means everywhere
 
 
@@ -167,7 +167,7 @@ def _options(values: Mapping[str, Any], context: click.Context) -> AgentOptions:
             Endpoint.parse(endpoint, tls=tls)
         credentials = Credentials.parse(values["user"]) if values["user"] else None
     except EndpointError as error:
-        raise ConfigError(str(error)) from error
+        raise OptionError(str(error)) from error
     for name, path in files.items():
         if not os.access(path, os.R_OK):
             raise ConfigError(f"cannot read {path}", f"check --{name}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fairlead.agent import OptionError
 from fairlead.commands import RunGroup, Table
 from fairlead.render.commands.confd import translate_arguments
 
@@ -29,10 +30,16 @@ SUBCOMMANDS: Table = {
 }
 
 
-class _WrongWordsError(click.UsageError):
-    """The command line is wrong; 2, which others say, is what ``plan`` says when something would change."""
+_EX_USAGE = 64
+"""The command line is wrong (sysexits); 2, which others say, is what ``plan`` says when something would change."""
 
-    exit_code = 64  # sysexits' EX_USAGE
+
+class _WrongWordsError(click.UsageError):
+    exit_code = _EX_USAGE
+
+
+class _WrongValueError(OptionError):
+    exit_code = _EX_USAGE
 
 
 class _Render(RunGroup):
@@ -40,12 +47,12 @@ class _Render(RunGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Have a mistake in the flags exit with our status."""
-        with _usage_errors():
+        with _usage_errors(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Have a mistake in the words of a command exit with our status."""
-        with _usage_errors():
+        with _usage_errors(ctx):
             return super().invoke(ctx)
 
     def translate(self, args: list[str]) -> list[str]:
@@ -54,13 +61,16 @@ class _Render(RunGroup):
 
 
 @contextlib.contextmanager
-def _usage_errors() -> Iterator[None]:
+def _usage_errors(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except (click.exceptions.NoArgsIsHelpError, _WrongWordsError):
         raise
     except click.UsageError as error:
-        raise _WrongWordsError(error.format_message(), error.ctx) from error
+        # click forgets whose option it was that lacks its value.
+        raise _WrongWordsError(error.format_message(), error.ctx or ctx) from error
+    except OptionError as error:
+        raise _WrongValueError(error.message) from error
 
 
 @click.command(cls=_Render, table=SUBCOMMANDS)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fairlead.agent import ConfigError
+from fairlead.agent import ConfigError, OptionError
 from fairlead.render.importer import settings_from, untranslated
 
 _FLAGS: Mapping[str, tuple[str, type]] = {
@@ -41,7 +41,8 @@ def translate_arguments(args: Sequence[str], *, environ: Mapping[str, str]) -> l
     """Return the arguments of ``run``, as they are where nothing of confd's is among them.
 
     Raises:
-        ConfigError: a value is of the wrong kind, the file cannot be read, or something has no place here.
+        OptionError: a value is of the wrong kind, or a flag has no place here.
+        ConfigError: the file cannot be read, or something has no place here.
     """
     given, rest, is_confd = _split(args)
     found = _environment(environ)
@@ -50,8 +51,9 @@ def translate_arguments(args: Sequence[str], *, environ: Mapping[str, str]) -> l
         return list(args)
     path = given.pop("config-file", found.pop("config-file", None))
     fields = {**(_file(Path(path)) if path else {}), **found, **given}
-    for _, problem in untranslated(fields):
-        raise ConfigError(f"confd's {problem}", "see fairlead render run --help for what there is")
+    for field, problem in untranslated(fields):
+        kind = OptionError if field in given else ConfigError
+        raise kind(f"confd's {problem}", "see fairlead render run --help for what there is")
     settings = settings_from(fields)
     if fields.get("confdir"):
         settings["confdir"] = fields["confdir"]
@@ -84,9 +86,11 @@ def _split(args: Sequence[str]) -> tuple[dict[str, Any], list[str], bool]:
         # As in Go, a flag that is true or false takes its value behind an equals sign alone.
         if kind is not bool and not equals:
             if not waiting:
-                raise ConfigError(f"flag {word} needs a value", f"write {word}=VALUE")
+                raise OptionError(f"flag {word} needs a value", f"write {word}=VALUE")
             value = waiting.pop(0)
-        _put(given, field, _value(word, value if equals or kind is not bool else "true", kind=kind))
+        if kind is bool and not equals:
+            value = "true"
+        _put(given, field, _value(word.partition("=")[0], value, kind=kind))
     return given, rest, is_confd
 
 
@@ -102,12 +106,12 @@ def _value(flag: str, text: str, *, kind: type) -> Any:
         return text.split(",")
     if kind is bool:
         if text not in _TRUE | _FALSE:
-            raise ConfigError(f"{flag} is true or false, not {text!r}", f"write {flag}=true")
+            raise OptionError(f"{flag} is true or false, not {text!r}", f"write {flag}=true")
         return text in _TRUE
     try:
         return kind(text)
     except ValueError:
-        raise ConfigError(f"{flag} takes a number, not {text!r}", f"write {flag} 600") from None
+        raise OptionError(f"{flag} takes a number, not {text!r}", f"write {flag} 600") from None
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:

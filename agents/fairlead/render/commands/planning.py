@@ -27,12 +27,28 @@ from fairlead.render.rendered import Rendered
 from fairlead.render.resource import load_resources, mirrored_prefixes
 
 
+def _what_if(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Return key and value of each ``--set``."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE")
+        pairs[join("/", key)] = value
+    return pairs
+
+
 @click.command()
 @common_options("render")
 @tree_options
 @click.option("--at-rev", type=click.IntRange(min=1), metavar="N", help="From the keys as of this revision.")
 @click.option(
-    "--set", "what_if", multiple=True, metavar="KEY=VALUE", help="As if KEY had VALUE; may be repeated."
+    "--set",
+    "what_if",
+    multiple=True,
+    callback=_what_if,
+    metavar="KEY=VALUE",
+    help="As if KEY had VALUE; may be repeated.",
 )
 @secret_key_option
 @json_option
@@ -43,7 +59,7 @@ def plan(
     prefix: str,
     state_dir: Path | None,
     at_rev: int | None,
-    what_if: tuple[str, ...],
+    what_if: dict[str, str],
     secret_key_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -55,15 +71,7 @@ def plan(
     settings = require_resources(
         RenderSettings(confdir=confdir, prefix=prefix, state_dir=state_dir, secret_key_file=secret_key_file)
     )
-    changes = dict(_what_if(text) for text in what_if)
-    return run_with_store(_plan(options, settings, at_rev=at_rev or 0, what_if=changes, as_json=as_json))
-
-
-def _what_if(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}")
-    return join("/", key), value
+    return run_with_store(_plan(options, settings, at_rev=at_rev or 0, what_if=what_if, as_json=as_json))
 
 
 async def _plan(

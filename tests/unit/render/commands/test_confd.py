@@ -67,7 +67,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
         ("-backend etcd", "version 2 is not spoken"),
         ("-node a:1 -auth-token x", "confd's auth_token is not translated"),
         ("-node", "flag -node needs a value; write -node=VALUE"),
-        ("-watch=maybe", "-watch=maybe is true or false, not 'maybe'"),
+        ("-watch=maybe", "-watch is true or false, not 'maybe'; write -watch=true"),
         ("-interval soon", "-interval takes a number, not 'soon'"),
         ("-config-file /does/not/exist", "/does/not/exist: No such file or directory; check --config-file"),
     ],
