@@ -1,11 +1,14 @@
 """What would change, as text for people."""
 
 import difflib
+import re
 from collections.abc import Iterator
 
+from fairlead.render.errors import printable
 from fairlead.render.plan import FileState
 from fairlead.render.view import to_text
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LINES_MAX = 20_000
 """Beyond this, a line-by-line comparison takes longer than anybody reads."""
 
@@ -31,11 +34,16 @@ def content_diff(
     if b"\0" in new or b"\0" in old:
         yield f"{dest}: binary, {len(old)} -> {len(new)} bytes"
         return
-    old_lines, new_lines = (to_text(content).splitlines(keepends=True) for content in (old, new))
+    old_lines, new_lines = (_lines(to_text(content)) for content in (old, new))
     if len(old_lines) + len(new_lines) > _LINES_MAX:
         yield f"{dest}: {len(old_lines)} -> {len(new_lines)} lines, too long to compare here"
         return
     for line in difflib.unified_diff(old_lines, new_lines, f"{dest} ({names[0]})", f"{dest} ({names[1]})"):
-        yield line.removesuffix("\n").encode("utf-8", "backslashreplace").decode()
+        yield printable(line.removesuffix("\n"))
         if not line.endswith("\n"):
             yield "\\ No newline at end of file"
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines, to which a form feed is a line's end too.
+    return _LINE.findall(text)

@@ -21,6 +21,7 @@ from fairlead.render.formats import check_output
 from fairlead.render.functions import FILTERS, PURE
 from fairlead.render.gotemplate.runtime import Go
 from fairlead.render.inspection import inspect_file
+from fairlead.render.jsonio import INTEGER_MAX
 from fairlead.render.lookup import REFRESH_S, WORLD
 from fairlead.render.quoting import QUOTING
 from fairlead.render.rendered import Rendered, RenderedFile
@@ -280,6 +281,8 @@ class _Run:
         self.at = f"guards: {expression}"
         value = self._evaluate(expression)
         if isinstance(value, int):
+            if abs(value) > INTEGER_MAX:
+                raise TemplateFault("a guard compares numbers of up to 64 bits")
             return int(value)
         if isinstance(value, Sized):
             return len(value.strip()) if isinstance(value, str) else len(value)

@@ -96,18 +96,20 @@ class RollbackFailedError(CommandError):
 
 
 class JournalError(Exception):
-    """A line in the middle of the journal is damaged.
+    """The journal is damaged, or holds what no renderer has written.
 
     Attributes:
         offset: where the line begins, in bytes.
+        path: the file; None while it is not known.
     """
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, *, path: Path | None = None) -> None:
         super().__init__(
-            f"the journal is damaged at byte {offset}; move it away to begin anew"
+            f"the journal{'' if path is None else f' {path}'} is damaged at byte {offset}; move it away to begin anew"
             " (every program is then reloaded once)"
         )
         self.offset = offset
+        self.path = path
 
 
 class JournalInUseError(Exception):
@@ -148,5 +150,15 @@ class LookupFailedError(TemplateFault):
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with every run of white space made one blank."""
-    return " ".join(text.split())
+    """Return ``text`` in one line that may be shown on a terminal: words and blanks, no control characters."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with every control character but a tab written out: a value must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )

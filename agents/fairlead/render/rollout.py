@@ -20,6 +20,7 @@ from typing import Any
 from fairlead.client import Client, ClientError, Compare, op_delete, op_put
 from fairlead.render.change import Outcome
 from fairlead.render.change.actions import Acquire, Done, Failed, Release, Result
+from fairlead.render.jsonio import INTEGER_MAX, integer, read_object
 
 ROLLOUT_PREFIX = "/fairlead/render/rollout/"
 _CANARY_PAUSE_S = 1.0
@@ -81,7 +82,8 @@ class RolloutGate:
             return Done(value=f"the canary {canary} has to go first")
         free = [key for number in range(rollout.max) if (key := f"{root}slots/{number}") not in board.slots]
         if not free:
-            busy = ", ".join(sorted(str(slot.get("host")) for slot in board.slots.values()))
+            holders = (str(slot.get("host") or f"somebody ({key})") for key, slot in board.slots.items())
+            busy = ", ".join(sorted(holders))
             return Done(value=f"{busy} is changing")
         unchanged = [
             Compare.mod_revision(f"{root}{name}").equals(board.mod_revisions.get(f"{root}{name}", 0))
@@ -97,7 +99,7 @@ class RolloutGate:
         result = await self._client.get(root, prefix=True)
         values = {pair.key.decode(errors="replace"): pair.value for pair in result.kvs}
         return _Board(
-            {key: _decode(value) for key, value in values.items()},
+            {key: read_object(value) or {} for key, value in values.items()},
             {pair.key.decode(errors="replace"): pair.mod_revision for pair in result.kvs},
             root=root,
         )
@@ -171,7 +173,11 @@ class _Board:
 def _refusal(board: _Board, root: str, action: Acquire) -> str | None:
     if board.freeze is not None:
         return f"it is frozen; thaw it with: fairlead kv del {root}freeze"
-    if board.halt is not None and action.revision <= _number(board.halt.get("revision")):
+    if board.halt is None:
+        return None
+    if "revision" not in board.halt:
+        return f"it is halted by a value that cannot be read; go on with: fairlead kv del {root}halt"
+    if action.revision <= _number(board.halt["revision"], otherwise=INTEGER_MAX):
         harm = f"{board.halt.get('host')} came to harm: {board.halt.get('error')}"
         return f"it is halted, {harm}; correct the keys, or go on with: fairlead kv del {root}halt"
     return None
@@ -191,13 +197,8 @@ def _root(group: str) -> str:
     return f"{ROLLOUT_PREFIX}{group}/"
 
 
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _decode(value: bytes) -> dict[str, Any]:
+def _number(value: object, *, otherwise: int = 0) -> int:
     try:
-        decoded = json.loads(value)
+        return integer(value)
     except ValueError:
-        decoded = None
-    return decoded if isinstance(decoded, dict) else {}
+        return otherwise

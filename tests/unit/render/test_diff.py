@@ -49,3 +49,14 @@ def test_binary_and_huge_files_are_summed_up() -> None:
 
 def test_bytes_that_are_no_text_can_be_printed() -> None:
     assert lines(state(b"\xff\n"), state(b""))[-1] == "+\\udcff"
+
+
+def test_what_would_steer_a_terminal_is_written_out() -> None:
+    assert lines(state(b"\x1b[2J\ta\r\n"), state(b""))[-1] == "+\\x1b[2J\ta\\r"
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    """A form feed, a carriage return and Unicode's own separators are characters as others are."""
+    shown = lines(state("a\fb\u2028c\rd\n".encode()), state(b""))
+    assert shown[-1] == "+a\\x0cb\\u2028c\\rd"
+    assert "\\ No newline at end of file" not in shown

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import google_crc32c
 
 from fairlead.render.errors import JournalError
+from fairlead.render.jsonio import read_object
 
 _HEAD_BYTES = 9
 
 
 class Lines(NamedTuple):
-    """What a journal holds: its records, and how many bytes of it are whole."""
+    """What a journal holds: its records, where each begins, and how many bytes of it are whole."""
 
     records: list[dict[str, Any]]
+    offsets: list[int]
     size: int
 
 
@@ -35,6 +37,7 @@ def decode_lines(data: bytes) -> Lines:
         JournalError: a line in the middle is damaged.
     """
     records: list[dict[str, Any]] = []
+    offsets: list[int] = []
     at = 0
     while at < len(data):
         end = data.find(b"\n", at)
@@ -44,16 +47,13 @@ def decode_lines(data: bytes) -> Lines:
                 break
             raise JournalError(at)
         records.append(record)
+        offsets.append(at)
         at = end + 1
-    return Lines(records, at)
+    return Lines(records, offsets, at)
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:
     text = line[_HEAD_BYTES:]
     if line[:_HEAD_BYTES] != b"%08x " % google_crc32c.value(text):
         return None
-    try:
-        record = json.loads(text)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
+    return read_object(text)

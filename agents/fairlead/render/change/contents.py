@@ -1,5 +1,6 @@
 """Old and new contents of files, by digest, for as long as a change or the history may need them."""
 
+import errno
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,6 @@ class Contents:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        make_directory(folder)
 
     def __contains__(self, digest: str) -> bool:
         return self._path(digest).exists()
@@ -24,6 +24,7 @@ class Contents:
         """Have ``content`` on the disk."""
         assert hashlib.sha256(content).hexdigest() == digest
         if digest not in self:
+            make_directory(self._folder)
             write_durably(self._path(digest), content)
 
     def read(self, digest: str) -> bytes:
@@ -45,7 +46,11 @@ class Contents:
 
     def forget_all_but(self, digests: set[str]) -> None:
         """Remove everything else, what a crash left half-written included."""
+        if not self._folder.exists():
+            return
         self.forget(path.name for path in self._folder.iterdir() if path.name not in digests)
 
     def _path(self, digest: str) -> Path:
+        if "/" in digest or digest in {"", ".", ".."}:
+            raise OSError(errno.EINVAL, "is no digest of a content", digest)
         return self._folder / digest

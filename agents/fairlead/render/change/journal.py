@@ -8,6 +8,7 @@ A record is folded into the group's ``Memory`` as it is written, by the same fun
 read back.  When the file has grown, it is written anew with one record for each group.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -21,7 +22,8 @@ from fairlead.durable import make_directory, sync_directory, write_durably
 from fairlead.render.change.codec import decode_lines, encode_record
 from fairlead.render.change.contents import Contents
 from fairlead.render.change.memory import Memory, Phase, memory_as_json, memory_from_json, remember
-from fairlead.render.errors import JournalInUseError
+from fairlead.render.errors import JournalError, JournalInUseError
+from fairlead.render.jsonio import members, text
 
 COMPACT_BYTES = 1024 * 1024
 _JOURNAL, _LOCK, _CONTENTS = "journal", "lock", "contents"
@@ -73,7 +75,7 @@ class Journal:
 
     def close(self) -> None:
         """Close it and let another process have it."""
-        os.close(self._file)
+        self._shut()
         os.close(self._lock)
 
     def memory(self, group: str) -> Memory:
@@ -105,13 +107,18 @@ class Journal:
             group = str(written["group"])
             before = self.memory(group)
             after = self._memories[group] = remember(before, written)
-            if self._size > self._compact_bytes:
-                self._compact()
-            elif secrets := _secrets(before) - after.digests:
-                self.contents.forget(secrets - _kept(self._memories))
+            # The record is on the disk: what cannot be tidied now is tidied with a later one, or at the next start.
+            with contextlib.suppress(OSError):
+                if self._size > self._compact_bytes:
+                    self._compact()
+                elif secrets := _secrets(before) - after.digests:
+                    self.contents.forget(secrets - _kept(self._memories))
             return written
 
     def _write(self, line: bytes) -> None:
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            self._size = os.fstat(self._file).st_size
         # What an attempt that failed has left must not stand in the middle.
         os.ftruncate(self._file, self._size)
         if os.write(self._file, line) != len(line):
@@ -119,9 +126,13 @@ class Journal:
         os.fsync(self._file)
         self._size += len(line)
 
+    def _shut(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
     def _load(self) -> dict[str, Memory]:
-        data = self._path.read_bytes() if self._path.exists() else b""
-        return replay(data)
+        return read_memories(self._folder) if self._path.exists() else {}
 
     def _compact(self) -> None:
         """Write the journal anew, one record for each group, and drop contents that nothing speaks of."""
@@ -129,11 +140,9 @@ class Journal:
             {"group": group, "kind": "memory", "memory": memory_as_json(memory)}
             for group, memory in sorted(self._memories.items())
         ]
+        # First, so that whatever comes of it nothing is appended to a file that has lost its name.
+        self._shut()
         write_durably(self._path, b"".join(encode_record(record) for record in records))
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        self._size = os.fstat(self._file).st_size
         self.contents.forget_all_but(_kept(self._memories))
 
 
@@ -144,12 +153,16 @@ def replay(data: bytes) -> dict[str, Memory]:
         JournalError: they are damaged.
     """
     memories: dict[str, Memory] = {}
-    for record in decode_lines(data).records:
-        group = record["group"]
-        if record["kind"] == "memory":
-            memories[group] = memory_from_json(record["memory"])
-        else:
-            memories[group] = remember(memories.get(group, Memory()), record)
+    lines = decode_lines(data)
+    for record, offset in zip(lines.records, lines.offsets, strict=True):
+        try:
+            group = text(record["group"])
+            if record["kind"] == "memory":
+                memories[group] = memory_from_json(members(record["memory"]))
+            else:
+                memories[group] = remember(memories.get(group, Memory()), record)
+        except (KeyError, ValueError) as error:
+            raise JournalError(offset) from error
     return memories
 
 
@@ -160,16 +173,21 @@ def read_memories(folder: Path) -> dict[str, Memory]:
         JournalError: it is damaged.
         OSError: it is not there, or not ours to read.
     """
-    return replay((folder / _JOURNAL).read_bytes())
+    path = folder / _JOURNAL
+    data = path.read_bytes()
+    try:
+        return replay(data)
+    except JournalError as error:
+        raise JournalError(error.offset, path=path) from error
 
 
 def read_content(folder: Path, digest: str) -> bytes:
     """Return a kept content.
 
     Raises:
-        OSError: it is not kept.
+        OSError: it is not kept, or what is there is something else.
     """
-    return (folder / _CONTENTS / digest).read_bytes()
+    return Contents(folder / _CONTENTS).read(digest)
 
 
 def _kept(memories: Mapping[str, Memory]) -> set[str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from fairlead.render import jsonio
 from fairlead.render.change.model import Change, FileVersion, change_as_json, change_from_json
 
 HISTORY_ENTRIES_MAX = 20
@@ -110,26 +111,29 @@ class Memory:
 
 
 def remember(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    """Return ``memory`` after ``record``; records of unknown kinds say nothing."""
-    fold = _FOLDS.get(record["kind"])
+    """Return ``memory`` after ``record``; records of unknown kinds say nothing.
+
+    Raises:
+        KeyError, ValueError: the record cannot follow on what was before, or is none.
+    """
+    fold = _FOLDS.get(jsonio.text(record["kind"]))
     return memory if fold is None else fold(memory, record)
 
 
 def _pending(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    change = change_from_json(record["change"])
+    change = change_from_json(jsonio.members(record["change"]))
     return replace(
         memory,
         phase=Phase.PENDING,
         change=change,
-        marks=record["marks"],
+        marks=jsonio.integers(record["marks"]),
         # What is overtaken here may have been taken up by halves.
         is_unsure=memory.is_unsure or memory.phase is not Phase.SETTLED,
     )
 
 
 def _done(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    change = memory.change
-    assert change is not None
+    change = _begun(memory)
     return replace(
         memory,
         running=change.installed,
@@ -144,12 +148,17 @@ def _done(memory: Memory, record: Mapping[str, Any]) -> Memory:
 
 
 def _rolling_back(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    return replace(memory, phase=Phase.ROLLING_BACK, reason=record["error"], marks=record["marks"])
+    return replace(
+        memory,
+        phase=Phase.ROLLING_BACK,
+        change=_begun(memory),
+        reason=jsonio.text(record["error"]),
+        marks=jsonio.integers(record["marks"]),
+    )
 
 
 def _rolled_back(memory: Memory, record: Mapping[str, Any]) -> Memory:
-    change = memory.change
-    assert change is not None
+    change = _begun(memory)
     return replace(
         memory,
         running={file.dest: file.old.digest for file in change.files if file.old is not None},
@@ -178,11 +187,19 @@ _FOLDS = {
 }
 
 
+def _begun(memory: Memory) -> Change:
+    if memory.change is None:
+        raise ValueError("the end of a change that was never begun")
+    return memory.change
+
+
 def _with_entry(
     memory: Memory, record: Mapping[str, Any], change: Change, *, error: str = ""
 ) -> tuple[Entry, ...]:
     number = memory.history[-1].number + 1 if memory.history else 1
-    entry = Entry(number=number, kind=record["kind"], at_s=record["at_s"], change=change, error=error)
+    entry = Entry(
+        number=number, kind=record["kind"], at_s=jsonio.time_s(record["at_s"]), change=change, error=error
+    )
     return (*memory.history, entry)[-HISTORY_ENTRIES_MAX:]
 
 
@@ -212,19 +229,33 @@ def memory_as_json(memory: Memory) -> dict[str, Any]:
 
 
 def memory_from_json(value: Mapping[str, Any]) -> Memory:
-    """Return what ``memory_as_json`` was given."""
-    change = value["change"]
+    """Return what ``memory_as_json`` was given.
+
+    Raises:
+        KeyError, ValueError: it is something else.
+    """
+    running, change, phase = value["running"], value["change"], Phase(value["phase"])
+    if change is None and phase is not Phase.SETTLED:
+        raise ValueError("a change is under way, and there is none")
     return Memory(
-        running=value["running"],
-        is_unsure=value["is_unsure"],
-        prunable=value["prunable"],
-        phase=Phase(value["phase"]),
-        change=None if change is None else change_from_json(change),
-        marks=value["marks"],
-        counts=value["counts"],
-        quarantined=value["quarantined"],
-        reason=value["reason"],
-        history=tuple(
-            Entry(**{**entry, "change": change_from_json(entry["change"])}) for entry in value["history"]
-        ),
+        running=None if running is None else jsonio.texts(running),
+        is_unsure=jsonio.truth(value["is_unsure"]),
+        prunable=jsonio.texts(value["prunable"]),
+        phase=phase,
+        change=None if change is None else change_from_json(jsonio.members(change)),
+        marks=jsonio.integers(value["marks"]),
+        counts=jsonio.integers(value["counts"]),
+        quarantined=jsonio.text(value["quarantined"]),
+        reason=jsonio.text(value["reason"]),
+        history=tuple(_entry_from_json(jsonio.members(entry)) for entry in jsonio.items(value["history"])),
+    )
+
+
+def _entry_from_json(value: Mapping[str, Any]) -> Entry:
+    return Entry(
+        number=jsonio.integer(value["number"]),
+        kind=jsonio.text(value["kind"]),
+        at_s=jsonio.time_s(value["at_s"]),
+        change=change_from_json(jsonio.members(value["change"])),
+        error=jsonio.text(value["error"]),
     )

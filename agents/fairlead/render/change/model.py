@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairlead.render import jsonio
 from fairlead.render.rendered import Rendered, RenderedFile
 
 MODE_DEFAULT = 0o644
 MODE_SECRET = 0o600
+_ID_MAX = 2**32 - 1
+"""Of users and groups, in the kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,22 +198,30 @@ def change_as_json(change: Change) -> dict[str, Any]:
 
 
 def change_from_json(value: Mapping[str, Any]) -> Change:
-    """Return what ``change_as_json`` was given."""
+    """Return what ``change_as_json`` was given.
+
+    Raises:
+        KeyError, ValueError: it is something else.
+    """
     return Change(
-        revision=value["revision"],
-        inputs=value["inputs"],
-        counts=value["counts"],
-        cause=tuple(value["cause"]),
-        hold=value["hold"],
-        files=tuple(
-            FileChange(
-                dest=file["dest"],
-                old=_version_from_json(file["old"]),
-                new=_version_from_json(file["new"]),
-                **dict.fromkeys(file["flags"], True),
-            )
-            for file in value["files"]
-        ),
+        revision=jsonio.integer(value["revision"]),
+        inputs=jsonio.integer(value["inputs"]),
+        counts=jsonio.integers(value["counts"]),
+        cause=tuple(map(jsonio.text, jsonio.items(value["cause"]))),
+        hold=jsonio.text(value["hold"]),
+        files=tuple(_file_from_json(jsonio.members(file)) for file in jsonio.items(value["files"])),
+    )
+
+
+def _file_from_json(value: Mapping[str, Any]) -> FileChange:
+    flags = jsonio.items(value["flags"])
+    if any(flag not in _FLAGS for flag in flags):
+        raise ValueError("an unknown flag")
+    return FileChange(
+        dest=jsonio.text(value["dest"]),
+        old=_version_from_json(value["old"]),
+        new=_version_from_json(value["new"]),
+        **dict.fromkeys(flags, True),
     )
 
 
@@ -221,8 +232,9 @@ def _version_as_json(version: FileVersion | None) -> list[Any] | None:
     return None if version is None else [version.digest, version.mode, version.uid, version.gid]
 
 
-def _version_from_json(value: list[Any] | None) -> FileVersion | None:
+def _version_from_json(value: object) -> FileVersion | None:
     if value is None:
         return None
-    digest, mode, uid, gid = value
-    return FileVersion(digest=digest, mode=mode, uid=uid, gid=gid)
+    digest, *numbers = jsonio.items(value)
+    mode, uid, gid = (jsonio.integer(number, least=0, most=_ID_MAX) for number in numbers)
+    return FileVersion(digest=jsonio.text(digest), mode=mode, uid=uid, gid=gid)

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from fairlead.agent import AgentOptions, common_options
+from fairlead.agent import AgentOptions, common_options, one_line
 from fairlead.client import Client
 from fairlead.render.commands.options import json_option
 from fairlead.render.commands.statuses import run_with_store
 from fairlead.render.fleet import STATUS_PREFIX
+from fairlead.render.jsonio import read_object, time_s
 
 _COLUMNS = ("host", "group", "revision", "output", "state", "since")
+_CELL_CHARS_MAX = 60
 _COLOURS = {"ok": "green", "held back": "yellow", "quarantined": "yellow", "guarded": "yellow"}
 
 
@@ -32,7 +34,7 @@ def status(*, options: AgentOptions, watch: bool, as_json: bool) -> int:
 async def _status(options: AgentOptions, *, is_watch: bool, as_json: bool) -> int:
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         result = await client.get(STATUS_PREFIX, prefix=True)
-        rows = {pair.key: _row(pair.value) for pair in result.kvs}
+        rows = {pair.key: _row(pair.key, pair.value) for pair in result.kvs}
         _print(rows.values(), as_json=as_json)
         if is_watch:
             start = result.revision + 1
@@ -42,19 +44,18 @@ async def _status(options: AgentOptions, *, is_watch: bool, as_json: bool) -> in
                         if event.is_delete:
                             rows.pop(event.kv.key, None)
                         else:
-                            rows[event.kv.key] = _row(event.kv.value)
+                            rows[event.kv.key] = _row(event.kv.key, event.kv.value)
                     if not as_json:
                         click.clear()
                     _print(rows.values(), as_json=as_json)
         return int(any(row.get("state") != "ok" for row in rows.values()))
 
 
-def _row(value: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(value)
-    except ValueError:
-        row = None
-    return row if isinstance(row, dict) else {"state": "unreadable"}
+def _row(key: bytes, value: bytes) -> dict[str, Any]:
+    """Return what a host says of a group; whose and of which, its key says."""
+    host, _, group = key.decode(errors="replace").removeprefix(STATUS_PREFIX).partition("/")
+    row = read_object(value)
+    return {**({"state": "unreadable"} if row is None else row), "host": host, "group": group}
 
 
 def _print(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
@@ -79,16 +80,16 @@ def _print(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         row = ordered[number - 1]
         click.secho(text, fg=_COLOURS.get(str(row.get("state")), "red"))
         if row.get("error"):
-            click.echo(f"    {row['error']}")
+            click.echo(f"    {one_line(str(row['error']))}")
 
 
 def _cell(row: dict[str, Any], column: str, now_s: float) -> str:
     if column != "since":
-        return str(row.get(column, "?"))
-    since_s = row.get("since_s")
-    if not isinstance(since_s, int):
+        return one_line(str(row.get(column, "?")))[:_CELL_CHARS_MAX]
+    try:
+        age_s = max(0, int(now_s - time_s(row.get("since_s"))))
+    except ValueError:
         return "?"
-    age_s = max(0, int(now_s) - since_s)
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if age_s >= 2 * unit_s:
             return f"{age_s // unit_s} {unit}"

@@ -2,30 +2,36 @@
 
 import errno
 import hashlib
+import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import google_crc32c
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.render.change.codec import decode_lines, encode_record
-from fairlead.render.change.journal import Journal, read_content, read_memories
+from fairlead.render.change.codec import Lines, decode_lines, encode_record
+from fairlead.render.change.contents import Contents
+from fairlead.render.change.journal import Journal, read_content, read_memories, replay
 from fairlead.render.change.memory import HISTORY_ENTRIES_MAX, Memory, Phase, memory_as_json, memory_from_json
 from fairlead.render.change.model import Change, FileChange, FileVersion, change_as_json, change_from_json
 from fairlead.render.errors import JournalError, JournalInUseError
+from fairlead.render.guards import refusal
+from fairlead.render.history import entry_as_json, explain
+from fairlead.render.resource.model import Guard
 
 RECORDS = [{"group": "a", "kind": "x", "n": n} for n in range(3)]
 LINES = [encode_record(record) for record in RECORDS]
 TEXT = st.text(max_size=5)
-VERSIONS = st.none() | st.builds(
-    FileVersion, digest=TEXT, mode=st.integers(0, 0o7777), uid=st.integers(0), gid=st.integers(0)
-)
+IDS = st.integers(0, 2**32 - 1)
+NUMBERS = st.integers(-(2**63), 2**63 - 1)
+VERSIONS = st.none() | st.builds(FileVersion, digest=TEXT, mode=st.integers(0, 0o7777), uid=IDS, gid=IDS)
 CHANGES = st.builds(
     Change,
-    revision=st.integers(0),
+    revision=NUMBERS,
     files=st.lists(
         st.builds(
             FileChange,
@@ -38,7 +44,7 @@ CHANGES = st.builds(
         ),
         max_size=3,
     ).map(tuple),
-    counts=st.dictionaries(TEXT, st.integers()),
+    counts=st.dictionaries(TEXT, NUMBERS),
     cause=st.lists(TEXT, max_size=3).map(tuple),
 )
 
@@ -49,14 +55,15 @@ def test_a_change_survives_the_journal(change: Change) -> None:
 
 
 def test_records_are_read_back() -> None:
-    assert decode_lines(b"".join(LINES)) == (RECORDS, sum(map(len, LINES)))
-    assert decode_lines(b"") == ([], 0)
+    starts = [sum(map(len, LINES[:number])) for number in range(len(LINES))]
+    assert decode_lines(b"".join(LINES)) == Lines(RECORDS, starts, sum(map(len, LINES)))
+    assert decode_lines(b"") == Lines([], [], 0)
 
 
 def test_wherever_the_last_line_is_torn_the_others_stay() -> None:
     whole = b"".join(LINES[:2])
     for cut in range(len(LINES[2])):
-        assert decode_lines(whole + LINES[2][:cut]) == (RECORDS[:2], len(whole))
+        assert decode_lines(whole + LINES[2][:cut]) == Lines(RECORDS[:2], [0, len(LINES[0])], len(whole))
 
 
 def test_a_flipped_bit_is_never_read_as_something_else() -> None:
@@ -224,3 +231,111 @@ def test_groups_with_equal_contents_do_not_get_into_each_others_way(tmp_path: Pa
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def hostile(value: object) -> Iterator[object]:
+    """Yield ``value`` with each of its parts in turn gone, or something that nobody expects there."""
+    strange: tuple[object, ...] = (None, True, -1, 2**64, 1e300, "x", [], {}, [[]], {"x": {}})
+    yield from strange
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield {other: one for other, one in value.items() if other != name}
+            for changed in hostile(part):
+                yield {**value, name: changed}
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            for changed in hostile(part):
+                yield [*value[:at], changed, *value[at + 1 :]]
+
+
+def test_records_of_the_wrong_shape_are_refused_with_their_place_or_do_no_harm() -> None:
+    """The checksum is right, so somebody has written them on purpose: what is taken in must bear being used."""
+    first = pending(_digest(b"x"))
+    lives = [[first], [first, {"group": "g", "kind": "done", "at_s": 1.0}]]
+    lives += [
+        [*life, {"group": "g", "kind": "rolling_back", "error": "x", "marks": {}}] for life in lives[:1]
+    ]
+    lives += [[*lives[2], {"group": "g", "kind": "rolled_back", "at_s": 1.0}]]
+    memories = [replay(b"".join(map(encode_record, life)))["g"] for life in lives]
+    lives += [[{"group": "g", "kind": "memory", "memory": memory_as_json(memory)}] for memory in memories]
+    refused = 0
+    for life in lives:
+        head = b"".join(map(encode_record, life[:-1]))
+        for record in hostile(life[-1]):
+            line = encode_record(record) if isinstance(record, dict) else _line(json.dumps(record).encode())
+            offset = use(head + line + LINES[0])
+            assert offset in {None, len(head)}
+            refused += offset is not None
+    assert refused > 300
+
+
+def use(data: bytes) -> int | None:
+    """Read it, and do what commands and the machine do with what was read; return where it is damaged."""
+    try:
+        memories = replay(data)
+    except JournalError as error:
+        return error.offset
+    for group, memory in memories.items():
+        assert json.dumps([entry_as_json(group, entry) for entry in memory.history])
+        assert list(explain(group, memory))
+        assert replay(encode_record({"group": group, "kind": "memory", "memory": memory_as_json(memory)}))
+        assert memory.is_running_on({}) in {True, False}
+        refusal((Guard(expression="x", max_drop=0.5),), {"x": 1}, memory.counts)
+        if memory.phase is not Phase.SETTLED:
+            assert memory.change is not None
+    return None
+
+
+def _line(text: bytes) -> bytes:
+    return b"%08x %s\n" % (google_crc32c.value(text), text)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"1" * 10_000, b"{", b"\xff", b"NaN", b'{"a":1}x'])
+def test_a_line_that_is_no_record_is_damage(text: bytes) -> None:
+    with pytest.raises(JournalError):
+        replay(_line(text) + LINES[0])
+
+
+def test_damage_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(LINES[0][:5] + b"\n" + LINES[1])
+    with pytest.raises(
+        JournalError, match=f"the journal {tmp_path}/journal is damaged at byte 0; move it away"
+    ):
+        read_memories(tmp_path)
+
+
+@pytest.mark.parametrize("digest", ["../precious", "", "..", "/etc/passwd"])
+def test_a_digest_that_is_a_path_leads_nowhere(tmp_path: Path, digest: str) -> None:
+    (tmp_path / "precious").write_bytes(b"x")
+    contents = Contents(tmp_path / "contents")
+    contents.keep(_digest(b"x"), b"x")
+    with pytest.raises(OSError, match="is no digest"):
+        contents.read(digest)
+    with pytest.raises(OSError, match="is no digest"):
+        contents.forget([digest])
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_journal_that_cannot_be_tidied_takes_records_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on the disk is said to be there, and nothing goes to a file that has lost its name."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Journal(tmp_path, compact_bytes=1) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", full)
+            journal.append(pending("d1"))
+            assert journal.memory("g").phase is Phase.PENDING
+        with monkeypatch.context() as patch:
+            # The name is given, and whether that is on the disk nobody can say.
+            patch.setattr("fairlead.durable.files.sync_directory", full)
+            journal.append({"group": "g", "kind": "done"})
+        assert read_memories(tmp_path) == {"g": journal.memory("g")}
+        journal.append(pending("d2"))
+        assert read_memories(tmp_path) == {"g": journal.memory("g")}
+    with Journal(tmp_path) as journal:
+        assert journal.memory("g").running == {"/a": "d1"}
+        assert journal.memory("g").phase is Phase.PENDING
