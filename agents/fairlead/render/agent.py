@@ -8,11 +8,11 @@ passes as there is time for and no delay is ever added.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fairlead.agent import AgentContext
+from fairlead.agent import AgentContext, ConfigError
 from fairlead.client import Mirror
 from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
@@ -77,7 +77,7 @@ class RenderAgent:
                     log=self._context.log,
                 )
                 self._host = await stack.enter_async_context(host)
-                await stack.enter_async_context(ControlServer(self._settings.state_folder, self._obey))
+                await stack.enter_async_context(self._control())
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             for run in (
                 self._wake_on_stop,
@@ -90,6 +90,17 @@ class RenderAgent:
             self._take_up_lanes()
             while not self._context.stopping.is_set():
                 await self._follow(mirrored_prefixes(self._resources))
+
+    @contextlib.asynccontextmanager
+    async def _control(self) -> AsyncIterator[None]:
+        folder = self._settings.state_folder
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(ControlServer(folder, self._obey))
+            except OSError as error:
+                problem = f"cannot listen for commands in {folder}: {error.strerror or error}"
+                raise ConfigError(problem, "give --state-dir DIR, which survives a reboot") from error
+            yield
 
     async def _obey(self, request: Mapping[str, Any]) -> str:
         """Do what a command asks for."""

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairlead.agent import ConfigError
 from fairlead.render.paths import join
 
 
@@ -79,13 +80,27 @@ class RenderSettings:
 
     @property
     def state_folder(self) -> Path:
-        """Where the journal is: each configuration directory has its own, which survives a reboot."""
+        """Where the journal is: each configuration directory has its own, which survives a reboot.
+
+        Raises:
+            ConfigError: nobody says where, and the user has no home.
+        """
         if self.state_dir is not None:
             return self.state_dir
-        if (given := os.environ.get("STATE_DIRECTORY")) is not None:
-            return Path(given)  # systemd.exec(5)
-        if os.geteuid() == 0:
-            root = Path("/var/lib")
-        else:
-            root = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+        # The first of several; systemd.exec(5).
+        if given := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+            return Path(given)
+        root = Path("/var/lib") if os.geteuid() == 0 else _state_home()
         return root / "fairlead" / "render" / "-".join(self.confdir.resolve().parts[1:])
+
+
+def _state_home() -> Path:
+    # XDG Base Directory Specification: a path that is not absolute does not count.
+    given = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if given.is_absolute():
+        return given
+    try:
+        return Path.home() / ".local/state"
+    except RuntimeError as error:
+        problem = f"user {os.geteuid()} has no home to keep a journal in"
+        raise ConfigError(problem, "give --state-dir DIR, which survives a reboot") from error

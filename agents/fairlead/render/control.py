@@ -6,16 +6,21 @@ Whoever may open the directory may command; that is the renderer's own user, and
 import asyncio
 import contextlib
 import json
+import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fairlead.render.errors import ControlError
+from fairlead.render.jsonio import read_object
 
 _NAME = "control"
 _LINE_BYTES_MAX = 64 * 1024
 _REQUEST_TIMEOUT_S = 10.0
+_ADDRESS_BYTES_MAX = 107
+"""Of a socket's name; unix(7)."""
+
 Answer = Callable[[Mapping[str, Any]], Awaitable[str]]
 """Does what a request asks for and says what was done; raises ControlError."""
 
@@ -31,8 +36,14 @@ class ControlServer:
     async def __aenter__(self) -> None:
         # Ours alone: the journal's lock is held, so what lies here is of a renderer that was killed.
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LINE_BYTES_MAX)
-        self._path.chmod(0o600)
+        with contextlib.ExitStack() as unless_served:
+            listener = unless_served.enter_context(socket.socket(socket.AF_UNIX))
+            with _address(self._path) as address:
+                listener.bind(address)
+            # Before it listens, so that nobody else can have come in.
+            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=_LINE_BYTES_MAX)
+            unless_served.pop_all()
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
@@ -54,11 +65,11 @@ class ControlServer:
 
     async def _reply(self, line: bytes) -> dict[str, str]:
         try:
-            request = json.loads(line)
-            if not isinstance(request, dict):
-                raise ControlError("a request is an object")  # noqa: TRY301 - the answer is the same
+            request = read_object(line)
+            if request is None:
+                return {"error": "a request is an object"}
             return {"done": await self._answer(request)}
-        except (ControlError, ValueError) as error:
+        except ControlError as error:
             return {"error": str(error)}
 
 
@@ -71,13 +82,27 @@ def ask(folder: Path, request: Mapping[str, Any], *, timeout_s: float) -> str:
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(timeout_s)
-        connection.connect(str(folder / _NAME))
+        with _address(folder / _NAME) as address:
+            connection.connect(address)
         connection.sendall(json.dumps(request).encode() + b"\n")
         try:
             with connection.makefile("rb") as answers:
-                answer = json.loads(answers.readline(_LINE_BYTES_MAX) or b"{}")
+                answer = read_object(answers.readline(_LINE_BYTES_MAX)) or {}
         except TimeoutError:
             raise ControlError(f"the renderer has not finished within {timeout_s:g} s; see its log") from None
     if "done" in answer:
         return str(answer["done"])
     raise ControlError(str(answer.get("error", "the renderer has ended meanwhile")))
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Yield a name of the socket that is short enough to be an address, however deep its folder lies."""
+    if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -14,7 +14,7 @@ from fairlead.render.control import ask
 from fairlead.render.errors import ControlError
 from fairlead.render.host import Host, open_journal
 from fairlead.render.lane import NoGate
-from fairlead.render.resource import load_resources
+from fairlead.render.resource import Resource, load_resources
 from fairlead.render.steering import note_retry, roll_back
 
 _TIMEOUT_S = 600.0
@@ -30,6 +30,7 @@ def retry(*, group: str, confdir: Path, state_dir: Path | None, as_json: bool) -
     settings = require_resources(RenderSettings(confdir=confdir, state_dir=state_dir))
 
     def alone() -> str:
+        _find(settings, group)
         with open_journal(settings) as journal:
             note_retry(journal, group)
         return f"{group} is tried again as soon as a renderer runs"
@@ -65,17 +66,24 @@ def _steer(
             done = alone()
         except ControlError as error:
             raise ConfigError(str(error)) from error
-    except (ControlError, OSError) as error:
+    except ControlError as error:
         raise ConfigError(str(error)) from error
+    except OSError as error:
+        problem = f"the renderer with the state in {settings.state_folder} cannot be asked"
+        raise ConfigError(f"{problem}: {error.strerror or error}", "ask as the user it runs as") from error
     click.echo(json.dumps({"done": done}) if as_json else done)
     return 0
 
 
-async def _roll_back(settings: RenderSettings, group: str, number: int | None) -> str:
+def _find(settings: RenderSettings, group: str) -> Resource:
     resources = {resource.group: resource for resource in load_resources(settings).resources}
-    resource = resources.get(group)
-    if resource is None:
+    if group not in resources:
         raise ControlError(f"there is no group {group}; there are {', '.join(sorted(resources)) or 'none'}")
+    return resources[group]
+
+
+async def _roll_back(settings: RenderSettings, group: str, number: int | None) -> str:
+    resource = _find(settings, group)
     journal = open_journal(settings)
     problems: list[str] = []
     refusal: ControlError | None = None
