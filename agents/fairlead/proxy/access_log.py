@@ -4,10 +4,10 @@ Off unless asked for.  Source of the names: OpenTelemetry's HTTP conventions, sh
 mod_log_config.
 """
 
-import json
 import sys
 import time
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted_json
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "common", "combined")
 _LINES_MAX = 512
+_TEXTS_MAX = 4096
 
 
 class AccessLog:
@@ -71,15 +72,15 @@ def _open(path: str) -> TextIO:
 def _json(at_s: float, record: "Record") -> str:
     plan = record.plan
     if plan is None:
-        about = ""
+        about = f'"client":{_json_text(record.peer.decode("latin-1"))},'
     else:
         about = plan.log_text
         if not about:
             about = plan.log_text = _about(plan)
-    more = f',"request_id":{json.dumps(record.request_id.decode("latin-1"))}' if record.request_id else ""
+    more = f',"request_id":{_quoted_json(record.request_id.decode("latin-1"))}' if record.request_id else ""
     # Numbers and our own words only: what a client has written is in ``about``, and was encoded once.
     return (
-        f'{{"time":{at_s:.3f},"client":"{record.peer.decode("latin-1")}",{about}"status":{record.status},'
+        f'{{"time":{at_s:.3f},{about}"status":{record.status},'
         f'"flag":"{record.flag}","server":{_json_text(record.server_id)},"attempts":{record.attempts},'
         f'"duration_us":{record.duration_us},"head_us":{record.head_us},'
         f'"received_bytes":{record.received_bytes},"sent_bytes":{record.sent_bytes}{more}}}\n'
@@ -89,19 +90,17 @@ def _json(at_s: float, record: "Record") -> str:
 def _about(plan: "Plan") -> str:
     """Return what is the same for every request of one plan."""
     request = plan.request
-    fields = {
-        "method": request.method.decode("latin-1"),
-        "host": request.host.decode("latin-1"),
-        "target": request.target.decode("latin-1"),
-        "frontend": plan.frontend_id,
-        "revision": plan.snapshot.revision,
-    }
-    return json.dumps(fields)[1:-1] + ","
+    return (
+        f'"client":{_json_text(plan.peer.decode("latin-1"))},'
+        f'"method":{_json_text(request.method.decode("latin-1"))},'
+        f'"host":{_json_text(request.host.decode("latin-1"))},'
+        f'"target":{_quoted_json(request.target.decode("latin-1"))},'
+        f'"frontend":{_json_text(plan.frontend_id)},"revision":{plan.snapshot.revision},'
+    )
 
 
-@lru_cache(1024)
-def _json_text(text: str) -> str:
-    return json.dumps(text)
+_json_text = lru_cache(_TEXTS_MAX)(_quoted_json)
+"""For what comes again: clients, hosts, ids."""
 
 
 def _common(at_s: float, record: "Record") -> str:

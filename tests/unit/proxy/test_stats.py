@@ -49,6 +49,20 @@ async def test_the_access_log_has_one_line_for_each_request(tmp_path: Path) -> N
     }
 
 
+async def test_what_a_client_writes_cannot_end_its_text_in_the_access_log(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    async with running(Upstream()) as proxy:
+        log = AccessLog(str(path))
+        proxy.service.observers = (log.note,)
+        await proxy.get('/a"\\b', extra="X-A: 1\r\n")
+        peer = await proxy.connect()
+        await peer.ask(b"bad\r\n\r\n")
+        log.close()
+    good, bad = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (good["target"], good["client"]) == ('/a"\\b', "127.0.0.1")
+    assert (bad["status"], bad["client"], bad["flag"]) == (400, "127.0.0.1", "DPE")
+
+
 async def test_lines_of_the_common_log_format_cannot_be_forged(tmp_path: Path) -> None:
     path = tmp_path / "log"
     async with running(Upstream()) as proxy:

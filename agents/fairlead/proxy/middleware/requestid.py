@@ -36,7 +36,7 @@ class RequestId(Middleware):
             call.added += b"%b: %b\r\n" % (self._field, name)
         else:
             name = self._replace(call, brought[0])
-        call.notes[self] = name
+        call.notes[self] = call.request_id = name
 
     def _replace(self, call: Call, brought: bytes) -> bytes:
         is_kept = self._is_trusting and _PLAIN.fullmatch(brought) is not None

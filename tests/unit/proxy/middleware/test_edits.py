@@ -302,6 +302,7 @@ def test_requests_get_a_name(json: dict[str, Any], brought: str, expected: bytes
     assert answer_of(middleware, call) is None
     names = [each for name, each in call.request.fields if name.lower() == b"x-request-id"]
     assert names == [expected]
+    assert call.request_id == expected, "the access log has it"
     response = response_of(headers={"X-Request-Id": "the server's"})
     middleware.on_response(call, response)
     assert [each for name, each in response.fields if name == b"X-Request-Id"] == [expected]
@@ -311,6 +312,7 @@ def test_a_request_without_a_name_gets_one_and_is_not_copied() -> None:
     call = call_of()
     assert answer_of(made("requestid", {}), call) is None
     assert call.added == b"X-Request-Id: " + b"f" * 32 + b"\r\n"
+    assert call.request_id == b"f" * 32, "the access log has it"
     assert not call.is_edited
 
 
