@@ -8,9 +8,9 @@ from fairlead.agent.context import AgentContext
 from fairlead.agent.data_dir import make_data_dir
 from fairlead.agent.duration import parse_duration_s, parse_go_duration_s
 from fairlead.agent.errors import ConfigError, OptionError, listen_error
-from fairlead.agent.health import Page
 from fairlead.agent.networks import EVERYWHERE, LOOPBACK, Networks, address_of, networks_of
 from fairlead.agent.options import Address, AgentOptions, common_options
+from fairlead.agent.pages import Answering, Asked, Page, PageLimits, PageServer
 from fairlead.agent.run import run_agent
 from fairlead.agent.status import Status, one_line
 
@@ -20,10 +20,14 @@ __all__ = [
     "Address",
     "AgentContext",
     "AgentOptions",
+    "Answering",
+    "Asked",
     "ConfigError",
     "Networks",
     "OptionError",
     "Page",
+    "PageLimits",
+    "PageServer",
     "Status",
     "address_of",
     "common_options",

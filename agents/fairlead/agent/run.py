@@ -21,8 +21,9 @@ from prometheus_client import CollectorRegistry
 
 from fairlead.agent.context import AgentContext
 from fairlead.agent.errors import ConfigError
-from fairlead.agent.health import HealthPages, HealthServer
+from fairlead.agent.health import HealthPages
 from fairlead.agent.options import LOG_LEVELS, AgentOptions
+from fairlead.agent.pages import PageServer
 from fairlead.agent.settings import read_settings
 from fairlead.agent.status import Status
 from fairlead.agent.status_key import StatusKey
@@ -114,7 +115,7 @@ async def _start_health(context: AgentContext, *, stack: contextlib.AsyncExitSta
         metrics=context.metrics,
         extra=context.pages,
     )
-    server = HealthServer(pages)
+    server = PageServer(pages.answer, flag="--metrics-listen")
     address = await server.start(options.metrics_listen, is_shared=options.metrics_is_shared)
     stack.push_async_callback(server.stop)
     context.log.info("metrics", address=str(address))

@@ -9,9 +9,9 @@ from time import perf_counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fairlead.agent import AgentContext
+from fairlead.agent import AgentContext, PageServer
 from fairlead.client import Client, ClientError
-from fairlead.proxy.admin import AdminServer, Sources, Tallies, Views, error_ratio
+from fairlead.proxy.admin import Sources, Tallies, Views, error_ratio, guarded
 from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.guard import Guard, GuardSettings
 from fairlead.proxy.history import UndoError, plan_undo, undo
@@ -47,12 +47,12 @@ async def operating(
                 limits=config.limits,
             )
             views = Views(sources)
-            server = AdminServer(
-                lambda method, target, body: views.answer(method, target, body, now_s=perf_counter()),
-                limits=config.limits,
-                token=config.admin_token,
+            answer = guarded(
+                lambda asked: views.answer(asked, now_s=perf_counter()), token=config.admin_token
             )
-            address = await server.start(config.admin_listen)
+            server = PageServer(answer, flag="--admin-listen")
+            # The successor of a restart listens before we leave.
+            address = await server.start(config.admin_listen, is_shared=True)
             stack.push_async_callback(server.stop)
             context.log.info("admin", address=str(address))
         if config.guard_s:

@@ -1,106 +1,49 @@
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from fairlead.agent import Address, ConfigError
-from fairlead.agent.health import HealthLimits, HealthPages, HealthServer
-
-ANY_PORT = Address(host="127.0.0.1", port=0)
+from fairlead.agent import Asked, Page
+from fairlead.agent.health import HealthPages
 
 
 def pages(*, is_ready: bool = True) -> HealthPages:
     metrics = CollectorRegistry()
     Gauge("fairlead_test_things_count", "Things.", registry=metrics).set(3)
-    return HealthPages(is_ready=lambda: is_ready, metrics=metrics)
+    own = {"/own": lambda query: Page(body=query["of"].encode())}
+    return HealthPages(is_ready=lambda: is_ready, metrics=metrics, extra=own)
 
 
-@asynccontextmanager
-async def serving(limits: HealthLimits | None = None) -> AsyncIterator[Address]:
-    server = HealthServer(pages(), limits=limits)
-    yield await server.start(ANY_PORT)
-    await server.stop()
-
-
-async def say(address: Address, request: bytes) -> bytes:
-    """Send ``request`` and return all that comes back until the end."""
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    try:
-        writer.write(request)
-        async with asyncio.timeout(10):
-            return await reader.read()
-    except ConnectionResetError:
-        return b""
-    finally:
-        writer.close()
+def get(path: str, **query: str) -> Asked:
+    return Asked(path=path, query=query, fields={})
 
 
 @pytest.mark.parametrize(
-    ("request_line", "status"),
+    ("method", "path", "status"),
     [
-        (b"GET /healthz HTTP/1.1", b"200 OK"),
-        (b"GET /readyz?verbose HTTP/1.1", b"200 OK"),
-        (b"GET /metrics HTTP/1.0", b"200 OK"),
-        (b"GET / HTTP/1.1", b"404 Not Found"),
-        (b"POST /healthz HTTP/1.1", b"405 Method Not Allowed"),
-        (b"GET /healthz", b"400 Bad Request"),
-        (b"\x16\x03\x01", b"400 Bad Request"),
+        ("GET", "/healthz", 200),
+        ("HEAD", "/readyz", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/", 404),
+        ("POST", "/healthz", 405),
     ],
 )
-def test_each_request_has_its_status(request_line: bytes, status: bytes) -> None:
-    assert pages().answer(request_line + b"\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 " + status + b"\r\n")
+def test_each_request_has_its_status(method: str, path: str, status: int) -> None:
+    assert pages().answer(Asked(method=method, path=path, query={}, fields={})).status == status
 
 
 def test_an_agent_that_is_not_ready_is_alive_but_gets_no_traffic() -> None:
     not_ready = pages(is_ready=False)
 
-    assert b" 503 " in not_ready.answer(b"GET /readyz HTTP/1.1\r\n\r\n")
-    assert b" 200 " in not_ready.answer(b"GET /healthz HTTP/1.1\r\n\r\n")
+    assert not_ready.answer(get("/readyz")).status == 503
+    assert not_ready.answer(get("/healthz")).status == 200
 
 
 def test_metrics_are_in_the_format_that_prometheus_reads() -> None:
-    answer = pages().answer(b"GET /metrics HTTP/1.1\r\n\r\n")
+    answer = pages().answer(get("/metrics"))
 
-    assert b"Content-Type: text/plain; version=0.0.4" in answer
-    assert b"\nfairlead_test_things_count 3.0\n" in answer
-
-
-def test_head_has_the_length_and_no_body() -> None:
-    head, _, body = pages().answer(b"HEAD /healthz HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
-
-    assert b"Content-Length: 3" in head
-    assert body == b""
+    assert answer.kind.startswith("text/plain; version=0.0.4")
+    assert b"\nfairlead_test_things_count 3.0\n" in answer.body
 
 
-async def test_pages_are_served_and_the_connection_is_closed() -> None:
-    async with serving() as address:
-        answer = await say(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-
-    assert answer.endswith(b"\r\n\r\nok\n")
-
-
-async def test_a_client_that_says_nothing_is_sent_away() -> None:
-    async with serving(HealthLimits(timeout_s=0.05)) as address:
-        assert await say(address, b"GET /healthz HTTP/1.1\r\n") == b""
-
-
-async def test_a_head_that_is_too_long_is_not_read() -> None:
-    async with serving(HealthLimits(head_bytes_max=100)) as address:
-        assert await say(address, b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 1000 + b"\r\n\r\n") == b""
-
-
-async def test_connections_beyond_the_bound_are_closed_and_those_within_are_served() -> None:
-    async with serving(HealthLimits(connections_max=1)) as address:
-        reader, writer = await asyncio.open_connection(address.host, address.port)
-        assert await say(address, b"GET /healthz HTTP/1.1\r\n\r\n") == b""
-        writer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
-        assert b"200 OK" in await reader.read()
-        writer.close()
-
-
-async def test_a_port_in_use_is_told_with_its_flag() -> None:
-    async with serving() as address:
-        with pytest.raises(ConfigError, match=rf"{address} \(--metrics-listen\): the port is in use"):
-            await HealthServer(pages()).start(address)
+def test_an_agent_has_pages_of_its_own_and_says_which() -> None:
+    assert pages().answer(get("/own", of="mine")).body == b"mine"
+    assert pages().answer(get("/other")).body == b"try /healthz, /readyz, /own or /metrics\n"

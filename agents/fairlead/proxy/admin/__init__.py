@@ -1,13 +1,11 @@
-"""The operator's side of the proxy: counts, explanations, pages, and the socket that serves them."""
+"""The operator's side of the proxy: counts, explanations, pages, and who may read them."""
 
+from fairlead.proxy.admin.access import check_closed, guarded
 from fairlead.proxy.admin.explain import explain, parse_request
-from fairlead.proxy.admin.server import AdminServer, check_closed
 from fairlead.proxy.admin.tally import Tallies, Tally, error_ratio
-from fairlead.proxy.admin.views import Page, Sources, Views
+from fairlead.proxy.admin.views import Sources, Views
 
 __all__ = [
-    "AdminServer",
-    "Page",
     "Sources",
     "Tallies",
     "Tally",
@@ -15,5 +13,6 @@ __all__ = [
     "check_closed",
     "error_ratio",
     "explain",
+    "guarded",
     "parse_request",
 ]

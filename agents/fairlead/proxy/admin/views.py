@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from typing import Any
 
+from fairlead.agent import Asked, Page
 from fairlead.proxy.admin.explain import explain, parse_request, servers_of
 from fairlead.proxy.admin.tally import Tallies, Tally, error_ratio
 from fairlead.proxy.admin.vulcand import VulcandApi
@@ -26,14 +26,6 @@ from fairlead.proxy.state import Snapshot
 
 _JSON = "application/json"
 _ROWS_MAX = 1000
-
-
-class Page(NamedTuple):
-    """What is answered."""
-
-    status: int
-    body: bytes
-    kind: str = _JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +51,18 @@ class Views:
         self._from = sources
         self._vulcand = VulcandApi(sources.routes.catalog, sources.tallies)
 
-    def answer(self, method: str, target: str, body: bytes, *, now_s: float) -> Page:
+    def answer(self, asked: Asked, *, now_s: float) -> Page:
         """Return the page for a request."""
-        path, _, query = target.partition("?")
-        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        path = asked.path
         if path == "/explain":
-            return self._explain(method, asked, body, now_s=now_s)
-        if method not in {"GET", "HEAD"}:
+            return self._explain(asked, now_s=now_s)
+        if not asked.is_reading:
             return page(405, {"message": "everything here but POST /explain is read with GET"})
         if path == "/":
             text = files("fairlead.proxy.admin").joinpath("page.html").read_bytes()
-            return Page(200, text, "text/html; charset=utf-8")
+            return Page(body=text, kind="text/html; charset=utf-8")
         if path.startswith("/v2/"):
-            return page(*self._vulcand.answer(path, asked, now_s=now_s))
+            return page(*self._vulcand.answer(path, asked.query, now_s=now_s))
         views = {"/routes": self.routes, "/top": self.top, "/status": self._status}
         view = views.get(path)
         if view is None:
@@ -123,22 +114,23 @@ class Views:
     def _status(self, *, now_s: float) -> dict[str, Any]:
         return dict(self._from.status())
 
-    def _explain(self, method: str, asked: Mapping[str, Any], body: bytes, *, now_s: float) -> Page:
-        if method == "POST":
+    def _explain(self, asked: Asked, *, now_s: float) -> Page:
+        told: Mapping[str, Any] = asked.query
+        if asked.method == "POST":
             try:
-                asked = json.loads(body)
+                told = json.loads(asked.body)
             except (ValueError, RecursionError):
-                asked = {}
+                told = {}
             if (
-                not isinstance(asked, dict)
-                or not isinstance(asked.get("headers", {}), dict)
-                or "url" not in asked
+                not isinstance(told, dict)
+                or not isinstance(told.get("headers", {}), dict)
+                or "url" not in told
             ):
                 return page(400, {"message": 'send {"method": "GET", "url": "http://a/b", "headers": {}}'})
-        elif "url" not in asked:
+        elif "url" not in told:
             return page(400, {"message": "say which, as in /explain?url=http://a.example/path"})
         try:
-            request = parse_request(asked, limits=self._from.limits)
+            request = parse_request(told, limits=self._from.limits)
         except BadRequest as error:
             return page(200, {"answer": error.status, "reason": error.reason, "matched": [], "lost": []})
         routes = self._from.routes
@@ -150,7 +142,7 @@ class Views:
 
 def page(status: int, value: object) -> Page:
     """Return a page of JSON."""
-    return Page(status, json.dumps(value).encode() + b"\n")
+    return Page(status=status, body=json.dumps(value).encode() + b"\n", kind=_JSON)
 
 
 def _row(tally: Tally, *, now_s: float, **facts: Any) -> dict[str, Any]:
