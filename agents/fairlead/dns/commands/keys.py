@@ -21,7 +21,7 @@ from fairlead.dns.dnssec import (
     SigningLimits,
     Step,
 )
-from fairlead.dns.dnssec.rollover import advance, first, wanted_by_parent
+from fairlead.dns.dnssec.rollover import advance, first, newest, wanted_by_parent
 from fairlead.dns.names import Name
 
 ALGORITHMS = {"ecdsap256sha256": Algorithm.ECDSAP256SHA256, "ed25519": Algorithm.ED25519}
@@ -124,7 +124,7 @@ def list_keys(*, folder: Path) -> int:
 @_folder_option
 @click.option("--dnskey", is_flag=True, help="Print DNSKEY records instead, as a trust anchor.")
 def ds(*, zone: str, folder: Path, dnskey: bool) -> int:
-    """Print the DS record that ZONE's parent is to have."""
+    """Print the DS record that ZONE's parent is to have now."""
     name = name_of(zone, flag="ZONE")
     held = _read(KeyFolder(folder), name)
     if not held:
@@ -135,7 +135,8 @@ def ds(*, zone: str, folder: Path, dnskey: bool) -> int:
         for key in held:
             click.echo(_dnskey_text(name, key.key))
     else:
-        click.echo(_ds_text(name, wanted_by_parent(held)))
+        now_s, limits = time.time(), SigningLimits()
+        click.echo(_ds_text(name, wanted_by_parent(held, now_s=now_s, limits=limits)))
     return 0
 
 
@@ -152,7 +153,7 @@ def _take(folder: KeyFolder, zone: Name, step: Step) -> None:
     except KeyFileError as error:
         raise ConfigError(str(error), "check --dir") from error
     click.echo(step.done)
-    click.echo(_ds_text(zone, wanted_by_parent(step.keys)))
+    click.echo(_ds_text(zone, newest(step.keys)))
     click.echo(f"next: {step.next}")
 
 

@@ -38,8 +38,8 @@ class SignerKeeper:
             KeyFileError: a file cannot be used.
         """
         self._seen = self._folder.state()
-        self._signer.set_keys(self._folder.read_all())
         self._signer.set_time(time.time())
+        self._signer.set_keys(self._folder.read_all())
 
     async def run(self) -> None:
         """Follow files and time until cancelled; keys that cannot be read change nothing."""

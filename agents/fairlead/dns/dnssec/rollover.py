@@ -1,9 +1,11 @@
 """The keys of one zone, and how one takes the place of another without anybody failing to validate.
 
 Each key is in the DNSKEY RRset and signs it; one signs the rest (RFC 6781, section 4.1.2, "Double-DS" turned around, as RFC 7583
-section 3.3.2 has it for keys with both roles).  The parent is told by CDS and CDNSKEY (RFC 7344) of the newest.
+section 3.3.2 has it for keys with both roles).  The parent is told by CDS and CDNSKEY (RFC 7344) of the newest, once nobody
+remembers the key set without it: a DS of a key that a validator cannot have yet is the end of the zone for it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -81,13 +83,14 @@ def advance(
         return Step(
             tuple(replace(key, state=_TAKEN_OVER[key.state], since_s=now_s) for key in keys),
             f"key {coming.key.tag} signs the zone",
-            f"in {limits.ds_ttl_s} s, roll again, so that the old key goes",
+            f"in {limits.ds_ttl_s} s, or the longest TTL of the zone's records if that is more, roll again, so that the old key goes",
         )
     key = make()
     return Step(
         (*keys, ZoneKey(key, State.COMING, now_s)),
         f"key {key.tag} is published",
-        "have the parent replace its DS by the new one (CDS says it too), see that it did, then roll again",
+        f"in {limits.key_ttl_s} s, and not before, have the parent replace its DS by this one (CDS asks for it by itself then); "
+        "see that it did, and roll again",
     )
 
 
@@ -101,11 +104,26 @@ def signers(keys: Keys) -> list[SigningKey]:
     return list(by_algorithm.values())
 
 
-def wanted_by_parent(keys: Keys) -> SigningKey:
-    """Return the key that the parent is to vouch for: the one that comes, or else the active one."""
+def newest(keys: Keys) -> SigningKey:
+    """Return the key that the parent vouches for in the end: the one that comes, or else the active one."""
     chosen = _in_state(keys, State.COMING) or _in_state(keys, State.ACTIVE)
     assert chosen is not None
     return chosen.key
+
+
+def wanted_by_parent(keys: Keys, *, now_s: float, limits: SigningLimits) -> SigningKey:
+    """Return the key that the parent is to vouch for now."""
+    if turns_s(keys, limits=limits) <= now_s:
+        return newest(keys)
+    active = _in_state(keys, State.ACTIVE)
+    assert active is not None
+    return active.key
+
+
+def turns_s(keys: Keys, *, limits: SigningLimits) -> float:
+    """Return when `wanted_by_parent` becomes, or became, the newest, in seconds since 1970 (RFC 7583, section 3.3.2)."""
+    coming = _in_state(keys, State.COMING)
+    return coming.since_s + limits.key_ttl_s if coming is not None else -math.inf
 
 
 _TAKEN_OVER: Final = {

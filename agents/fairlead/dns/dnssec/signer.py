@@ -5,6 +5,7 @@ nothing must be known of them.  A wildcard's answer is signed as the name's own,
 asks.  The additional section is not signed: validators need nothing of it.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ from fairlead.dns.present import present_types
 from fairlead.dns.tree import Tree
 from fairlead.dns.zone import Zone, Zones
 
-_CacheKey = tuple[RRset, bool]
+_CacheKey = tuple[Name, RRset]
 
 
 class Signer:
@@ -43,6 +44,8 @@ class Signer:
         self._signers: dict[Name, list[SigningKey]] = {}
         self._signatures: OrderedDict[_CacheKey, tuple[bytes, ...]] = OrderedDict()
         self._period = -1
+        self._now_s = 0.0
+        self._keys_turn_s = math.inf
 
     def __repr__(self) -> str:
         return f"Signer({len(self._keys)} zones, {len(self._signatures)} signatures)"
@@ -53,20 +56,33 @@ class Signer:
         return self._keys
 
     def set_keys(self, keys: Mapping[Name, Keys]) -> None:
-        """Sign by ``keys`` from now on; answers that were kept are to be dropped."""
+        """Sign by ``keys`` from now on, `set_time` having come first; answers that were kept are to be dropped."""
         self._keys = dict(keys)
         self._signers = {zone: rollover.signers(of_zone) for zone, of_zone in keys.items()}
         self._signatures.clear()
-        self._zones.set_key_data({zone: _key_data(zone, of_zone) for zone, of_zone in keys.items()})
+        self._tell_keys()
 
     def set_time(self, now_s: float) -> bool:
-        """Take up the time, in seconds since 1970; return whether all signatures are to be made anew."""
+        """Take up the time, in seconds since 1970; return whether answers that were kept are to be dropped."""
+        self._now_s = now_s
         period = int(now_s) // self._limits.period_s
-        if period == self._period:
-            return False
-        self._period = period
-        self._signatures.clear()
-        return True
+        is_new = period != self._period
+        if is_new:
+            self._period = period
+            self._signatures.clear()
+        if now_s >= self._keys_turn_s:
+            self._tell_keys()
+            return True
+        return is_new
+
+    def _tell_keys(self) -> None:
+        """Let the zones say what they say of their keys now, until the time at which that is something else."""
+        now_s, limits = self._now_s, self._limits
+        self._zones.set_key_data(
+            {zone: _key_data(zone, keys, now_s=now_s, limits=limits) for zone, keys in self._keys.items()}
+        )
+        turns = [rollover.turns_s(keys, limits=limits) for keys in self._keys.values()]
+        self._keys_turn_s = min((turn_s for turn_s in turns if turn_s > now_s), default=math.inf)
 
     def sign(self, answer: Answer, query: Query) -> Answer:
         """Return ``answer`` to ``query`` with signatures, and proofs of what it denies."""
@@ -146,7 +162,7 @@ class Signer:
         rrset = (
             replace(rrset, weights=()) if rrset.weights else rrset
         )  # they change its order, not what is signed
-        cache_key = (rrset, is_of_keys)
+        cache_key = (zone.name, rrset)  # which zone a name lies in, /skydns/config can change
         data = self._signatures.get(cache_key)
         if data is None:
             if is_of_keys:
@@ -180,9 +196,9 @@ class Signer:
 _SIGNED_BY_ALL: Final = frozenset({int(Type.DNSKEY), int(Type.CDS), int(Type.CDNSKEY)})
 
 
-def _key_data(zone: Name, keys: Keys) -> dict[int, tuple[bytes, ...]]:
+def _key_data(zone: Name, keys: Keys, *, now_s: float, limits: SigningLimits) -> dict[int, tuple[bytes, ...]]:
     """Return what the apex of a zone with ``keys`` says of them, and its parent, if that is ours too."""
-    wanted = rollover.wanted_by_parent(keys)
+    wanted = rollover.wanted_by_parent(keys, now_s=now_s, limits=limits)
     return {
         Type.DNSKEY: tuple(key.key.dnskey for key in keys),
         Type.CDS: (wanted.ds(zone),),

@@ -24,7 +24,7 @@ from fairlead.dns.dnssec import (
     SigningLimits,
     State,
 )
-from fairlead.dns.dnssec.rollover import advance, first, signers, wanted_by_parent
+from fairlead.dns.dnssec.rollover import advance, first, newest, signers, wanted_by_parent
 
 ZONE = names.from_text("skydns.test")
 LIMITS = SigningLimits()
@@ -62,7 +62,11 @@ def test_a_rollover_has_three_steps_and_waits_between_them() -> None:
     coming = advance(step.keys, make=new, now_s=T0 + 10, limits=LIMITS)
     fresh = coming.keys[1].key
     assert [key.state for key in coming.keys] == [State.ACTIVE, State.COMING]
-    assert wanted_by_parent(coming.keys) is fresh
+    assert newest(coming.keys) is fresh
+    at_s = T0 + 10 + LIMITS.key_ttl_s
+    assert wanted_by_parent(coming.keys, now_s=at_s - 1, limits=LIMITS) is old
+    assert wanted_by_parent(coming.keys, now_s=at_s, limits=LIMITS) is fresh
+    assert f"in {LIMITS.key_ttl_s} s, and not before" in coming.next
     assert signers(coming.keys) == [old]
 
     with pytest.raises(RolloverError, match="3600 s"):
@@ -70,7 +74,7 @@ def test_a_rollover_has_three_steps_and_waits_between_them() -> None:
     taken = advance(coming.keys, make=new, now_s=T0 + 10 + LIMITS.key_ttl_s, limits=LIMITS)
     assert [key.state for key in taken.keys] == [State.GOING, State.ACTIVE]
     assert signers(taken.keys) == [fresh]
-    assert wanted_by_parent(taken.keys) is fresh
+    assert wanted_by_parent(taken.keys, now_s=at_s, limits=LIMITS) is fresh
 
     with pytest.raises(RolloverError):
         advance(taken.keys, make=new, now_s=T0 + 20 + LIMITS.key_ttl_s, limits=LIMITS)

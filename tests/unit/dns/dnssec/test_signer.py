@@ -60,6 +60,11 @@ class SignedSite(Site):
         self.validate(again)
         return response
 
+    def secure_keys(self, rtype: str) -> dns.rrset.RRset:
+        """Ask for what the zone says of its keys, which all of them sign; return it."""
+        query = dns.message.make_query("skydns.test", rtype, want_dnssec=True, payload=4096)
+        return self.exchange(query, tcp=True).answer[0]
+
     def validate(self, response: dns.message.Message) -> None:
         for section in (response.answer, response.authority):
             for rrset in section:
@@ -277,7 +282,40 @@ def test_during_a_rollover_all_keys_sign_the_keys_and_one_the_rest() -> None:
     assert {one.key_tag for one in signatures} == {old.tag, new.tag}
     data = site.exchange(dns.message.make_query("note.skydns.test", "TXT", want_dnssec=True))
     assert {one.key_tag for one in data.answer[1]} == {old.tag}
-    assert rdatas(site.ask("skydns.test", "CDS"), "CDS")[0].split()[0] == str(new.tag)
+
+
+def test_the_parent_is_asked_for_a_new_key_once_everybody_can_have_it() -> None:
+    """RFC 7583, section 3.3.2: a parent that polls would name a key that caches of the old key set do not hold."""
+    old, new = SigningKey.generate(Algorithm.ED25519), SigningKey.generate(Algorithm.ED25519)
+    site = SignedSite({ZONE: (active(old), active(new, State.COMING))})
+
+    def asked_for() -> tuple[int, int]:
+        cds = site.secure_keys("CDS")[0]
+        cdnskey = site.secure_keys("CDNSKEY")[0]
+        return cds.key_tag, dns.dnssec.key_id(cdnskey)
+
+    turn_s = NOW_S + SigningLimits().key_ttl_s
+    assert asked_for() == (old.tag, old.tag)
+    assert not site.signer.set_time(turn_s - 1)
+    assert asked_for() == (old.tag, old.tag)
+    assert site.signer.set_time(turn_s), "what was kept is dropped"
+    site.model.table.clear()
+    assert asked_for() == (new.tag, new.tag)
+    assert not site.signer.set_time(turn_s + 1)
+
+
+def test_a_name_that_comes_to_another_zone_is_signed_by_that_zone() -> None:
+    """``domain`` of /skydns/config is taken up live."""
+    outer, inner = SigningKey.generate(Algorithm.ED25519), SigningKey.generate(Algorithm.ED25519)
+    site = SignedSite({names.from_text("test"): (active(outer),), ZONE: (active(inner),)})
+
+    def signer() -> str:
+        response = site.exchange(dns.message.make_query("note.skydns.test", "TXT", want_dnssec=True))
+        return str(response.answer[1][0].signer)
+
+    assert signer() == "skydns.test."
+    site.apply({b"/skydns/config": b'{"domain": "test."}'})
+    assert signer() == "test."
 
 
 def test_two_algorithms_both_sign_everything() -> None:
