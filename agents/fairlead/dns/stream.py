@@ -51,6 +51,7 @@ class DnsStream(asyncio.Protocol):
         self._unwritten_bytes = 0
         self._in_flight = 0
         self._stream: Iterator[bytes] | None = None
+        self._turn: asyncio.Handle | None = None
         self._is_full = False
         self._is_reading = True
         self._wire: asyncio.Transport | None = None
@@ -114,14 +115,16 @@ class DnsStream(asyncio.Protocol):
         self._in_flight -= 1  # LATER stands for them all
 
     def _serve(self) -> None:
-        """Answer the whole messages at hand, until the client must take some answers first."""
-        while self._may_go_on() and (self._stream is not None or self._packets):
-            if self._stream is not None:
-                self._write_next()
-            else:
-                self._answer(self._packets.popleft())
+        """Answer the whole messages at hand, until the client must take some answers first.
+
+        Of a stream each message is made in a turn of its own: between two others are answered.
+        """
+        while self._may_go_on() and self._packets and self._stream is None:
+            self._answer(self._packets.popleft())
+        if self._stream is not None and self._may_go_on() and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._write_next)
         self._flush()
-        self._read(self._may_go_on())
+        self._read(self._may_go_on() and self._stream is None)
 
     def _may_go_on(self) -> bool:
         if self._is_full or self._wire is None or self._wire.is_closing():
@@ -139,12 +142,19 @@ class DnsStream(asyncio.Protocol):
             self._write(response)
 
     def _write_next(self) -> None:
-        assert self._stream is not None
-        message = next(self._stream, None)
+        self._turn = None
+        if self._stream is None or not self._may_go_on():
+            return
+        try:
+            message = next(self._stream, None)
+        except BaseException:
+            self.abort()  # a fault of ours: half a zone must not look like one that goes on
+            raise
         if message is None:
             self._stream = None
         else:
             self._write(message)
+        self._serve()
 
     def _write(self, message: bytes) -> None:
         """Write ``message`` with those that follow at once."""

@@ -2,6 +2,8 @@
 
 A node has a value of its own and children; both are seen, so a key does not hide the keys below it.  What a question may
 reach ends at a cut: where a record delegates a name to other servers, or another zone of ours begins.
+
+A snapshot costs nothing: it shares all nodes, and from then on a change copies those on the way to its name, once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,15 +42,25 @@ class Node:
         is_apex: whether a zone begins here.
         hosts, texts, mails: how many records of each `Kind` it and all names below it have, so that nobody looks for what
             is not there, or begins to collect what is too much.
+        era: of the tree that may change it in place; see `Tree.snapshot`.
     """
 
-    __slots__ = ("children", "hosts", "is_apex", "mails", "record", "texts")
+    __slots__ = ("children", "era", "hosts", "is_apex", "mails", "record", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, era: object) -> None:
+        self.era = era
         self.hosts = self.texts = self.mails = 0
         self.record: Record | None = None
         self.children: dict[bytes, Node] = {}
         self.is_apex = False
+
+    def copied(self, era: object) -> "Node":
+        """Return a copy that a tree in ``era`` may change."""
+        copy = Node(era)
+        copy.hosts, copy.texts, copy.mails = self.hosts, self.texts, self.mails
+        copy.record, copy.is_apex = self.record, self.is_apex
+        copy.children = self.children.copy()
+        return copy
 
     @property
     def is_delegated(self) -> bool:
@@ -83,7 +95,8 @@ class Tree:
     def __init__(self) -> None:
         self.conditions = Conditions()
         """What holds for the records at present, beside what their keys say."""
-        self._root = Node()
+        self._era = object()
+        self._root = Node(self._era)
         self._apexes: tuple[Name, ...] = ()
         self._records_count = 0
 
@@ -93,17 +106,22 @@ class Tree:
     def __len__(self) -> int:
         return self._records_count
 
+    def snapshot(self) -> "Tree":
+        """Return the tree as it is now, whatever becomes of this one; with conditions of its own."""
+        other = Tree()
+        other._root, other._apexes, other._records_count = self._root, self._apexes, self._records_count
+        self._era = object()  # the nodes there are belong to both, so to neither
+        return other
+
     def set_apexes(self, apexes: Iterable[Name]) -> None:
         """Let zones begin at ``apexes``, which exist from now on, and nowhere else."""
-        for name in self._apexes:
-            node = self._at(_path(name))
-            assert node is not None
-            node.is_apex = False
         gone, self._apexes = self._apexes, tuple(apexes)
-        for name in self._apexes:
-            self._made(name).is_apex = True
         for name in gone:
-            self._prune(name)
+            self._changed(_path(name))[-1].is_apex = False
+        for name in self._apexes:
+            self._changed(_path(name))[-1].is_apex = True
+        for name in gone:
+            self._prune(_path(name))
 
     @property
     def apexes(self) -> tuple[Name, ...]:
@@ -116,20 +134,19 @@ class Tree:
 
     def put(self, record: Record) -> None:
         """Let ``record`` be what its owner says."""
-        node = self._made(record.owner)
-        self._records_count += node.record is None
-        self._recount(record.owner, node.record, record)
-        node.record = record
+        nodes = self._changed(_path(record.owner))
+        self._records_count += nodes[-1].record is None
+        _recount(nodes, record)
 
     def remove(self, name: Name) -> None:
         """Forget the record of ``name``, and the nodes that nothing needs any more."""
-        node = self._at(_path(name))
-        if node is None:
+        path = _path(name)
+        node = self._at(path)
+        if node is None or node.record is None:
             return
-        self._records_count -= node.record is not None
-        self._recount(name, node.record, None)
-        node.record = None
-        self._prune(name)
+        self._records_count -= 1
+        _recount(self._changed(path), None)
+        self._prune(path)
 
     def own(self, name: Name) -> Record | None:
         """Return the record of exactly ``name``."""
@@ -212,17 +229,6 @@ class Tree:
             return iter(()) if node is None else iter((node,))
         return _match(self._root, path, 0, _Budget(MATCHES_MAX))
 
-    def _recount(self, name: Name, old: Record | None, new: Record | None) -> None:
-        hosts, texts, mails = (b - a for a, b in zip(_kinds_of(old), _kinds_of(new), strict=True))
-        if not (hosts or texts or mails):
-            return
-        node = self._root
-        for label in (None, *_path(name)):
-            node = node if label is None else node.children[label]
-            node.hosts += hosts
-            node.texts += texts
-            node.mails += mails
-
     def _at(self, path: list[bytes]) -> Node | None:
         node = self._root
         for label in path:
@@ -232,30 +238,42 @@ class Tree:
             node = child
         return node
 
-    def _made(self, name: Name) -> Node:
-        node = self._root
-        for label in _path(name):
-            child = node.children.get(label)
-            if child is None:
-                child = node.children[label] = Node()
-            node = child
-        return node
+    def _changed(self, path: list[bytes]) -> list[Node]:
+        """Return the nodes from the root down ``path``, made where there are none, all of them to be changed in place."""
+        era = self._era
+        if self._root.era is not era:
+            self._root = self._root.copied(era)
+        nodes = [self._root]
+        for label in path:
+            children = nodes[-1].children
+            node = children.get(label)
+            if node is None:
+                node = children[label] = Node(era)
+            elif node.era is not era:
+                node = children[label] = node.copied(era)
+            nodes.append(node)
+        return nodes
 
-    def _prune(self, name: Name) -> None:
-        """Remove ``name`` and its ancestors as far as nothing needs them."""
-        trail: list[tuple[Node, bytes]] = []
-        node = self._root
-        for label in _path(name):
-            child = node.children.get(label)
-            if child is None:
-                return
-            trail.append((node, label))
-            node = child
-        for parent, label in reversed(trail):
-            child = parent.children[label]
+    def _prune(self, path: list[bytes]) -> None:
+        """Remove the node at ``path`` and its ancestors as far as nothing needs them."""
+        if self._at(path) is None:
+            return
+        nodes = self._changed(path)
+        for parent, child, label in zip(nodes[-2::-1], nodes[:0:-1], reversed(path), strict=True):
             if child.record is not None or child.children or child.is_apex:
                 break
             del parent.children[label]
+
+
+def _recount(nodes: list[Node], record: Record | None) -> None:
+    """Let ``record`` be that of the last of ``nodes``, and all of them count it."""
+    old, nodes[-1].record = nodes[-1].record, record
+    hosts, texts, mails = (b - a for a, b in zip(_kinds_of(old), _kinds_of(record), strict=True))
+    if hosts or texts or mails:
+        for node in nodes:
+            node.hosts += hosts
+            node.texts += texts
+            node.mails += mails
 
 
 def fixed_part(name: Name) -> Name:

@@ -4,6 +4,7 @@ The serial is the store's revision: every replica that has applied the same chan
 new from old.
 """
 
+import copy
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -156,6 +157,10 @@ class Zones:
 
     def __repr__(self) -> str:
         return f"Zones({' '.join(map(names.to_text, self._zones))})"
+
+    def snapshot(self) -> "Zones":
+        """Return the zones as they are now, whatever settings come next; only their serials go on."""
+        return copy.copy(self)
 
     def of(self, name: Name) -> Zone | None:
         """Return the zone that ``name`` lies in, or None when it is not ours."""

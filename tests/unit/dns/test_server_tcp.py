@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -16,7 +16,8 @@ from tests.unit.dns.test_hooks import Elsewhere
 
 from fairlead.agent import EVERYWHERE, Networks
 from fairlead.dns import Limits
-from fairlead.dns.client import Transport
+from fairlead.dns.client import Client, Transport
+from fairlead.dns.message import Query
 from fairlead.dns.server_tcp import TcpServer
 from fairlead.dns.sockets import bound_socket
 from fairlead.dns.stream import DnsStream, Framer
@@ -95,6 +96,49 @@ async def test_pipelined_queries_are_all_answered() -> None:
         found = [await answer(reader) for _ in range(100)]
         assert [message.id for message in found] == list(range(1, 101))
         assert all(len(rdatas(message, "A")) == 3 for message in found)
+
+
+async def test_between_two_messages_of_a_transfer_others_have_their_turn() -> None:
+    """A large zone does not hold up who asks for a name, however fast its secondary takes it."""
+    site, count = Site(RECORDS), 3000
+    made: list[int] = []
+
+    def transfer(asked: Query, client: Client) -> Iterator[bytes]:
+        del client
+        for number in range(count):
+            made.append(number)
+            yield dns.message.make_response(dns.message.from_wire(asked.packet)).to_wire()
+
+    site.responder.hooks.transfer = transfer
+    async with (
+        serving(site) as (server, port),
+        connected(port) as (reader, writer),
+        connected(port) as (other, asking),
+    ):
+        writer.write(query("skydns.test", "AXFR") + query(number=9))
+        await answer(reader)
+        asking.write(query())
+        assert len(rdatas(await answer(other), "A")) == 3
+        assert len(made) < count / 2
+        assert [(await answer(reader)).id for _ in range(count)][-2:] == [1, 9], "what comes behind waits"
+        assert len(server) == 2
+
+
+async def test_a_fault_in_a_transfer_ends_its_connection() -> None:
+    site = Site(RECORDS)
+
+    def transfer(asked: Query, client: Client) -> Iterator[bytes]:
+        del client
+        yield from (asked.packet for _ in ())
+        raise ZeroDivisionError
+
+    site.responder.hooks.transfer = transfer
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what["exception"]))
+    async with serving(site) as (_, port), connected(port) as (reader, writer):
+        writer.write(query("skydns.test", "AXFR"))
+        assert await ended(reader)
+    assert list(map(type, told)) == [ZeroDivisionError]
 
 
 async def test_a_query_may_come_byte_by_byte() -> None:

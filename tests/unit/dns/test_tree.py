@@ -82,3 +82,59 @@ def test_a_wildcard_that_stands_for_too_much_is_servfail_and_no_lie() -> None:
         next(site.model.tree.below(names.from_text("*.skydns.test")))
     site.delete("n0.skydns.test")
     assert rcode(site.ask("x.*.skydns.test")) == "NXDOMAIN"
+
+
+def shown(tree: Tree) -> object:
+    """All that a tree says."""
+    every = [names.ROOT, *(names.from_text(name) for name in ("a", "b", "c", "a.b", "b.a", "c.a", "a.a.b"))]
+    return (
+        len(tree),
+        tree.apexes,
+        list(tree.records()),
+        [(name, tree.labels_below(name), tree.own(name), tree.exists(name)) for name in every],
+        [tree.count(name, kind) for name in every for kind in ("hosts", "texts", "mails")],
+        [
+            tree.locate(name, zone=apex)
+            for apex in tree.apexes
+            for name in every
+            if names.is_within(name, apex)
+        ],
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_snapshot_stays_what_it_was_and_so_does_what_it_was_taken_of(seed: int) -> None:
+    """Whichever of them changes next, and however many there are."""
+    rng = random.Random(seed)
+    trees = [Tree()]
+    expected = [shown(trees[0])]
+    for _ in range(150):
+        at = rng.randrange(len(trees))
+        tree = trees[at]
+        name = names.from_text(".".join(rng.choice("abc") for _ in range(rng.randint(1, 3))))
+        match rng.randrange(8):
+            case 0 if len(trees) < 6:
+                trees.append(tree.snapshot())
+                expected.append(shown(tree))
+            case 1:
+                tree.set_apexes([names.from_text(zone) for zone in rng.sample(["a", "b", "b.a", "c"], 2)])
+            case 2 | 3:
+                tree.remove(name)
+            case _:
+                tree.put(parse_record(name, rng.choice(VALUES)))
+        expected[at] = shown(tree)
+        assert [shown(one) for one in trees] == expected
+
+
+def test_a_snapshot_costs_nothing_however_much_it_shows() -> None:
+    """And the first change after it copies the nodes on its way, and no others."""
+    tree = Tree()
+    for n in range(2000):
+        tree.put(parse_record(names.from_text(f"{n % 50}.{n // 50}.a"), VALUES[0]))
+    before = {id(node) for _, node in tree.walk_zone(names.ROOT)}
+    held = tree.snapshot()
+    assert {id(node) for _, node in held.walk_zone(names.ROOT)} == before
+    tree.put(parse_record(names.from_text("7.7.a"), VALUES[2]))
+    assert len({id(node) for _, node in tree.walk_zone(names.ROOT)} - before) == 4
+    tree.put(parse_record(names.from_text("7.7.a"), VALUES[1]))
+    assert len({id(node) for _, node in tree.walk_zone(names.ROOT)} - before) == 4, "once"

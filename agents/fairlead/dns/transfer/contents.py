@@ -29,40 +29,46 @@ def soa_rrset(zone: Zone) -> RRset:
     return RRset(zone.name, Type.SOA, zone.settings.dialect.soa_ttl_s, (zone.soa_data(),))
 
 
-def copy_of(tree: Tree, zone: Name) -> Tree:
-    """Return what a transfer of ``zone`` reads, as of now: its records, and those that it points to.
-
-    Of health and nearness a copy knows nothing: they change without a serial, and a secondary's clients are not ours.
-    """
-    copy = Tree()
-    copy.set_apexes(tree.apexes)
-    for record in tree.records():
-        copy.put(record)
-    assert zone in copy.apexes
-    return copy
-
-
 def zone_rrsets(zone: Zone, *, tree: Tree, zones: Zones) -> Iterator[RRset]:
-    """Yield every RRset of ``zone`` but its SOA, a name's all together, parents first."""
+    """Yield every RRset of ``zone`` but its SOA, a name's all together, parents first, each made when it is wanted.
+
+    Args:
+        zone: one of ``zones``.
+        tree: a snapshot, since what it shows must not change meanwhile.  Of health and nearness it knows nothing: they
+            change without a serial, and a secondary's clients are not ours.
+        zones: a snapshot too.
+    """
+    told: set[tuple[Name, int]] = set()
     for name, node in tree.walk_zone(zone.name):
-        if node.is_cut and name != zone.name:
-            yield from _cut_rrsets(name, zone, tree=tree, zones=zones)
-        else:
+        if not node.is_cut or name == zone.name:
             yield from _name_rrsets(name, node, zone, tree=tree, zones=zones)
+            continue
+        for rrset in _cut_rrsets(name, zone, tree=tree, zones=zones):
+            # Glue of several delegations may be the same.
+            if rrset.owner == name or (rrset.owner, rrset.rtype) not in told:
+                yield rrset
+            told.add((rrset.owner, rrset.rtype))
 
 
 def _cut_rrsets(name: Name, zone: Zone, *, tree: Tree, zones: Zones) -> Iterator[RRset]:
     """Yield the delegation at ``name``: to others by a referral, or to another zone of ours."""
-    inner = zones.of(name)
-    if inner is zone:
+    if zones.of(name) is zone:
         referral = answer_question(name, Type.A, tree=tree, zones=zones)
         yield from referral.authority
-        yield from (rrset for rrset in referral.glue if names.is_within(rrset.owner, zone.name))
-        return
-    servers = answer_question(name, Type.NS, tree=tree, zones=zones)
-    yield from servers.answer
-    yield from answer_question(name, Type.DS, tree=tree, zones=zones).answer
-    yield from (rrset for rrset in servers.additional if names.is_within(rrset.owner, name))
+        glue = referral.glue
+    else:
+        servers = answer_question(name, Type.NS, tree=tree, zones=zones)
+        yield from servers.answer
+        yield from answer_question(name, Type.DS, tree=tree, zones=zones).answer
+        glue = servers.additional
+    yield from (rrset for rrset in glue if _is_beyond_cut(rrset.owner, zone, tree=tree, zones=zones))
+
+
+def _is_beyond_cut(name: Name, zone: Zone, *, tree: Tree, zones: Zones) -> bool:
+    """Whether ``name`` lies below ``zone`` and is not its own: then its addresses have no other place to be told."""
+    if not names.is_within(name, zone.name):
+        return False
+    return zones.of(name) is not zone or tree.locate(name, zone=zone.name).cut is not None
 
 
 def _name_rrsets(name: Name, node: Node, zone: Zone, *, tree: Tree, zones: Zones) -> Iterator[RRset]:

@@ -9,7 +9,7 @@ class TransferLimits:
 
     Attributes:
         message_bytes_max: of one message of a transfer; pointers reach 16 KiB, and a client can begin with the first.
-        streams_max: transfers at once; each holds a copy of its zone's tree.
+        streams_max: transfers at once; each keeps what has changed since it began.
         notify_delay_s: how long after a change it is told, so that every process of ours has it.
         notify_confirm_s: how long after an acknowledgement a change is told once more.
         notify_spacing_s: least time between two notifications of one zone to one secondary; what changes meanwhile goes

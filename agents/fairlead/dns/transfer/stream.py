@@ -5,6 +5,7 @@ IXFR is answered by the whole zone, or by the SOA record alone when the client h
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 import dns.exception
@@ -15,7 +16,7 @@ from fairlead.dns.answer import RRset
 from fairlead.dns.client import Client
 from fairlead.dns.errors import MessageError
 from fairlead.dns.message import AA, HEADER_BYTES, QR, RD, TCP_BYTES_MAX, Query, Rcode, Type
-from fairlead.dns.transfer.contents import copy_of, soa_rrset, zone_rrsets
+from fairlead.dns.transfer.contents import soa_rrset, zone_rrsets
 from fairlead.dns.transfer.limits import TransferLimits
 from fairlead.dns.transfer.settings import TransferSettings
 from fairlead.dns.transfer.signed import SignedClient
@@ -72,8 +73,8 @@ class Transfers:
         soa = soa_rrset(zone)
         if known is not None and not is_newer(serial_of(soa), known):
             return iter(self._messages(query, client, [soa]))
-        copy = copy_of(self._tree, zone.name)
-        return self._counted(self._messages(query, client, self._whole(zone, soa, copy)))
+        rrsets = zone_rrsets(zone, tree=self._tree.snapshot(), zones=self._zones.snapshot())
+        return self._counted(self._messages(query, client, chain([soa], rrsets, [soa])))
 
     def _admit(self, query: Query, client: Client) -> Zone:
         if not self._settings.allows(client.ip, is_signed=isinstance(client, SignedClient)):
@@ -87,17 +88,6 @@ class Transfers:
         if self._streams >= self._limits.streams_max:
             raise MessageError(Rcode.SERVFAIL, "too many transfers at once")
         return zone
-
-    def _whole(self, zone: Zone, soa: RRset, copy: Tree) -> Iterator[RRset]:
-        yield soa
-        seen: set[tuple[bytes, int]] = set()
-        for rrset in zone_rrsets(zone, tree=copy, zones=self._zones):
-            # Glue of several delegations may be the same.
-            if (rrset.owner, rrset.rtype) not in seen:
-                yield rrset
-            if rrset.rtype in _OF_GLUE:
-                seen.add((rrset.owner, rrset.rtype))
-        yield soa
 
     def _counted(self, messages: Iterator[bytes]) -> Iterator[bytes]:
         self._streams += 1
@@ -121,9 +111,6 @@ class Transfers:
                     records.append(record)
                     size += len(record)
         yield _message(query, records)
-
-
-_OF_GLUE: Final = frozenset({int(Type.A), int(Type.AAAA)})
 
 
 def serial_of(soa: RRset) -> int:

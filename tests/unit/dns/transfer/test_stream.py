@@ -145,6 +145,39 @@ class _Slow(Asker):
         self.messages = messages
 
 
+def test_a_transfer_is_of_the_zones_of_its_beginning() -> None:
+    """``domain`` of /skydns/config is taken up live, and a transfer may take a while."""
+    many: dict[str, object] = {f"n{n}.skydns.test": {"host": "10.0.0.1"} for n in range(600)}
+    site = PrimarySite(many | RECORDS)
+    expected = lines(site.axfr())
+    asker = _Slow()
+    site.answerer.respond(dns.message.make_query("skydns.test", "AXFR").to_wire(), asker)
+    messages = [next(asker.messages)]
+    site.apply({b"/skydns/config": b'{"domain": "n7.skydns.test.", "ttl": 5}'})
+    assert lines(read([*messages, *asker.messages], "skydns.test")) == expected
+
+
+def test_glue_is_told_once_and_what_is_no_glue_at_its_own_name() -> None:
+    site = PrimarySite(
+        {
+            "one.skydns.test": {"ns": ["ns.two.skydns.test", "ns.skydns.test"]},
+            "two.skydns.test": {"ns": ["ns.two.skydns.test", "ns.skydns.test"]},
+            "ns.two.skydns.test": {"host": "10.1.0.1"},
+            "ns.skydns.test": {"host": "10.1.0.2"},
+        }
+    )
+    (message,) = site.transfer(dns.message.make_query("skydns.test", "AXFR"))
+    sent = [
+        line
+        for rrset in dns.message.from_wire(message, xfr=True).answer
+        for line in rrset.to_text().splitlines()
+    ]
+    assert sorted(line.split()[4] for line in sent if line.startswith("ns.") and " A " in line) == [
+        "10.1.0.1",
+        "10.1.0.2",
+    ]
+
+
 def test_so_many_run_at_once_and_no_more() -> None:
     site = PrimarySite(limits=TransferLimits(streams_max=1, message_bytes_max=100))
     query = dns.message.make_query("skydns.test", "AXFR")
