@@ -27,7 +27,8 @@ CORES = {
     "peer": "codec connection frames handshake messages transfer urls words",
     "raft": "confchange configuration election leadership log membership node "
     "progress proposals quorum raft reads replication transfer types",
-    "rpc": "codes deadlines flow frames grpc guard h2 headers routes stream",
+    "http2": "client connection errors fields flow frames guard handlers headers limits literals rules server stream",
+    "rpc": "codes deadlines grpc h2 headers routes",
     "wal": "record replay",
     "agent": "duration networks",
     "dns": "answer client cookies edns frame gate hooks leases local_names lookup message names presentation "

@@ -338,6 +338,10 @@ class ClientConnection(asyncio.Protocol, Timed):
         if exchange.upload is not None and self.exchange is exchange:
             self.update_reading()
 
+    def say_continue(self) -> None:
+        """Have the client send its body (RFC 9110, section 15.2.1)."""
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def take_body(self) -> None:
         """Hand over what came of the request's body along with its head."""
         exchange, rest = self.exchange, self._buffer

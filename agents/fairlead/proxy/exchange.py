@@ -60,7 +60,7 @@ class Exchange(Outward):
     def attach(self, connection: "ServerConnection") -> None:
         """Send what there is of the request over ``connection``."""
         server = self._server
-        if self._is_over or server is None:
+        if self.is_over or server is None:
             connection.release(is_reusable=True)
             return
         self.connection = connection
@@ -182,7 +182,7 @@ class Exchange(Outward):
     def splice_target(self) -> "ClientConnection | None":
         """Return the client's connection if the rest of the body may go there as it is."""
         is_changed = self._is_chunking or (self._call is not None and self._call.has_response_filters)
-        return None if self._is_over or is_changed or not self._client.is_plain else self._client
+        return None if self.is_over or is_changed or not self._client.is_plain else self._client
 
     def on_client_broken(self) -> None:
         """The client takes no more of a body that the kernel has in hand."""
@@ -196,7 +196,7 @@ class Exchange(Outward):
         if self._call is not None:
             response = self._through_chain(response)
         self.status = 101
-        self._is_over = True
+        self.is_over = True
         self._client.transport.write(
             b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.start(), response.upgrade)
         )
@@ -209,7 +209,7 @@ class Exchange(Outward):
     def on_server_failure(self, failure: Failure, reason: str) -> None:
         """The server's fault: ask another, answer if that is still possible, or let the client see the cut."""
         self.connection = None
-        if self._is_over:
+        if self.is_over:
             return
         self._failure = failure
         if self._server is not None:
@@ -241,13 +241,13 @@ class Exchange(Outward):
 
     def on_client_gone(self) -> None:
         """The client left; nobody wants the response any more."""
-        if not self._is_over:
+        if not self.is_over:
             self.status = 499
             self.flag = "DC"
             self._end()
 
     def _end(self) -> None:
-        self._is_over = True
+        self.is_over = True
         if self._task is not None:
             self._task.cancel()
         if self._timer is not None:
@@ -259,7 +259,7 @@ class Exchange(Outward):
         self._record()
 
     def _finish(self) -> None:
-        self._is_over = True
+        self.is_over = True
         self._leave_server(self.status)
         is_complete = self.upload is None
         if not is_complete:

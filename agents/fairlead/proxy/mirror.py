@@ -14,6 +14,7 @@ from fairlead.proxy.state import ServerState
 
 if TYPE_CHECKING:
     from fairlead.proxy.balance import Chance, Failure
+    from fairlead.proxy.headers import Fields
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.record import Record
     from fairlead.proxy.response import Response
@@ -74,7 +75,7 @@ class _Copy:
         self._service = service
         self._server = server
         self._body: list[bytes] = []
-        self._is_over = False
+        self.is_over = False
 
     def begin(self, body: list[bytes]) -> None:
         self._body = body
@@ -110,15 +111,21 @@ class _Copy:
     def on_server_writable(self) -> None:
         pass
 
-    def on_server_lost(self, *, was_reused: bool) -> None:
+    def request_trailers(self) -> "Fields":
+        return []
+
+    def on_trailers(self, fields: "Fields", *, is_framed: bool = False) -> None:
+        pass
+
+    def on_server_lost(self, *, was_reused: bool, was_seen: bool = True) -> None:
         self._end(0, None)
 
     def on_server_failure(self, failure: "Failure", reason: str) -> None:
         self._end(0, failure)
 
     def _end(self, status: int, failure: "Failure | None") -> None:
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self._server.in_flight -= 1
             self.group.balancer.ended(
                 self._server, status=status, failure=failure, head_us=0, now_s=perf_counter()

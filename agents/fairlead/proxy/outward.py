@@ -43,12 +43,13 @@ class Outward:
         group: whose servers are asked; there is one as soon as a server has been chosen.
         connection: the server's connection while there is one.
         status: of the final response once its head is on its way, else 0.
+        is_over: all is done, or nobody waits any more.
     """
 
     __slots__ = (
-        "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_over", "_is_sent", "_pace", "_queue",
-        "_server", "_service", "_started_s", "_task", "_timer", "_total", "_tried", "attempts", "connection", "flag", "group",
-        "head_us", "is_gathering", "peer", "plan", "server", "status", "upload",
+        "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_sent", "_pace", "_queue",
+        "_server", "_service", "_started_s", "_task", "_timer", "_total", "_tried", "attempts", "connection",
+        "flag", "group", "head_us", "is_gathering", "is_over", "peer", "plan", "server", "status", "upload",
     )  # fmt: skip
 
     group: "Group"
@@ -81,7 +82,7 @@ class Outward:
         self._failure: Failure | None = None
         self._is_sent = False
         self._has_repeated = False
-        self._is_over = False
+        self.is_over = False
 
     @property
     def backend_id(self) -> str:
@@ -147,7 +148,7 @@ class Outward:
             _LOG.exception("a middleware failed on a request")
             answer = error_answer(*_BROKEN[:2], flag=_BROKEN[2])
         self._task = None
-        if self._is_over or self._call is None:
+        if self.is_over or self._call is None:
             return
         if answer is None:
             self._go_through(self._call.resume)
@@ -166,13 +167,13 @@ class Outward:
             self.upload.keep_all(chain.body_first_bytes_max)
             if call.request.expects_continue:
                 call.edit().expects_continue = False
-                self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._client.say_continue()
         if call.is_edited:
             self.plan = self.plan.with_request(call.request)
         if self.upload is not None:
             self._client.take_body()
             self._client.update_reading()
-        if not self._is_over and not self.is_gathering and self._server is None:
+        if not self.is_over and not self.is_gathering and self._server is None:
             self._choose()
 
     def _choose(self) -> None:
@@ -313,10 +314,11 @@ class Outward:
 
     # Another attempt
 
-    def on_server_lost(self, *, was_reused: bool) -> None:
-        """The connection ended before a single byte of the response."""
+    def on_server_lost(self, *, was_reused: bool, was_seen: bool = True) -> None:
+        """The connection ended before a single byte of the response; ``was_seen``: the server may have acted on it."""
         self.connection = None
-        if was_reused and not self._has_repeated and self._may_repeat() and self._server is not None:
+        may_repeat = self._may_repeat() if was_seen else self._body is None or self._body.is_kept
+        if was_reused and not self._has_repeated and may_repeat and self._server is not None:
             # The server closed it as idle while the request was on its way: no fault of the server.
             self._has_repeated = True
             self._service.stats.retries += 1

@@ -43,10 +43,11 @@ class Response:
         upgrade: with 101, the protocol, lower-case; else ``b""``.
         announced_length: a Content-Length that is passed on although no body follows (HEAD, 304), or None.
         announced: names of the trailers that will come, lower-case.
+        block: the header block that HTTP/2 makes of it, once one was made.
     """
 
     __slots__ = (
-        "_fields", "_lines", "_usual_head", "announced", "announced_length", "framing", "keep_alive", "length", "reason",
+        "_fields", "_lines", "_usual_head", "announced", "announced_length", "block", "framing", "keep_alive", "length", "reason",
         "status", "upgrade",
     )  # fmt: skip
 
@@ -71,6 +72,7 @@ class Response:
         self.keep_alive = True
         self.upgrade = b""
         self._usual_head = b""
+        self.block = b""
 
     @property
     def fields(self) -> Fields:

@@ -19,8 +19,7 @@ from fairlead.proxy.certificates import Certificates, client_context
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
 from fairlead.proxy.forwarding import Forwarding
-from fairlead.proxy.h2_client_side import Http2Client
-from fairlead.proxy.h2_server_side import Http2Server
+from fairlead.proxy.http2 import Http2Client, Http2Server
 from fairlead.proxy.listening import Door, Doors
 from fairlead.proxy.model import Listener, TlsSettings
 from fairlead.proxy.origin import NOBODY, Origin
@@ -49,6 +48,10 @@ class Connecting(Protocol):
     @property
     def plan(self) -> Plan:
         """Whose request it is."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more."""
 
     def attach(self, connection: ServerConnection) -> None:
         """Here it is."""
@@ -227,8 +230,11 @@ class Service:
         return None
 
     def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
-        """Open a connection for ``waiting``."""
-        self.spawn(self._connect(waiting, server, dial_s))
+        """Open a connection for ``waiting``, unless there is one that all share."""
+        if (shared := server.multiplexed) is not None and shared.is_usable:
+            waiting.attach(cast("ServerConnection", shared.open_stream()))
+        else:
+            self.spawn(self._connect(waiting, server, dial_s))
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run ``work`` beside; it ends with the service at the latest."""
@@ -238,6 +244,8 @@ class Service:
         return task
 
     async def _connect(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
+        if waiting.is_over:
+            return  # A client that asks and gives up in one breath costs no connection.
         self.stats.connects += 1
         address = server.server
         loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from fairlead.proxy.model import Backend, Server, TlsSettings
 from fairlead.proxy.router import Router
 
 if TYPE_CHECKING:
-    from fairlead.proxy.h2_server_side import Http2Server
+    from fairlead.proxy.http2 import Http2Server
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.server_side import ServerConnection
 

@@ -5,6 +5,8 @@ store into an attribute; the wheel looks again when the old moment comes, and mo
 the shell calls ``advance`` once per tick.
 """
 
+from collections.abc import Callable
+
 from fairlead.proxy.config import TICK_S
 
 NEVER = 1 << 60
@@ -22,6 +24,21 @@ class Timed:
     def on_deadline(self) -> None:
         """Do what is due; the deadline has been cleared before."""
         raise NotImplementedError
+
+
+class Alarm(Timed):
+    """A deadline of something that cannot be ``Timed`` itself."""
+
+    __slots__ = ("_ring",)
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        """Call ``ring`` when it is due."""
+        super().__init__()
+        self._ring = ring
+
+    def on_deadline(self) -> None:
+        """Ring."""
+        self._ring()
 
 
 class Wheel:

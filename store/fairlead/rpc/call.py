@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fairlead.http2 import Stream
 from fairlead.rpc import grpc
 from fairlead.rpc.codes import Code
 from fairlead.rpc.errors import RpcError
-from fairlead.rpc.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,10 +29,13 @@ class Call(Stream):
     Answering a call that is over does nothing: a handler need not know whether the client is still there.
     """
 
-    __slots__ = ("_bucket", "_deframer", "_opening", "deadline_s", "has_head", "on_cancel")
+    __slots__ = ("_bucket", "_deframer", "_opening", "deadline_s", "has_head", "head", "on_cancel")
+
+    connection: Http2Connection
 
     def __init__(self, opening: Opening, connection: Http2Connection, stream_id: int) -> None:
-        super().__init__(connection, stream_id, opening.head)
+        head = self.head = opening.head
+        super().__init__(connection, stream_id, head.content_length)
         self._opening = opening
         self._bucket: Bucket | None = None
         self._deframer: grpc.Deframer | None = None
@@ -43,6 +46,11 @@ class Call(Stream):
         timeout_s = opening.timeout_s
         self.deadline_s = None if timeout_s is None else connection.now_s + timeout_s
         """When the client stops waiting, on the server's clock; None: it waits for ever."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.stream_id} {self.head.path} held back {self.buffered_bytes} bytes>"
+        )
 
     @property
     def path(self) -> str:
@@ -72,7 +80,14 @@ class Call(Stream):
             self.finish()
             return
         self._close(_OK)
-        self.connection.sender.unary(self, message)
+        sender = self.connection.sender
+        size = len(message) + grpc.PREFIX_BYTES
+        if sender.has_room(self, size):
+            sender.whole(self, grpc.unary_frames(self.stream_id, message, size), size)
+        else:
+            sender.headers(self, grpc.HEAD_BLOCK)
+            sender.data(self, grpc.PREFIX.pack(0, len(message)) + message)
+            sender.end(self, grpc.OK_BLOCK)
 
     def send(self, message: bytes) -> None:
         """Send one message of a stream; what flow control holds back counts in ``buffered_bytes``."""

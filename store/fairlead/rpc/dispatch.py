@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from fairlead.http2 import Stream
 from fairlead.rpc import grpc
 from fairlead.rpc.call import Call, RefusedCall, StreamCall, UnaryCall
 from fairlead.rpc.codes import Code
@@ -15,7 +16,6 @@ from fairlead.rpc.http import HttpApp
 from fairlead.rpc.http_stream import HttpStream
 from fairlead.rpc.limits import Limits
 from fairlead.rpc.routes import Route, StreamHandler, Unary
-from fairlead.rpc.stream import Stream
 
 StatusOf = Callable[[BaseException], tuple[Code, str]]
 

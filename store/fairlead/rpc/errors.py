@@ -1,11 +1,11 @@
 """What may go wrong on the client port, by whose fault it is.
 
+What a peer breaks of HTTP/2 itself is in ``fairlead.http2.errors``.
+
 ::
 
     Exception
     ├── RpcError               a handler's answer: the status that the client gets
-    ├── ConnectionFault        the peer broke HTTP/2: GOAWAY, and the connection ends
-    ├── StreamFault            the peer broke one stream: RST_STREAM, the others go on
     └── ServerConfigError      the operator's: what was given cannot be served
         ├── ListenError        an address that cannot be listened on
         └── TlsFileError       a certificate or key that cannot be used; names the file
@@ -14,7 +14,6 @@
 from pathlib import Path
 
 from fairlead.rpc.codes import Code
-from fairlead.rpc.frames import ErrorCode
 
 
 class RpcError(Exception):
@@ -24,25 +23,6 @@ class RpcError(Exception):
         super().__init__(f"{code.name}: {detail}")
         self.code = code
         self.detail = detail
-
-
-class ConnectionFault(Exception):  # noqa: N818 - RFC 9113 calls it a connection error; a fault says whose
-    """The peer broke a rule of the whole connection (RFC 9113, section 5.4.1)."""
-
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        super().__init__(f"{code.name}: {reason}")
-        self.code = code
-        self.reason = reason
-
-
-class StreamFault(Exception):  # noqa: N818 - as ConnectionFault
-    """The peer broke a rule of one stream (RFC 9113, section 5.4.2)."""
-
-    def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
-        super().__init__(f"stream {stream_id}: {code.name}: {reason}")
-        self.stream_id = stream_id
-        self.code = code
-        self.reason = reason
 
 
 class ServerConfigError(Exception):

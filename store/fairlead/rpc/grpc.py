@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from fairlead.http2 import encoded
+from fairlead.http2.frames import END_HEADERS, END_STREAM, HEADERS
 from fairlead.rpc.codes import Code, percent_encoded
 from fairlead.rpc.errors import RpcError
-from fairlead.rpc.frames import END_HEADERS, END_STREAM, HEADERS
-from fairlead.rpc.headers import encoded
 
 if TYPE_CHECKING:
-    from fairlead.rpc.fields import Field
+    from fairlead.http2 import Field
 
 PREFIX: Final = struct.Struct(">BI")
 """Compressed-Flag and Message-Length."""
@@ -27,9 +27,12 @@ _UNIT_S: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1
 # RFC 1952 with its header and trailer; 32 would accept zlib's too.
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
-# :status 200 is entry 8 of HPACK's static table.
-HEAD_BLOCK: Final = b"\x88" + encoded(
-    [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", b"identity,gzip")]
+HEAD_BLOCK: Final = encoded(
+    [
+        (b":status", b"200"),
+        (b"content-type", b"application/grpc"),
+        (b"grpc-accept-encoding", b"identity,gzip"),
+    ]
 )
 """The header block before the first message of any answer."""
 OK_BLOCK: Final = encoded([(b"grpc-status", b"0")])

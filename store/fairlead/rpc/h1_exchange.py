@@ -10,7 +10,7 @@ from fairlead.rpc.http import HttpReply, HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fairlead.rpc.fields import Field
+    from fairlead.http2 import Field
     from fairlead.rpc.h1 import Http1Connection
 
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}

@@ -1,50 +1,49 @@
-"""Header blocks: from their bytes to a checked request, and from fields to literals.
+"""From the fields of a request to a checked and resolved head, with what a client changes from call to call.
 
-A client repeats the same few blocks on every stream.  A block that leaves the dynamic table as it was means
-the same until the table next changes, so its decoded, checked and resolved head is remembered under its
-bytes.  What we send never enters the client's dynamic table: every block of ours is literals, encoded once.
-
-Source: RFC 7541 (HPACK); RFC 9113, sections 8.2 and 8.3 (what makes a request malformed).
+Source: RFC 9113, sections 8.2 and 8.3 (what makes a request malformed), whose rules are in ``fairlead.http2``.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Self
 
-from fairlead.rpc.errors import StreamFault
-from fairlead.rpc.fields import Field, FieldDecoder
-from fairlead.rpc.frames import ErrorCode
+from fairlead.http2 import (
+    FIELD_OVERHEAD,
+    ErrorCode,
+    Field,
+    Head,
+    HeaderReader,
+    Stream,
+    StreamFault,
+    check_field,
+    request_pseudo,
+)
+from fairlead.http2 import content_length as content_length_of
 from fairlead.rpc.limits import Limits
 
-Key = TypeVar("Key")
-
-EMPTY_TABLE: Final = b"\x20"
-"""At the start of a block: our dynamic table has size 0 from here on (RFC 7541, section 6.3)."""
-TABLE_BYTES_DEFAULT: Final = 4096
+Resolve = Callable[["RequestHead"], Callable[[Any, int], Stream]]
+"""Says what makes the stream that answers a request."""
 
 _TIMEOUT: Final = b"grpc-timeout"
-_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_BAD_VALUE: Final = re.compile(rb"[\x00\r\n]|\A[ \t]|[ \t]\Z")
-_PSEUDO: Final = frozenset({b":method", b":scheme", b":authority", b":path"})
-_CONNECTION_SPECIFIC: Final = frozenset(
-    {b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"}
-)
-_DIGITS: Final = re.compile(r"[0-9]{1,18}")
-# RFC 9113, section 6.5.2: the size of a field is its name, its value and 32 bytes.
-_FIELD_OVERHEAD: Final = 32
-# An HPACK decoder cannot go on after it refused a list; ours refuses far beyond the limit we state.
-_HARD_LIMIT_FACTOR: Final = 4
+_BAD_TIMEOUT: Final = re.compile(rb"[\x00\r\n]|\A[ \t]|[ \t]\Z")
 
 
-class RequestHead:
+class RequestHead(Head):
     """A request's pseudo-header and header fields, checked.
 
     Shared by every stream that sent the same block: nothing changes it after ``open`` is set.
     """
 
-    __slots__ = ("authority", "content_length", "fields", "list_bytes", "method", "open", "path", "scheme")
+    __slots__ = ("authority", "fields", "list_bytes", "method", "path", "scheme")
 
-    def __init__(self, pseudo: dict[bytes, bytes], fields: dict[str, str], *, list_bytes: int) -> None:
+    def __init__(
+        self,
+        pseudo: dict[bytes, bytes],
+        fields: dict[str, str],
+        *,
+        list_bytes: int,
+        content_length: int | None,
+    ) -> None:
         self.method = pseudo.get(b":method", b"").decode("latin-1")
         self.scheme = pseudo.get(b":scheme", b"").decode("latin-1")
         self.path = pseudo.get(b":path", b"").decode("latin-1")
@@ -52,10 +51,7 @@ class RequestHead:
         self.authority = pseudo.get(b":authority", b"").decode("latin-1")
         self.fields = fields
         self.list_bytes = list_bytes
-        length = fields.get("content-length")
-        self.content_length = None if length is None else int(length)
-        self.open: Callable[..., Any]
-        """Makes the stream that answers this request, from the connection and the stream id."""
+        self.content_length = content_length
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.path}>"
@@ -73,37 +69,22 @@ class RequestHead:
         return head
 
 
-class HeaderReader:
-    """The receiving end of one connection: blocks in, heads out, each checked once if that can be."""
+class RequestReader(HeaderReader):
+    """Reads the heads of one connection."""
 
-    __slots__ = ("_alike", "_decoder", "_heads_max", "known")
+    __slots__ = ("_alike", "_resolve")
 
-    def __init__(self, limits: Limits) -> None:
-        self._decoder = FieldDecoder(limits.header_bytes_max * _HARD_LIMIT_FACTOR)
-        self._heads_max = limits.known_heads_max
+    def __init__(self, limits: Limits, resolve: Resolve) -> None:
+        super().__init__(limits, self._whole)
+        self._resolve = resolve
         self._alike: dict[tuple[Field, ...], RequestHead] = {}  # By all fields but grpc-timeout.
-        self.known: dict[bytes, RequestHead] = {}
-        """Heads by block, each valid for the dynamic table as it is."""
 
-    def fields(self, block: bytes) -> list[Field]:
-        """Decode ``block``, keeping the table in step with the peer's.
+    def _whole(self, fields: list[Field], stream_id: int) -> RequestHead:
+        head = self._request(fields, stream_id)
+        head.open = self._resolve(head)
+        return head
 
-        Raises:
-            ConnectionFault: the block cannot be decoded; the table is lost, and the connection with it.
-        """
-        fields = self._decoder.decode(block)
-        if self._decoder.has_changed:
-            self.known.clear()
-        return fields
-
-    def head(self, block: bytes, stream_id: int) -> RequestHead:
-        """Return the request in ``block``.
-
-        Raises:
-            ConnectionFault: as for ``fields``.
-            StreamFault: the request is malformed.
-        """
-        fields = self.fields(block)
+    def _request(self, fields: list[Field], stream_id: int) -> RequestHead:
         same = tuple([field for field in fields if field[0] != _TIMEOUT])
         if len(same) + 1 != len(fields):
             return request_head(fields, stream_id)
@@ -112,22 +93,13 @@ class HeaderReader:
         at = next(at for at, field in enumerate(fields) if field[0] == _TIMEOUT)
         value = fields[at][1]
         is_in_place = at + 1 == len(fields) or fields[at + 1][0][:1] != b":"
-        if alike is not None and is_in_place and not _BAD_VALUE.search(value):
+        if alike is not None and is_in_place and not _BAD_TIMEOUT.search(value):
             return alike.with_timeout(value)
         head = request_head(fields, stream_id)
-        _keep(self._alike, same, head, self._heads_max)
+        if len(self._alike) >= self._heads_max:
+            self._alike.clear()
+        self._alike[same] = head
         return head
-
-    def remember(self, block: bytes, head: RequestHead) -> None:
-        """Keep ``head`` for the next stream that sends ``block``, where that is sound."""
-        if not self._decoder.has_changed:
-            _keep(self.known, block, head, self._heads_max)
-
-
-def _keep(heads: dict[Key, RequestHead], key: Key, head: RequestHead, heads_max: int) -> None:
-    if len(heads) >= heads_max:
-        heads.clear()
-    heads[key] = head
 
 
 def request_head(fields: list[Field], stream_id: int) -> RequestHead:
@@ -136,96 +108,31 @@ def request_head(fields: list[Field], stream_id: int) -> RequestHead:
     Raises:
         StreamFault: the request is malformed (RFC 9113, section 8.1.1).
     """
-    pseudo: dict[bytes, bytes] = {}
-    regular: list[Field] = []
-    list_bytes = 0
-    for name, value in fields:
-        list_bytes += len(name) + len(value) + _FIELD_OVERHEAD
-        if name[:1] != b":":
-            regular.append((name, value))
-        elif regular:
-            # "All pseudo-header fields MUST appear in a field block before all regular field lines" (8.3).
-            raise _malformed(stream_id, "pseudo-header field after a regular one")
-        elif name not in _PSEUDO or name in pseudo or _BAD_VALUE.search(value):
-            raise _malformed(stream_id, "unknown, repeated or unreadable pseudo-header field")
-        else:
-            pseudo[name] = value
-    _check_pseudo(pseudo, stream_id)
-    merged = _regular_fields(regular, stream_id)
-    if b":authority" in pseudo and merged.get("host", pseudo[b":authority"].decode("latin-1")) != pseudo[
-        b":authority"
-    ].decode("latin-1"):
+    pseudo, regular = request_pseudo(fields, stream_id)
+    merged = _merged(regular, stream_id)
+    authority = pseudo.get(b":authority", b"").decode("latin-1")
+    if b":authority" in pseudo and merged.get("host", authority) != authority:
         # "... a Host header field that identifies an entity that differs" (8.3.1).
-        raise _malformed(stream_id, "host differs from :authority")
-    return RequestHead(pseudo, merged, list_bytes=list_bytes)
+        raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "host differs from :authority")
+    return RequestHead(
+        pseudo,
+        merged,
+        list_bytes=sum([len(name) + len(value) + FIELD_OVERHEAD for name, value in fields]),
+        content_length=content_length_of(regular, stream_id) if "content-length" in merged else None,
+    )
 
 
-def check_trailers(fields: list[Field], stream_id: int) -> None:
-    """Refuse trailers that are malformed; what they say is not used.
-
-    Raises:
-        StreamFault: "Pseudo-header fields MUST NOT appear in a trailer section" (8.1), or as for a head.
-    """
-    if any(name[:1] == b":" for name, _ in fields):
-        raise _malformed(stream_id, "pseudo-header field in trailers")
-    _regular_fields(fields, stream_id)
-
-
-def _check_pseudo(pseudo: dict[bytes, bytes], stream_id: int) -> None:
-    method = pseudo.get(b":method")
-    if not method:
-        raise _malformed(stream_id, "no :method")
-    if method == b"CONNECT":
-        # Section 8.5: CONNECT names an authority and nothing else.
-        if b":path" in pseudo or b":scheme" in pseudo or not pseudo.get(b":authority"):
-            raise _malformed(stream_id, "CONNECT with :path or :scheme, or without :authority")
-        return
-    if not pseudo.get(b":scheme"):
-        raise _malformed(stream_id, "no :scheme")
-    path = pseudo.get(b":path", b"")
-    if not path.startswith(b"/") and not (path == b"*" and method == b"OPTIONS"):
-        raise _malformed(stream_id, "no :path, or one that does not begin with a slash")
-
-
-def _regular_fields(fields: list[Field], stream_id: int) -> dict[str, str]:
+def _merged(fields: list[Field], stream_id: int) -> dict[str, str]:
     """Return checked fields by name; repeated ones are joined as RFC 9110, section 5.2 allows."""
     merged: dict[str, str] = {}
     for raw_name, raw_value in fields:
-        if not _NAME.fullmatch(raw_name) or _BAD_VALUE.search(raw_value):
-            raise _malformed(stream_id, "field name or value with characters that HTTP/2 refuses")
-        if raw_name in _CONNECTION_SPECIFIC or (raw_name == b"te" and raw_value != b"trailers"):
-            raise _malformed(stream_id, "connection-specific field")
+        check_field(raw_name, raw_value, stream_id)
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name not in merged:
             merged[name] = value
-        elif name in {"content-length", "host"} and merged[name] != value:
-            raise _malformed(stream_id, f"two different values of {name}")
+        elif name == "host" and merged[name] != value:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "two different values of host")
         elif name not in {"content-length", "host"}:
-            # Section 8.2.3: cookies may come in pieces.
+            # RFC 9113, section 8.2.3: cookies may come in pieces.
             merged[name] += ("; " if name == "cookie" else ",") + value
-    if "content-length" in merged and not _DIGITS.fullmatch(merged["content-length"]):
-        raise _malformed(stream_id, "content-length is not a number")
     return merged
-
-
-def _malformed(stream_id: int, reason: str) -> StreamFault:
-    return StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, reason)
-
-
-def encoded(fields: Iterable[Field]) -> bytes:
-    """Return ``fields`` as literals that no table keeps (RFC 7541, section 6.2.2)."""
-    return b"".join([b"\0" + _string(name) + _string(value) for name, value in fields])
-
-
-def _string(text: bytes) -> bytes:
-    """Return a string literal without Huffman code (RFC 7541, sections 5.1 and 5.2)."""
-    length = len(text)
-    if length < 0x7F:
-        return bytes((length,)) + text
-    prefix = bytearray(b"\x7f")
-    length -= 0x7F
-    while length >= 0x80:
-        prefix.append(length & 0x7F | 0x80)
-        length >>= 7
-    prefix.append(length)
-    return bytes(prefix) + text

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from fairlead.rpc.fields import Field
+from fairlead.http2 import Field
 
 Headers = Iterable[tuple[str, str]]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairlead.rpc.frames import ErrorCode
-from fairlead.rpc.headers import encoded
+from fairlead.http2 import ErrorCode, Stream, encoded
 from fairlead.rpc.http import HttpReply, HttpRequest
-from fairlead.rpc.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fairlead.http2 import Field
     from fairlead.rpc.dispatch import Service
-    from fairlead.rpc.fields import Field
     from fairlead.rpc.h2 import Http2Connection
     from fairlead.rpc.headers import RequestHead
 
@@ -21,12 +19,15 @@ if TYPE_CHECKING:
 class HttpStream(Stream):
     """One exchange with the HTTP application; also what its reply is written to."""
 
-    __slots__ = ("_is_head", "_reply", "_request", "_service")
+    __slots__ = ("_is_head", "_reply", "_request", "_service", "head")
+
+    connection: Http2Connection
 
     def __init__(
         self, service: Service, head: RequestHead, connection: Http2Connection, stream_id: int
     ) -> None:
-        super().__init__(connection, stream_id, head)
+        super().__init__(connection, stream_id, head.content_length)
+        self.head = head
         self._service = service
         self._is_head = head.method == "HEAD"
         self._reply = HttpReply(self)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
+from fairlead.http2 import PREFACE
 from fairlead.rpc.counters import Counters
 from fairlead.rpc.dispatch import Service
-from fairlead.rpc.frames import PREFACE
 from fairlead.rpc.h1 import Http1Connection
 from fairlead.rpc.h2 import Http2Connection
 from fairlead.rpc.tls import common_name

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable
 
 import grpc
 import grpc.aio
 import h2.config
+import h2.connection
 import h2.errors
 import h2.events
 import pytest
@@ -17,9 +19,9 @@ from tests.unit.proxy.harness import OK, Peer, Proxy, Upstream, eventually, fiel
 from tests.unit.proxy.pairs import host, make_pair
 from tests.unit.proxy.test_edge import listener
 
+from fairlead.http2.guard import BUDGETS, Event
 from fairlead.proxy.errors import BadRequest
-from fairlead.proxy.h2_client_side import head_of
-from fairlead.proxy.h2_wire import Connection
+from fairlead.proxy.http2.messages import head_of
 
 METADATA = (("x-ask", "1"),)
 BIG = b"x" * 3_000_000
@@ -125,15 +127,22 @@ async def test_a_grpc_server_that_is_gone_is_unavailable() -> None:
         assert gone.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+_GOAWAY = 7
+
+
 class Http2Peer:
-    """A client that speaks HTTP/2 frame by frame."""
+    """A client that speaks HTTP/2 frame by frame.
+
+    It reads GOAWAY itself: what is under way may end (RFC 9113, section 6.8), where the library ends all.
+    """
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.connection = Connection(
+        self.connection = h2.connection.H2Connection(
             h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
         )
         self.events: list[h2.events.Event] = []
+        self._unread = b""
 
     async def greet(self) -> None:
         self.connection.initiate_connection()
@@ -158,8 +167,20 @@ class Http2Peer:
                     return each
             data = await asyncio.wait_for(self.peer.reader.read(65536), 10)
             assert data, f"the connection ended before {kind}"
-            self.events += self.connection.receive_data(data)
+            self._take(self._unread + data)
             await self.flush()
+
+    def _take(self, data: bytes) -> None:
+        while len(data) >= 9 and len(data) >= (end := 9 + int.from_bytes(data[:3], "big")):
+            if data[3] == _GOAWAY:
+                event = h2.events.ConnectionTerminated()
+                event.last_stream_id, code = struct.unpack_from(">II", data, 9)
+                event.error_code = h2.errors.ErrorCodes(code)
+                self.events.append(event)
+            else:
+                self.events += self.connection.receive_data(data[:end])
+            data = data[end:]
+        self._unread = data
 
     async def status(self, stream: int) -> int:
         event = await self.event(h2.events.ResponseReceived, stream)
@@ -208,9 +229,6 @@ async def test_requests_of_http2_reach_a_server_of_http1() -> None:
 def test_what_http1_could_not_say_is_refused(fields: list[tuple[str, str]]) -> None:
     start = [(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/")]
     encoded = tuple((name.encode(), value.encode()) for name, value in [*start, *fields])
-    if fields == [("x y", "z")]:
-        assert b"x y: z" in head_of(encoded, has_body=False), "the parser of heads refuses it"
-        return
     with pytest.raises(BadRequest):
         head_of(encoded, has_body=False)
 
@@ -232,9 +250,9 @@ async def test_a_slow_client_stops_the_server(window: int) -> None:
     async def serve(peer: Peer) -> None:
         nonlocal written
         await peer.head()
-        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 400000000\r\n\r\n")
         with contextlib.suppress(TimeoutError):
-            for _ in range(500):
+            for _ in range(4000):
                 peer.writer.write(b"x" * 100_000)
                 await asyncio.wait_for(peer.writer.drain(), 0.5)
                 written += 100_000
@@ -249,7 +267,7 @@ async def test_a_slow_client_stops_the_server(window: int) -> None:
         await eventually(lambda: written > 0)
         while (seen := written) != await _later(lambda: written):
             pass
-        assert seen < 20_000_000
+        assert seen < 100_000_000, "more than the kernel keeps for four sockets"
 
 
 async def _later(value: Callable[[], int]) -> int:
@@ -264,8 +282,9 @@ async def test_cancelling_again_and_again_ends_the_connection() -> None:
         await peer.head()
         await peer.rest()
 
-    async with speaking(Upstream(serve)) as (_, peer):
-        for _ in range(400):
+    upstream = Upstream(serve)
+    async with speaking(upstream) as (_, peer):
+        for _ in range(int(BUDGETS[Event.RESET].burst) + 1):
             stream = peer.connection.get_next_available_stream_id()
             start = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/")]
             peer.connection.send_headers(stream, start, end_stream=True)
@@ -274,6 +293,7 @@ async def test_cancelling_again_and_again_ends_the_connection() -> None:
         event = await peer.event(h2.events.ConnectionTerminated)
         assert isinstance(event, h2.events.ConnectionTerminated)
         assert event.error_code is h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+    assert upstream.connections == 0, "what was given up at once did not reach a server"
 
 
 async def test_a_body_cut_short_is_a_reset_stream() -> None:

@@ -1,47 +1,47 @@
-"""Header blocks: what comes in is judged or refused, what goes out is read by others as it was meant."""
+"""Heads that differ in grpc-timeout only are checked once."""
+
+from functools import partial
 
 import hpack
-from hyperframe import frame as frames
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.unit.rpc.wire import Raw
+import pytest
+from tests.unit.rpc.wire import grpc_head, limits
 
-from fairlead.rpc.headers import encoded
-
-TOKEN = st.text("abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, max_size=300)
+from fairlead.http2 import Stream
+from fairlead.rpc.headers import RequestHead, RequestReader
 
 
-@given(
-    st.lists(st.tuples(TOKEN, st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20_000)))
+def reader_of_heads() -> RequestReader:
+    return RequestReader(limits(), lambda _: partial(Stream))
+
+
+def read(reader: RequestReader, block: bytes, stream_id: int) -> RequestHead:
+    head = reader.head(block, stream_id)
+    assert isinstance(head, RequestHead)
+    return head
+
+
+def test_each_call_has_its_own_timeout() -> None:
+    encoder, reader = hpack.Encoder(), reader_of_heads()
+    heads = [
+        read(reader, encoder.encode([*grpc_head(), ("grpc-timeout", f"{n}m"), ("token", "t")]), 1)
+        for n in (900, 7, 65)
+    ]
+    assert [head.fields["grpc-timeout"] for head in heads] == ["900m", "7m", "65m"]
+    assert {head.fields["token"] for head in heads} == {"t"}
+    assert {head.path for head in heads} == {"/t.T/Echo"}
+    sizes = [head.list_bytes for head in heads]
+    assert [size - sizes[0] for size in sizes] == [0, -2, -1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param([("grpc-timeout", "1S"), *grpc_head()], id="before the pseudo-header fields"),
+        pytest.param([*grpc_head(), ("grpc-timeout", "1S ")], id="with a space at its end"),
+    ],
 )
-def test_what_we_encode_is_read_by_hpack(fields: list[tuple[str, str]]) -> None:
-    block = encoded([(name.encode(), value.encode()) for name, value in fields])
-    decoder = hpack.Decoder(max_header_list_size=2**31)
-    assert [(str(name), str(value)) for name, value in decoder.decode(block)] == fields
-    assert not decoder.header_table.dynamic_entries
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=120))
-def test_no_block_breaks_the_connection_but_by_the_rules(block: bytes) -> None:
-    """Whatever a block holds, the answer is a stream, RST_STREAM or GOAWAY, and never an exception."""
-    client = Raw()
-    client.send(frames.HeadersFrame(1, block, flags=["END_HEADERS", "END_STREAM"]))
-    assert client.errors == []
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=30)))
-)
-def test_no_frames_break_the_connection_but_by_the_rules(sent: list[tuple[int, int, int, bytes]]) -> None:
-    client = Raw()
-    client.send(client.request(1))
-    for kind, flags, stream_id, payload in sent:
-        head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream_id.to_bytes(4, "big")
-        client.send(head + payload)
-    client.connection.tick(client.now_s + 10_000)
-    client.connection.close()
-    assert client.errors == []
-    assert client.connection.held_bytes == 0
-    assert client.connection.sender.buffered_bytes == 0
+def test_a_malformed_one_is_not_taken_for_one_like_those_before(bad: list[tuple[str, str]]) -> None:
+    encoder, reader = hpack.Encoder(), reader_of_heads()
+    read(reader, encoder.encode([*grpc_head(), ("grpc-timeout", "1S")]), 1)
+    with pytest.raises(Exception, match="PROTOCOL_ERROR"):
+        read(reader, encoder.encode(bad), 3)

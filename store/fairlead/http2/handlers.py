@@ -3,8 +3,10 @@
 A state is a table from the kind of a frame to the function that handles it; the connection looks the frame
 up and knows no more.  The states::
 
-    BEFORE_PREFACE -> BEFORE_SETTINGS -> OPEN <-> IN_BLOCK
-                                         OPEN -> DRAINING <-> IN_BLOCK        any -> CLOSED
+    BEFORE_PREFACE -> BEFORE_SETTINGS -> open <-> IN_BLOCK
+                                         open -> draining <-> IN_BLOCK        any -> CLOSED
+
+Each end has tables of its own where it is open; a client's end begins before the server's SETTINGS.
 
 Source: RFC 9113; the number behind each rule is its section.
 """
@@ -12,21 +14,21 @@ Source: RFC 9113; the number behind each rule is its section.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fairlead.rpc import frames
-from fairlead.rpc.errors import ConnectionFault, StreamFault
-from fairlead.rpc.frames import ErrorCode, Setting
-from fairlead.rpc.guard import Event
-from fairlead.rpc.headers import check_trailers
+from fairlead.http2 import frames
+from fairlead.http2.errors import ConnectionFault, StreamFault
+from fairlead.http2.frames import ErrorCode, Setting
+from fairlead.http2.guard import Event
+from fairlead.http2.rules import malformed
 
 if TYPE_CHECKING:
-    from fairlead.rpc.h2 import Http2Connection
-    from fairlead.rpc.limits import Limits
-    from fairlead.rpc.stream import Stream
+    from fairlead.http2.connection import Connection
+    from fairlead.http2.limits import Limits
+    from fairlead.http2.stream import Stream
 
-Handler = Callable[["Http2Connection", int, int, bytes], None]
-"""Takes the connection, and a frame's flags, stream id and payload."""
+Handler = Callable[[Any, int, int, bytes], None]
+"""Takes the connection, at either end, and a frame's flags, stream id and payload."""
 State = tuple[Handler, ...]
 
 DRAIN_PING: Final = b"draining"
@@ -36,6 +38,8 @@ _PRIORITY_BYTES: Final = 5
 _PING_BYTES: Final = 8
 _GOAWAY_BYTES_MIN: Final = 8
 _SETTING_BYTES: Final = 6
+# A large frame to no effect costs its sender more than us; many of them are what a window was full of.
+_SMALL_BYTES: Final = 1024
 
 
 class Block:
@@ -51,7 +55,7 @@ class Block:
 
 
 class PingWatch:
-    """Counts the PINGs of a client that come too often, as grpc-go does; what we send forgives them."""
+    """Counts the PINGs of a peer that come too often, as grpc-go does; what we send forgives them."""
 
     __slots__ = ("_heard_s", "_limits", "_sent_bytes", "_strikes")
 
@@ -88,7 +92,7 @@ def _unpadded(payload: bytes) -> bytes:
     return payload[1 : len(payload) - payload[0]]
 
 
-def _check_not_idle(connection: Http2Connection, stream_id: int) -> None:
+def _check_not_idle(connection: Connection, stream_id: int) -> None:
     if not stream_id & 1 or (stream_id > connection.last_id and stream_id not in connection.abandoned):
         raise _protocol_error("frame on stream 0 or on an idle stream")
 
@@ -98,24 +102,25 @@ def _check_size(payload: bytes, size: int, kind: str) -> None:
         raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"{kind} of {len(payload)} bytes instead of {size}")
 
 
-def _on_data(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
+def on_data(connection: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """Take DATA (6.1)."""
     length = len(payload)
     connection.unacknowledged += length
     if connection.unacknowledged > connection.limits.connection_window_bytes:
         raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
     stream = connection.streams.get(stream_id)
     if stream is None or stream.has_half_closed:
-        _judge_stray(connection, stream_id, stream)
+        _judge_stray(connection, stream_id, stream, length)
         return
     if flags & frames.PADDED:
         payload = _unpadded(payload)
     stream.body_bytes += len(payload)
     if flags & frames.END_STREAM:
-        _end_request(stream, payload)
+        end_message(connection, stream, payload)
         return
-    expected = stream.head.content_length
+    expected = stream.expected_bytes
     if expected is not None and expected < stream.body_bytes:
-        raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "more was sent than content-length says")
+        raise malformed(stream_id, "more was sent than content-length says")
     if not payload:
         connection.guard.spend(Event.EMPTY_DATA, connection.now_s)
     window = connection.limits.stream_window_bytes
@@ -127,36 +132,29 @@ def _on_data(connection: Http2Connection, flags: int, stream_id: int, payload: b
         connection.grant(stream)
 
 
-def _end_request(stream: Stream, payload: bytes) -> None:
-    stream.has_half_closed = True
-    expected = stream.head.content_length
+def end_message(connection: Connection, stream: Stream, payload: bytes) -> None:
+    """Take the last part of the peer's message."""
+    expected = stream.expected_bytes
     if expected is not None and expected != stream.body_bytes:
-        raise StreamFault(stream.stream_id, ErrorCode.PROTOCOL_ERROR, "content-length is not what was sent")
+        raise malformed(stream.stream_id, "content-length is not what was sent")
+    stream.has_half_closed = True
+    connection.peer_ended(stream)
     stream.data_received(payload, is_last=True)
 
 
-def _judge_stray(connection: Http2Connection, stream_id: int, stream: Stream | None) -> None:
+def _judge_stray(connection: Connection, stream_id: int, stream: Stream | None, length: int) -> None:
     """Refuse DATA for a stream that takes none, but for what was in flight when we ended it (5.1)."""
     if stream is None:
         _check_not_idle(connection, stream_id)
-        connection.guard.spend(Event.OTHER, connection.now_s)
+        if length < _SMALL_BYTES or stream_id not in connection.abandoned:
+            connection.guard.spend(Event.OTHER, connection.now_s)
         if stream_id in connection.abandoned:
             return
     raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED, "the stream is closed")
 
 
-def _on_headers(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
-    if flags == frames.END_HEADERS and stream_id > connection.last_id and stream_id & 1:
-        head = connection.headers.known.get(payload)
-        if head is not None and len(connection.streams) < connection.limits.concurrent_streams_max:
-            connection.last_id = stream_id
-            connection.streams[stream_id] = stream = head.open(connection, stream_id)
-            stream.opened()
-            return
-    _read_headers(connection, flags, stream_id, payload)
-
-
-def _read_headers(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
+def read_headers(connection: Connection, flags: int, stream_id: int, payload: bytes) -> None:
+    """Take HEADERS of whatever shape (6.2)."""
     if not stream_id & 1:
         raise _protocol_error("HEADERS on stream 0 or one of even number")
     if flags & frames.PADDED:
@@ -166,13 +164,13 @@ def _read_headers(connection: Http2Connection, flags: int, stream_id: int, paylo
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority")
         payload = payload[_PRIORITY_BYTES:]
     if flags & frames.END_HEADERS:
-        _on_block(connection, flags, stream_id, payload)
+        connection.block_received(flags, stream_id, payload)
     else:
         connection.block = Block(flags, stream_id, payload)
         connection.state = IN_BLOCK
 
 
-def _on_continuation(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
+def _on_continuation(connection: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     block = connection.block
     if block is None or block.stream_id != stream_id:
         raise _protocol_error("CONTINUATION that continues nothing")
@@ -184,49 +182,10 @@ def _on_continuation(connection: Http2Connection, flags: int, stream_id: int, pa
     if flags & frames.END_HEADERS:
         connection.block = None
         connection.state = connection.resting
-        _on_block(connection, block.flags, stream_id, b"".join(block.pieces))
+        connection.block_received(block.flags, stream_id, b"".join(block.pieces))
 
 
-def _on_block(connection: Http2Connection, flags: int, stream_id: int, block: bytes) -> None:
-    """Take a whole header block: a request, trailers, or what comes too late."""
-    headers = connection.headers
-    stream = connection.streams.get(stream_id)
-    if stream is None and stream_id > connection.last_id and connection.resting is OPEN:
-        connection.last_id = stream_id
-        _open(connection, flags, stream_id, block)
-        return
-    fields = headers.fields(block)  # Even what is refused moves the table.
-    if stream is not None:
-        if stream.has_half_closed:
-            raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED, "the stream is half-closed")
-        if not flags & frames.END_STREAM:
-            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "trailers that do not end the stream")
-        check_trailers(fields, stream_id)
-        _end_request(stream, b"")
-    elif connection.resting is not OPEN and stream_id > connection.last_id:
-        connection.guard.spend(Event.OTHER, connection.now_s)
-        connection.disregard(stream_id)  # After GOAWAY it is the client's to retry (6.8).
-    elif stream_id not in connection.abandoned:
-        # "... an unexpected stream identifier MUST respond with a connection error" (5.1.1).
-        raise _protocol_error("HEADERS on a stream that has been closed or passed over")
-
-
-def _open(connection: Http2Connection, flags: int, stream_id: int, block: bytes) -> None:
-    headers = connection.headers
-    head = headers.known.get(block)
-    if head is None:
-        head = headers.head(block, stream_id)
-        head.open = connection.resolve(head)
-        headers.remember(block, head)
-    if len(connection.streams) >= connection.limits.concurrent_streams_max:
-        raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM, "too many streams")
-    connection.streams[stream_id] = stream = head.open(connection, stream_id)
-    stream.opened()
-    if flags & frames.END_STREAM and stream_id in connection.streams:
-        _end_request(stream, b"")
-
-
-def _on_priority(connection: Http2Connection, _: int, stream_id: int, payload: bytes) -> None:
+def _on_priority(connection: Connection, _: int, stream_id: int, payload: bytes) -> None:
     if stream_id == 0:
         raise _protocol_error("PRIORITY on stream 0")
     connection.guard.spend(Event.OTHER, connection.now_s)
@@ -234,19 +193,20 @@ def _on_priority(connection: Http2Connection, _: int, stream_id: int, payload: b
         raise StreamFault(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is not 5 bytes")
 
 
-def _on_rst_stream(connection: Http2Connection, _: int, stream_id: int, payload: bytes) -> None:
+def _on_rst_stream(connection: Connection, _: int, stream_id: int, payload: bytes) -> None:
     _check_size(payload, frames.WORD.size, "RST_STREAM")
     _check_not_idle(connection, stream_id)
-    connection.guard.spend(Event.RESET, connection.now_s)
-    stream = connection.streams.pop(stream_id, None)
+    stream = connection.streams.get(stream_id)
+    if stream is None or not connection.is_client:
+        connection.guard.spend(Event.RESET, connection.now_s)
     if stream is not None:
+        del connection.streams[stream_id]
         connection.sender.discard(stream)
-        stream.cancelled()
-        if connection.resting is DRAINING and not connection.streams:
-            connection.is_closed = True
+        connection.reset_received(stream, frames.WORD.unpack(payload)[0])
+        connection.stream_closed()
 
 
-def _on_settings(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
+def _on_settings(connection: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if stream_id != 0:
         raise _protocol_error("SETTINGS on a stream")
     if flags & frames.ACK:
@@ -261,43 +221,48 @@ def _on_settings(connection: Http2Connection, flags: int, stream_id: int, payloa
             apply(connection, value)
     connection.sender.control(frames.SETTINGS_ACK)
     if connection.state is BEFORE_SETTINGS:
-        connection.state = OPEN
+        connection.state = connection.resting
 
 
-def _set_header_table_size(connection: Http2Connection, value: int) -> None:
+def _set_header_table_size(connection: Connection, value: int) -> None:
     connection.sender.shrink_table(value)
 
 
-def _set_enable_push(_: Http2Connection, value: int) -> None:
-    if value not in {0, 1}:
-        raise _protocol_error("SETTINGS_ENABLE_PUSH is neither 0 nor 1")
+def _set_enable_push(connection: Connection, value: int) -> None:
+    if value not in {0, 1} or (value and connection.is_client):
+        raise _protocol_error("SETTINGS_ENABLE_PUSH is neither 0 nor 1, or 1 from a server")
 
 
-def _set_initial_window_size(connection: Http2Connection, value: int) -> None:
+def _set_max_concurrent_streams(connection: Connection, value: int) -> None:
+    connection.peer_streams_max = value
+
+
+def _set_initial_window_size(connection: Connection, value: int) -> None:
     if value > frames.WINDOW_MAX:
         raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1")
     connection.sender.set_initial_window(value, connection.streams.values())
 
 
-def _set_max_frame_size(connection: Http2Connection, value: int) -> None:
+def _set_max_frame_size(connection: Connection, value: int) -> None:
     if not frames.FRAME_BYTES_MIN <= value <= frames.FRAME_BYTES_MAX:
         raise _protocol_error("SETTINGS_MAX_FRAME_SIZE outside 2^14 to 2^24-1")
     connection.sender.frame_bytes_max = min(value, connection.limits.sent_frame_bytes_max)
 
 
-_SETTINGS: Final[dict[int, Callable[[Http2Connection, int], None]]] = {
+_SETTINGS: Final[dict[int, Callable[[Connection, int], None]]] = {
     Setting.HEADER_TABLE_SIZE: _set_header_table_size,
     Setting.ENABLE_PUSH: _set_enable_push,
+    Setting.MAX_CONCURRENT_STREAMS: _set_max_concurrent_streams,
     Setting.INITIAL_WINDOW_SIZE: _set_initial_window_size,
     Setting.MAX_FRAME_SIZE: _set_max_frame_size,
 }
 
 
-def _on_push_promise(_: Http2Connection, __: int, ___: int, ____: bytes) -> None:
-    raise _protocol_error("PUSH_PROMISE from a client")
+def _on_push_promise(_: Connection, __: int, ___: int, ____: bytes) -> None:
+    raise _protocol_error("PUSH_PROMISE from a client, or from a server that was told not to")
 
 
-def _on_ping(connection: Http2Connection, flags: int, stream_id: int, payload: bytes) -> None:
+def _on_ping(connection: Connection, flags: int, stream_id: int, payload: bytes) -> None:
     if stream_id != 0:
         raise _protocol_error("PING on a stream")
     _check_size(payload, _PING_BYTES, "PING")
@@ -305,19 +270,19 @@ def _on_ping(connection: Http2Connection, flags: int, stream_id: int, payload: b
         connection.guard.spend(Event.PING, connection.now_s)
         connection.pings.heard(sent_bytes=connection.sender.sent_bytes, now_s=connection.now_s)
         connection.sender.control(frames.frame(frames.PING, frames.ACK, 0, payload))
-    elif payload == DRAIN_PING:
-        connection.stop_accepting()
+    else:
+        connection.pong_received(payload)
 
 
-def _on_goaway(_: Http2Connection, __: int, stream_id: int, payload: bytes) -> None:
-    """A client that goes away takes no streams of ours, which we never open: it may finish its own."""
+def _on_goaway(connection: Connection, _: int, stream_id: int, payload: bytes) -> None:
     if stream_id != 0:
         raise _protocol_error("GOAWAY on a stream")
     if len(payload) < _GOAWAY_BYTES_MIN:
         raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY shorter than 8 bytes")
+    connection.goaway_received(frames.WORD.unpack_from(payload)[0] & frames.STREAM_ID_MASK)
 
 
-def _on_window_update(connection: Http2Connection, _: int, stream_id: int, payload: bytes) -> None:
+def _on_window_update(connection: Connection, _: int, stream_id: int, payload: bytes) -> None:
     _check_size(payload, frames.WORD.size, "WINDOW_UPDATE")
     sender = connection.sender
     if sender.sent_bytes == connection.sent_bytes_seen:
@@ -337,20 +302,20 @@ def _on_window_update(connection: Http2Connection, _: int, stream_id: int, paylo
         sender.grant_stream(stream, increment)
 
 
-def _ignore(connection: Http2Connection, _: int, __: int, ___: bytes) -> None:
+def _ignore(connection: Connection, _: int, __: int, ___: bytes) -> None:
     """Let a frame of an unknown kind pass, as extensions may send (5.5)."""
     connection.guard.spend(Event.OTHER, connection.now_s)
 
 
-def _drop(_: Http2Connection, __: int, ___: int, ____: bytes) -> None:
+def _drop(_: Connection, __: int, ___: int, ____: bytes) -> None:
     """Take no notice: the connection has ended."""
 
 
-def _expect_settings(_: Http2Connection, __: int, ___: int, ____: bytes) -> None:
+def _expect_settings(_: Connection, __: int, ___: int, ____: bytes) -> None:
     raise _protocol_error("the first frame is not SETTINGS")
 
 
-def _expect_continuation(_: Http2Connection, __: int, ___: int, ____: bytes) -> None:
+def _expect_continuation(_: Connection, __: int, ___: int, ____: bytes) -> None:
     raise _protocol_error("a header block interrupted by another frame")
 
 
@@ -361,9 +326,9 @@ def _state(handlers: dict[int, Handler], otherwise: Handler) -> State:
     return tuple(handlers.get(kind, otherwise) for kind in range(_KINDS))
 
 
-_ALL: Final[dict[int, Handler]] = {
-    frames.DATA: _on_data,
-    frames.HEADERS: _on_headers,
+_OPEN: Final[dict[int, Handler]] = {
+    frames.DATA: on_data,
+    frames.HEADERS: read_headers,
     frames.PRIORITY: _on_priority,
     frames.RST_STREAM: _on_rst_stream,
     frames.SETTINGS: _on_settings,
@@ -373,9 +338,14 @@ _ALL: Final[dict[int, Handler]] = {
     frames.WINDOW_UPDATE: _on_window_update,
     frames.CONTINUATION: _on_continuation,
 }
+
+
+def opened(own: dict[int, Handler]) -> State:
+    """Return the state of a connection that is open, with what one end does in its ``own`` way."""
+    return _state({**_OPEN, **own}, _ignore)
+
+
 BEFORE_PREFACE: Final = _state({}, _drop)
 BEFORE_SETTINGS: Final = _state({frames.SETTINGS: _on_settings}, _expect_settings)
-OPEN: Final = _state(_ALL, _ignore)
 IN_BLOCK: Final = _state({frames.CONTINUATION: _on_continuation}, _expect_continuation)
-DRAINING: Final = _state({**_ALL, frames.HEADERS: _read_headers}, _ignore)
 CLOSED: Final = _state({}, lambda *_: None)

@@ -1,15 +1,15 @@
-"""What a client may make us do for nothing, as a table of budgets.
+"""What a peer may make us do for nothing, as a table of budgets.
 
 Each entry is a known flood: cheap to send, answered or processed at our cost, leading to no request.  Every
 event spends a token of its bucket; an empty bucket ends the connection with ENHANCE_YOUR_CALM
-(RFC 9113, section 10.5).  Budgets are far above what any client in good health does.
+(RFC 9113, section 10.5).  Budgets are far above what any peer in good health does.
 """
 
 from enum import IntEnum
 from typing import NamedTuple
 
-from fairlead.rpc.errors import ConnectionFault
-from fairlead.rpc.frames import ErrorCode
+from fairlead.http2.errors import ConnectionFault
+from fairlead.http2.frames import ErrorCode
 
 
 class Event(IntEnum):
@@ -32,7 +32,7 @@ class Budget(NamedTuple):
 
 
 BUDGETS: dict[Event, Budget] = {
-    # CVE-2023-44487 (rapid reset) and CVE-2025-8671 (resets that the client provokes); nghttp2's figures.
+    # CVE-2023-44487 (rapid reset) and CVE-2025-8671 (resets that the peer provokes); nghttp2's figures.
     Event.RESET: Budget(1000, 33, "too many streams reset"),
     # CVE-2019-9512.
     Event.PING: Budget(200, 20, "too many PING frames"),

@@ -6,8 +6,8 @@ import pytest
 from hyperframe import frame as frames
 from tests.unit.rpc.wire import CHAT, KEEP, Raw, goaway_of, grpc_head, limits
 
-from fairlead.rpc.errors import ConnectionFault
-from fairlead.rpc.guard import BUDGETS, Event, Guard
+from fairlead.http2 import ConnectionFault
+from fairlead.http2.guard import BUDGETS, Event, Guard
 
 CALM = 11
 

@@ -11,20 +11,21 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from fairlead.rpc.errors import ConnectionFault, StreamFault
-from fairlead.rpc.frames import (
+from fairlead.http2.errors import ConnectionFault, StreamFault
+from fairlead.http2.frames import (
+    END_HEADERS,
     END_STREAM,
     FRAME_BYTES_MIN,
     HEADER,
+    HEADERS,
     WINDOW_DEFAULT,
     WINDOW_MAX,
     ErrorCode,
     header_frames,
 )
-from fairlead.rpc.grpc import HEAD_BLOCK, OK_BLOCK, PREFIX, PREFIX_BYTES, unary_frames
-from fairlead.rpc.headers import EMPTY_TABLE, TABLE_BYTES_DEFAULT
-from fairlead.rpc.limits import Limits
-from fairlead.rpc.stream import Stream
+from fairlead.http2.limits import Limits
+from fairlead.http2.literals import EMPTY_TABLE, TABLE_BYTES_DEFAULT
+from fairlead.http2.stream import Stream
 
 
 class Owner(Protocol):
@@ -34,7 +35,7 @@ class Owner(Protocol):
         """Have ``take`` called soon."""
 
     def forget(self, stream: Stream) -> None:
-        """Learn that the last frame of ``stream`` is written."""
+        """Learn that the last frame of our message on ``stream`` is written."""
 
     def give_up(self, fault: ConnectionFault) -> None:
         """End the connection."""
@@ -94,30 +95,45 @@ class Sender:
         if not self.is_awake:
             self.rouse()
 
-    def unary(self, stream: Stream, message: bytes) -> None:
-        """Answer a call with one message and status OK: HEADERS, DATA, HEADERS."""
-        size = len(message) + PREFIX_BYTES
-        if (
+    def has_room(self, stream: Stream, size: int) -> bool:
+        """Whether a message with ``size`` bytes of DATA in one frame may go out whole, and at once."""
+        return not (
             size > self.window
             or size > self.initial_window + stream.credit
             or size > self.frame_bytes_max
             or self._ready
+            or stream.queue
             or self.is_paused
             or self._table_update
-        ):
-            self.headers(stream, HEAD_BLOCK)
-            self.data(stream, PREFIX.pack(0, len(message)) + message)
-            self.end(stream, OK_BLOCK)
-            return
+        )
+
+    def whole(self, stream: Stream, frames: Iterable[bytes], size: int) -> None:
+        """Write all ``frames`` of a message, ``size`` bytes of them DATA, once ``has_room`` has said so."""
         self.window -= size
-        self.out += unary_frames(stream.stream_id, message, size)
+        self.out += frames
         if not self.is_awake:
             self.rouse()
         self._owner.forget(stream)
 
-    def headers(self, stream: Stream, block: bytes) -> None:
-        """Write the header block that begins an answer."""
-        self._block(stream.stream_id, block, end_stream=False)
+    def message(self, stream: Stream, block: bytes, body: bytes) -> None:
+        """Write a whole message, as fast as it goes."""
+        size = len(body)
+        if not size:
+            self.headers(stream, block, is_last=True)
+        elif len(block) <= FRAME_BYTES_MIN and self.has_room(stream, size):
+            number = stream.stream_id
+            head = HEADER.pack(len(block) << 8 | HEADERS, END_HEADERS, number)
+            self.whole(stream, (head, block, HEADER.pack(size << 8, END_STREAM, number), body), size)
+        else:
+            self.headers(stream, block)
+            self.data(stream, body)
+            self.end(stream, b"")
+
+    def headers(self, stream: Stream, block: bytes, *, is_last: bool = False) -> None:
+        """Write the header block that begins a message, or is all of it."""
+        self._block(stream.stream_id, block, end_stream=is_last)
+        if is_last:
+            self._owner.forget(stream)
 
     def data(self, stream: Stream, chunk: bytes) -> None:
         """Write ``chunk``, now or when the windows allow."""
@@ -147,7 +163,7 @@ class Sender:
         self._line_up(stream)
 
     def end(self, stream: Stream, trailers: bytes) -> None:
-        """End the answer after its DATA: with ``trailers``, or on the last DATA frame where there are none."""
+        """End the message after its DATA: with ``trailers``, or on the last DATA frame where there are none."""
         if stream.queue:
             stream.closing = trailers
         elif not self.has_ended:

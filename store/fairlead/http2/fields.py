@@ -15,8 +15,8 @@ from hpack import HPACKError
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
-from fairlead.rpc.errors import ConnectionFault
-from fairlead.rpc.frames import ErrorCode
+from fairlead.http2.errors import ConnectionFault
+from fairlead.http2.frames import ErrorCode
 
 Field = tuple[bytes, bytes]
 

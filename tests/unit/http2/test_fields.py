@@ -4,12 +4,10 @@ import hpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.rpc.wire import grpc_head, limits
 
-from fairlead.rpc.errors import ConnectionFault
-from fairlead.rpc.fields import FieldDecoder
-from fairlead.rpc.frames import ErrorCode
-from fairlead.rpc.headers import HeaderReader
+from fairlead.http2 import ConnectionFault
+from fairlead.http2.fields import FieldDecoder
+from fairlead.http2.frames import ErrorCode
 
 NAMES = st.sampled_from([":path", ":method", "content-type", "grpc-timeout", "x-custom", "te", "token"])
 VALUES = st.one_of(
@@ -99,32 +97,3 @@ def test_a_list_beyond_the_limit_is_not_decoded_to_its_end() -> None:
     with pytest.raises(ConnectionFault) as caught:
         FieldDecoder(10_000).decode(block)
     assert caught.value.code is ErrorCode.ENHANCE_YOUR_CALM
-
-
-class TestTimeouts:
-    """Heads that differ in grpc-timeout only are checked once."""
-
-    def test_each_call_has_its_own_timeout(self) -> None:
-        encoder, reader = hpack.Encoder(), HeaderReader(limits())
-        heads = [
-            reader.head(encoder.encode([*grpc_head(), ("grpc-timeout", f"{n}m"), ("token", "t")]), 1)
-            for n in (900, 7, 65)
-        ]
-        assert [head.fields["grpc-timeout"] for head in heads] == ["900m", "7m", "65m"]
-        assert {head.fields["token"] for head in heads} == {"t"}
-        assert {head.path for head in heads} == {"/t.T/Echo"}
-        sizes = [head.list_bytes for head in heads]
-        assert [size - sizes[0] for size in sizes] == [0, -2, -1]
-
-    @pytest.mark.parametrize(
-        "bad",
-        [
-            pytest.param([("grpc-timeout", "1S"), *grpc_head()], id="before the pseudo-header fields"),
-            pytest.param([*grpc_head(), ("grpc-timeout", "1S ")], id="with a space at its end"),
-        ],
-    )
-    def test_a_malformed_one_is_not_taken_for_one_like_those_before(self, bad: list[tuple[str, str]]) -> None:
-        encoder, reader = hpack.Encoder(), HeaderReader(limits())
-        reader.head(encoder.encode([*grpc_head(), ("grpc-timeout", "1S")]), 1)
-        with pytest.raises(Exception, match="PROTOCOL_ERROR"):
-            reader.head(encoder.encode(bad), 3)
