@@ -4,12 +4,12 @@ Off unless asked for.  Source of the names: OpenTelemetry's HTTP conventions, sh
 mod_log_config.
 """
 
-import sys
 import time
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted_json
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from fairlead.proxy.log_writer import LineWriter
 
 if TYPE_CHECKING:
     from fairlead.proxy.plan import Plan
@@ -21,7 +21,7 @@ _TEXTS_MAX = 4096
 
 
 class AccessLog:
-    """Collects lines in memory; ``flush`` writes them in one go."""
+    """Collects lines in memory; ``flush`` hands them to the thread that writes them."""
 
     def __init__(self, path: str, *, form: str = "json") -> None:
         """Append to ``path``; ``-`` is standard output.
@@ -29,10 +29,19 @@ class AccessLog:
         Raises:
             OSError: it cannot be written.
         """
-        self._path = path
         self._line = {"json": _json, "common": _common, "combined": _combined}[form]
-        self._stream = _open(path)
         self._lines: list[str] = []
+        self._writer = LineWriter(path)
+
+    @property
+    def dropped(self) -> int:
+        """How many lines are lost, since the file could not be written for too long."""
+        return self._writer.dropped
+
+    @property
+    def failure(self) -> str:
+        """Why the file cannot be written now; empty: it can."""
+        return self._writer.failure
 
     def note(self, record: "Record") -> None:
         """Take one request."""
@@ -42,11 +51,10 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has collected."""
+        """Have written what has collected."""
         if self._lines:
             lines, self._lines = self._lines, []
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            self._writer.write("".join(lines).encode())
 
     def reopen(self) -> None:
         """Go on in a new file: the old one has been moved away.
@@ -54,19 +62,13 @@ class AccessLog:
         Raises:
             OSError: it cannot be written; the old one stays.
         """
-        stream = _open(self._path)
-        self.close()
-        self._stream = stream
+        self.flush()
+        self._writer.reopen()
 
     def close(self) -> None:
         """Write the rest, and no more."""
         self.flush()
-        if self._path != "-":
-            self._stream.close()
-
-
-def _open(path: str) -> TextIO:
-    return sys.stdout if path == "-" else Path(path).open("a", encoding="utf-8")
+        self._writer.close()
 
 
 def _json(at_s: float, record: "Record") -> str:

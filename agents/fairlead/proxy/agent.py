@@ -55,7 +55,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
         service = _service(config)
         if log is not None:
             service.observers += (log.note,)
-            service.on_tick += (lambda _: log.flush(),)
+            service.on_tick += (functools.partial(_tend_log, context, service, log),)
             context.on_reload(log.reopen)
         service.observers += (Mirroring(service).observe,)
         service.doors.is_shared = config.is_worker
@@ -254,6 +254,15 @@ def _access_log(config: ProxyConfig) -> Iterator[AccessLog | None]:
         ) from error
     with contextlib.closing(log):
         yield log
+
+
+def _tend_log(context: AgentContext, service: Service, log: AccessLog, _: float) -> None:
+    log.flush()
+    service.stats.log_lines_dropped = log.dropped
+    if log.failure:
+        context.status.problem("access log", f"cannot be written: {log.failure}; make room, or send SIGHUP")
+    else:
+        context.status.healed("access log")
 
 
 def _seal_key(path: Path | None) -> SealKey | None:

@@ -17,7 +17,7 @@ class Stats:
     """
 
     __slots__ = (
-        "by_class", "clients", "connects", "connects_failed", "latency", "latency_us", "refused", "retries", "spliced",
+        "by_class", "clients", "connects", "connects_failed", "latency", "latency_us", "log_lines_dropped", "refused", "retries", "spliced",
         "switches", "truncated", "tunnels",
     )  # fmt: skip
 
@@ -34,6 +34,7 @@ class Stats:
         self.truncated = 0
         self.spliced = 0
         self.switches = 0
+        self.log_lines_dropped = 0
 
     def answered(self, status: int, duration_us: int) -> None:
         """Count one request; ``status`` 499 stands for a client that left before the answer."""
@@ -70,6 +71,10 @@ class StatsCollector(Collector):
             "retries": (stats.retries, "Requests sent again because a kept connection had died."),
             "requests_refused": (stats.refused, "Requests refused as malformed or out of bounds."),
             "responses_spliced": (stats.spliced, "Large bodies that the kernel passed on by itself."),
+            "access_log_lines_dropped": (
+                stats.log_lines_dropped,
+                "Lines lost, since the file could not be written.",
+            ),
             "switches": (stats.switches, "Changes of the routes that were put in force."),
             "responses_truncated": (stats.truncated, "Responses cut short by a server."),
         }

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from signal import SIGHUP
 
 import pytest
 from click.testing import CliRunner
@@ -144,3 +145,40 @@ async def test_a_change_that_turns_answers_bad_is_taken_back(operated: Operated)
             while b"answers turned bad after a change" not in b"".join(kv.value for kv in board):
                 await asyncio.sleep(0.1)
                 board = (await operated.client.get("/fairlead/agents/proxy/", prefix=True)).kvs
+
+
+async def test_a_full_disk_under_the_access_log_costs_lines_and_no_request(
+    fairlead_store: StoreServer, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    log.symlink_to("/dev/full")
+    proxy = RunningProxy(fairlead_store, tmp_path / "proxy", flags=["--access-log", str(log)])
+    echo = Echo()
+    proxy.start()
+    try:
+        async with upstreams(echo):
+            await proxy.put({"frontends/f/frontend": frontend("/"), "backends/b/servers/s": server(echo)})
+            await proxy.until("/", 200)
+            await until_told(proxy, "cannot be written: No space left on device")
+            assert status_of((await proxy.get())[0]) == 200
+            log.unlink()
+            proxy.program.signal(SIGHUP)
+            await until_told(proxy, "{}")
+            assert status_of((await proxy.get("/last"))[0]) == 404
+    finally:
+        proxy.program.stop()
+        await proxy.client.close()
+    assert proxy.program.log().count("No space left on device") == 1, "it is said once"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[-1]["target"] == "/last"
+    assert 200 in {line["status"] for line in lines}, "what had waited was written"
+
+
+async def until_told(proxy: RunningProxy, text: str) -> None:
+    """Wait until the problems in the status key have ``text``."""
+    async with asyncio.timeout(20):
+        while True:
+            board = (await proxy.client.get("/fairlead/agents/proxy/", prefix=True)).kvs
+            if board and text in json.dumps(json.loads(board[0].value)["problems"]):
+                return
+            await asyncio.sleep(0.05)
