@@ -45,6 +45,9 @@ class AccessLog:
 
     def note(self, record: "Record") -> None:
         """Take one request."""
+        plan = record.plan
+        if plan is not None and plan.frontend is not None and not plan.frontend.is_logged:
+            return
         # Written out at once: a record that waits keeps all of its request alive, and out of the cache.
         self._lines.append(self._line(time.time(), record))
         if len(self._lines) >= _LINES_MAX:

@@ -32,6 +32,7 @@ class Routable(Protocol):
         target: path and query as they came.
         peer: the client's address as text.
         entrypoint: the id of the listener that it came to.
+        is_secure: it came over TLS.
     """
 
     method: bytes
@@ -40,6 +41,7 @@ class Routable(Protocol):
     target: bytes
     peer: bytes
     entrypoint: str
+    is_secure: bool
 
     def header(self, name: bytes) -> bytes:
         """Return the first value of the field called ``name`` (lower-case), or ``b""``."""

@@ -37,14 +37,17 @@ class Mirroring:
         self._under_way = 0
 
     def observe(self, record: "Record") -> None:
-        """Copy a request that is over, if its frontend has a mirror."""
+        """Copy a request that is over, once for each mirror of its frontend."""
         plan = record.plan
-        if plan is None or plan.frontend is None or (mirror := plan.frontend.mirror) is None:
+        if plan is None or plan.frontend is None or not plan.frontend.mirrors:
             return
-        if not isinstance(record, Exchange) or plan.request.upgrade or self._rng.random() >= mirror.ratio:
-            return
-        group = self._service.snapshot.groups.get(mirror.backend_id)
-        body = record.whole_body()
+        if isinstance(record, Exchange) and not plan.request.upgrade:
+            for mirror in plan.frontend.mirrors:
+                if self._rng.random() < mirror.ratio:
+                    self._copy(plan, mirror.backend_id, record.whole_body())
+
+    def _copy(self, plan: "Plan", backend_id: str, body: list[bytes] | None) -> None:
+        group = self._service.snapshot.groups.get(backend_id)
         if group is None or body is None or self._under_way >= MIRRORED_MAX:
             self.dropped += 1
             return

@@ -125,6 +125,7 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
         return plan
     request.peer = plan.peer
     request.entrypoint = origin.entrypoint
+    request.is_secure = origin.scheme == b"https"
     frontend = snapshot.router.find(request)
     if frontend is None or (origin.scope is not None and not meets(origin.scope, request)):
         plan.refusal = (404, "not found", "NR")

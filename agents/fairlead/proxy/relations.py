@@ -18,8 +18,8 @@ def backends_of(frontend: Frontend) -> Iterable[str]:
     yield frontend.backend_id
     for canary in frontend.canaries:
         yield canary.backend_id
-    if frontend.mirror is not None:
-        yield frontend.mirror.backend_id
+    for mirror in frontend.mirrors:
+        yield mirror.backend_id
     if frontend.fallback:
         yield frontend.fallback
 

@@ -70,7 +70,7 @@ class Request:
         host: lower-case, without port and trailing dot, for routing; ``b""`` in HTTP/1.0 without Host.
         host_field: Host as the client sent it, for forwarding.
         path: raw, without query, for routing; the same bytes are forwarded in ``target``.
-        entrypoint: the id of the listener that it came to; set when it is planned.
+        entrypoint: the id of the listener that it came to; is_secure: by TLS.  Both are set when it is planned.
         peer: the client's address as text, for routing; set when it is planned.
         fields: what is passed on, in order; ``forwarded`` and ``via`` are kept apart.
         upgrade: the one protocol asked for, lower-case, or ``b""``.
@@ -86,6 +86,7 @@ class Request:
         "host",
         "host_field",
         "is_idempotent",
+        "is_secure",
         "keep_alive",
         "length",
         "lines",
@@ -116,6 +117,7 @@ class Request:
     is_idempotent: bool
     peer: bytes
     entrypoint: str
+    is_secure: bool
     via: list[bytes]
     takes_trailers: bool
     announced: list[bytes]
@@ -202,7 +204,7 @@ class RequestParser:
         except MalformedLine:
             raise BadRequest(400, "malformed header field") from None
         request.passed = None
-        request.peer, request.entrypoint = b"", ""
+        request.peer, request.entrypoint, request.is_secure = b"", "", False
         _read_special(request)
         if refused := self._ambiguity.in_path(request.path):
             raise BadRequest(400, f"{refused.decode()} in a path is not taken here")

@@ -81,6 +81,8 @@ class Router:
             tests = tuple(each.test for each in conjunction if not any(each is it for it in proven))
             if frontend.entrypoints:
                 tests = (_comes_to(frozenset(frontend.entrypoints)), *tests)
+            if frontend.is_tls_only:
+                tests = (_is_secure, *tests)
             paths = self._paths(host, domain, owner)
             if is_new:
                 paths.add(path, Candidate(order, tests, frontend))
@@ -105,6 +107,10 @@ class Router:
             del self._hosts[host.literal]
         elif domain is not None and domain.domain is not None:
             del self._domains[domain.domain]
+
+
+def _is_secure(request: Routable) -> bool:
+    return request.is_secure
 
 
 def _comes_to(entrypoints: frozenset[str]) -> Test:

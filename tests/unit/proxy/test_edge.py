@@ -265,3 +265,13 @@ async def test_servers_are_told_who_the_client_is_and_each_client_has_its_own_co
             host, port = client.writer.get_extra_info("sockname")
             assert lines[-1] == f"PROXY TCP4 {host} 127.0.0.1 {port} {proxy.port}\r\n".encode()
     assert upstream.connections == 2
+
+
+async def test_a_frontend_for_tls_is_not_seen_by_others() -> None:
+    upstream = Upstream()
+    async with secured(upstream) as (proxy, port):
+        proxy.put({"frontends/f/frontend": {"BackendId": "b", "Route": 'PathRegexp("/.*")', "TLS": True}})
+        assert status_of((await proxy.get())[0]) == 404
+        peer = await secure(port, "a.example", trusting(A))
+        assert await ask(peer, "a.example") == 200
+        peer.close()

@@ -210,7 +210,7 @@ def test_a_frontend_is_read_with_all_that_is_ours() -> None:
         priority=4,
         entrypoints=("web", "internal"),
         canaries=(Canary(backend_id="c", ratio=0.05), Canary(backend_id="d", header="X-Try=1", cookie="try")),
-        mirror=Mirror(backend_id="m", ratio=0.1),
+        mirrors=(Mirror(backend_id="m", ratio=0.1),),
         fallback="f",
         retry=Retry(budget_ratio=0.1, try_s=1, attempts_max=3),
         timeouts=Timeouts(read_s=1, dial_s=2, total_s=3),

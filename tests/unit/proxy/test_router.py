@@ -22,6 +22,7 @@ class Asked:
     ) -> None:
         self.method, self.host, self.target, self.peer = (x.encode() for x in (method, host, target, peer))
         self.entrypoint = "web"
+        self.is_secure = False
         self.path = self.target.partition(b"?")[0]
         self._headers = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
 

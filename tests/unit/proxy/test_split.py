@@ -158,6 +158,38 @@ async def test_a_mirror_gets_copies_whose_answers_nobody_sees() -> None:
         await shadow.stop()
 
 
+async def test_each_of_several_mirrors_gets_its_part() -> None:
+    first, second, none = (Upstream() for _ in range(3))
+    async with running(main := Named("main")) as proxy:
+        shadows = {"m": first, "n": second, "o": none}
+        for each in shadows.values():
+            await each.start()
+        mirroring = Mirroring(proxy.service)
+        proxy.service.observers += (mirroring.observe,)
+        mirrors = [{"BackendId": "m"}, {"BackendId": "n"}, {"BackendId": "o", "Percent": 0}]
+        proxy.put(
+            {
+                "frontends/f/frontend": {"BackendId": "b", "Route": 'PathRegexp("/.*")', "Mirror": mirrors},
+                **{
+                    f"backends/{name}/servers/s": {"URL": f"http://127.0.0.1:{each.port}"}
+                    for name, each in shadows.items()
+                },
+            }
+        )
+        for _ in range(3):
+            assert (await proxy.get())[1] == b"main"
+        await eventually(lambda: (len(first.heads), len(second.heads)) == (3, 3))
+        assert (len(main.heads), none.heads, mirroring.sent) == (3, [], 6)
+        proxy.put({}, delete=("backends/m/servers/s",))
+        problem = proxy.board.problems[b"/vulcand/frontends/f/frontend"]
+        assert "there is no backend m; it does without" in problem
+        await proxy.get()
+        await eventually(lambda: len(second.heads) == 4)
+        assert mirroring.dropped == 1
+        for each in shadows.values():
+            await each.stop()
+
+
 def put_names(config: Configured | Proxy, values: dict[str, object], *, delete: tuple[str, ...] = ()) -> None:
     puts = {f"/skydns/{key}".encode(): json.dumps(value).encode() for key, value in values.items()}
     config.routes.apply_names(puts, [f"/skydns/{key}".encode() for key in delete])

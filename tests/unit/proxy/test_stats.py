@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.unit.proxy.harness import Upstream, eventually, running
+from tests.unit.proxy.harness import Upstream, eventually, running, status_of
 
 from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.stats import Stats, StatsCollector
@@ -82,3 +82,16 @@ async def test_lines_of_the_common_log_format_cannot_be_forged(tmp_path: Path) -
         line,
     ), line
     assert '"GET /b HTTP/1.1" 200 2 "-" "-"' in path.read_text()
+
+
+async def test_a_frontend_may_stay_out_of_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    async with running(Upstream()) as proxy:
+        log = AccessLog(str(path))
+        proxy.service.observers += (log.note,)
+        route = {"BackendId": "b", "Route": 'Path("/up")', "Priority": 1, "AccessLog": False}
+        proxy.put({"frontends/up/frontend": route})
+        for each in ("/up", "/seen", "/up"):
+            assert status_of((await proxy.get(each))[0]) == 200
+        log.close()
+    assert [json.loads(line)["target"] for line in path.read_text().splitlines()] == ["/seen"]

@@ -144,7 +144,7 @@ def test_mirrors_and_failovers_are_followed() -> None:
     )
     frontend = traefik.object("frontends", "r")
     assert (frontend.backend_id, frontend.fallback) == ("s", "u")
-    assert (frontend.mirror.backend_id, frontend.mirror.ratio) == ("t", 0.1)
+    assert [(each.backend_id, each.ratio) for each in frontend.mirrors] == [("t", 0.1)]
     assert traefik.problems == {}
 
 

@@ -34,6 +34,7 @@ def parse_request(asked: Mapping[str, Any], *, limits: Limits) -> Request:
     request = RequestParser(limits).parse(head.encode())
     request.peer = str(asked.get("client", "127.0.0.1")).encode()
     request.entrypoint = str(asked.get("entrypoint", "web"))
+    request.is_secure = url.lower().startswith("https://")
     return request
 
 
@@ -82,6 +83,10 @@ def explain(
 
 def why_not(frontend: Frontend, request: Request) -> str | None:
     """Return the first condition that a request does not meet, of the alternative that it meets best; or None."""
+    if frontend.is_tls_only and not request.is_secure:
+        return "only over TLS"
+    if frontend.entrypoints and request.entrypoint not in frontend.entrypoints:
+        return f"only on {', '.join(frontend.entrypoints)}, not on {request.entrypoint}"
     best: tuple[int, str] | None = None
     for conjunction in compile_expression(frontend.expression):
         failed = [each for each in conjunction if not each.test(request)]

@@ -125,10 +125,12 @@ class Fields:
         return Fields(inside, where=self.path(name))
 
     def each_inside(self, name: str) -> list["Fields"]:
-        """Return the objects of a list."""
+        """Return the objects of a list; a single object counts as a list of one."""
         value = self._get(name)
         if value is None:
             return []
+        if isinstance(value, dict):
+            return [Fields(value, where=self.path(name))]
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise KeyProblem(f"{self.path(name)} must be a list of objects, not {_shown(value)}")
         return [Fields(each, where=f"{self.path(name)}[{n}]") for n, each in enumerate(value)]

@@ -82,9 +82,12 @@ class Frontend:
         stream: bodies are passed on as they come; vulcand's default holds them back first.
         flush_s: how often a stream is flushed; 0: at once.
         entrypoints: ids of the listeners that it is served on; empty: all.
+        is_tls_only: clients that speak no TLS do not see it.
         canaries: tried in order.
+        mirrors: each of them gets copies.
         error_pages: what is shown in place of answers, by status (``404``) or range of them (``500-599``).
         fallback: id of the backend that is asked when no server of its own can be; empty: none.
+        is_logged: its requests are in the access log.
         trailers: names, lower-case, of the fields that may go on behind a body; None: the usual ones.
     """
 
@@ -102,12 +105,14 @@ class Frontend:
     stream: bool = False
     flush_s: float = 0.0
     entrypoints: tuple[str, ...] = ()
+    is_tls_only: bool = False
     canaries: tuple[Canary, ...] = ()
-    mirror: Mirror | None = None
+    mirrors: tuple[Mirror, ...] = ()
     fallback: str = ""
     retry: Retry | None = None
     timeouts: Timeouts | None = None
     error_pages: tuple[tuple[str, str], ...] = ()
+    is_logged: bool = True
     trailers: frozenset[bytes] | None = None
 
 
@@ -138,12 +143,14 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         stream=settings.flag("Stream"),
         flush_s=max(0, settings.number("StreamFlushIntervalNanoSecs")) / 1e9,
         entrypoints=fields.texts("Entrypoints"),
+        is_tls_only=fields.flag("TLS"),
         canaries=tuple(_read_canary(each) for each in fields.each_inside("Canary")),
-        mirror=_read_mirror(fields.inside("Mirror")) if "Mirror" in fields else None,
+        mirrors=tuple(_read_mirror(each) for each in fields.each_inside("Mirror")),
         fallback=fields.text("Fallback"),
         retry=_read_retry(fields.inside("Retry")) if "Retry" in fields else None,
         timeouts=_read_timeouts(fields.inside("Timeouts")) if "Timeouts" in fields else None,
         error_pages=tuple(sorted((name, pages.text(name)) for name in pages.values)),
+        is_logged=fields.flag("AccessLog", default=True),
         trailers=_read_trailers(settings) if "Trailers" in settings else None,
     )
 

@@ -108,7 +108,14 @@ async def test_an_explanation_knows_of_entry_points() -> None:
         }
         proxy.put({"frontends/e/frontend": route})
         assert read(views_of(proxy), "/explain", post={"url": "/e", "entrypoint": "inner"})["frontend"] == "e"
-        assert read(views_of(proxy), "/explain", post={"url": "/e"})["frontend"] == "f"
+        told = read(views_of(proxy), "/explain", post={"url": "/e"})
+        assert told["frontend"] == "f"
+        assert [each["verdict"] for each in told["lost"]] == ["only on inner, not on web"]
+        proxy.put({"frontends/e/frontend": {**route, "Entrypoints": [], "TLS": True}})
+        told = read(views_of(proxy), "/explain", post={"url": "http://a.example/e"})
+        assert [each["verdict"] for each in told["lost"]] == ["only over TLS"]
+        told = read(views_of(proxy), "/explain", post={"url": "https://a.example/e"})
+        assert told["frontend"] == "e"
 
 
 async def test_what_would_be_refused_is_told() -> None:
