@@ -126,10 +126,13 @@ def client_context(tls: TlsSettings | None, *, alpn: list[str]) -> ssl.SSLContex
         OSError: a file that the settings name cannot be read.
     """
     settings = tls or TlsSettings()
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if settings.ca_files else ssl.create_default_context()
     context.minimum_version = max(settings.min_version, ssl.TLSVersion.TLSv1_2)
-    for path in settings.ca_files:
-        context.load_verify_locations(path)
+    for each in settings.ca_files:
+        if each.startswith("-----BEGIN"):
+            context.load_verify_locations(cadata=each)
+        else:
+            context.load_verify_locations(each)
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -259,7 +259,7 @@ class Service:
                     address.host,
                     address.port,
                     ssl=context,
-                    server_hostname=address.host if context is not None else None,
+                    server_hostname=_asked_name(server) if context is not None else None,
                     ssl_handshake_timeout=server.handshake_s if context is not None else None,
                 )
         except TimeoutError:
@@ -341,6 +341,10 @@ class Service:
         self.stats.tunnels = len(self._tunnels)
         tunnel.join(client, server)
         return tunnel
+
+
+def _asked_name(server: ServerState) -> str:
+    return (server.tls.server_name if server.tls is not None else "") or server.server.host
 
 
 def _probe_idle(transport: asyncio.BaseTransport, period_s: float) -> None:

@@ -13,6 +13,7 @@ from tests.support.ports import free_ports
 from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, fields_of, running, status_of
 from tests.unit.proxy.pairs import host, make_pair, trusting
 
+from fairlead.proxy.certificates import context_of
 from fairlead.proxy.proxy_protocol import write_header
 from fairlead.proxy.secretbox import KeyPair
 
@@ -275,3 +276,36 @@ async def test_a_frontend_for_tls_is_not_seen_by_others() -> None:
         peer = await secure(port, "a.example", trusting(A))
         assert await ask(peer, "a.example") == 200
         peer.close()
+
+
+async def test_a_server_is_known_by_the_name_and_the_authority_that_its_backend_gives() -> None:
+    """Those of the system are not asked then: who names an authority trusts nobody else."""
+    upstream, pair = Upstream(), make_pair("inner.example")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await upstream.serve_ok(Peer(reader, writer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context_of(pair))
+    port = server.sockets[0].getsockname()[1]
+    authority = pair.certificate.decode()
+    answers = []
+    async with running(Upstream()) as proxy:
+        for tls in (
+            {"CACertFile": [authority], "ServerName": "inner.example"},
+            {"CACertFile": [authority]},
+            {"CACertFile": [authority], "ServerName": "other.example"},
+            {"CACertFile": [OTHER.certificate.decode()], "ServerName": "inner.example"},
+            {"InsecureSkipVerify": True, "ServerName": "other.example"},
+        ):
+            proxy.put(
+                {
+                    "backends/tls/backend": {"Settings": {"TLS": tls}},
+                    "backends/tls/servers/s": {"URL": f"https://127.0.0.1:{port}"},
+                    "frontends/f/frontend": {"BackendId": "tls", "Route": 'PathRegexp("/.*")'},
+                }
+            )
+            answers.append(status_of((await proxy.get())[0]))
+    server.close()
+    assert answers == [200, 502, 502, 502, 200]

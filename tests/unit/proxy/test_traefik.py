@@ -8,11 +8,16 @@ from tests.unit.proxy.harness import Board
 from tests.unit.proxy.test_router import Asked
 
 from fairlead.proxy.config import Limits
+from fairlead.proxy.errors import ExpressionError
+from fairlead.proxy.expression import parse_rule
 from fairlead.proxy.keys import watched_prefixes
+from fairlead.proxy.match import compile_expression
 from fairlead.proxy.middleware.world import World
+from fairlead.proxy.model import TlsSettings
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.state import Snapshot
 from fairlead.proxy.traefik import Translator
+from fairlead.proxy.traefik.rules import version_3_of
 
 RULE = "Host(`a.example`) && PathPrefix(`/api`)"
 ROUTER = {"http/routers/r/rule": RULE, "http/routers/r/service": "s"}
@@ -270,9 +275,9 @@ def test_a_guard_that_cannot_be_made_closes_its_router() -> None:
         ({"http/routers/bad/rule": RULE}, "routers/bad", "service is missing"),
         ({"http/routers/bad/service": "s"}, "routers/bad", "rule is missing"),
         (
-            {"http/routers/bad/rule": "a", "http/routers/bad/service": "s", "http/routers/bad/rulesyntax": "v2"},
+            {"http/routers/bad/rule": "a", "http/routers/bad/service": "s", "http/routers/bad/rulesyntax": "v9"},
             "routers/bad",
-            "ruleSyntax 'v2'",
+            "ruleSyntax 'v9'",
         ),
         (
             {"http/routers/bad/rule": RULE, "http/routers/bad/service": "s", "http/routers/bad/priority": "high"},
@@ -316,10 +321,179 @@ def test_services_in_a_circle_are_named() -> None:
     assert "leads in a circle" in traefik.problems["traefik/http/routers/r"]
 
 
-def test_tcp_and_udp_routers_are_said_not_to_be_served() -> None:
+def test_udp_and_tls_objects_are_refused_by_name() -> None:
     traefik = Traefik()
-    traefik.put({"tcp/routers/t/rule": "HostSNI(`*`)"})
-    assert "only HTTP" in traefik.problems["traefik/tcp/routers/t/rule"]
+    keys = {
+        "udp/routers/u/service": "s",
+        "udp/routers/u/entrypoints/0": "e",
+        "udp/services/s/loadbalancer/servers/0/address": "10.0.0.1:53",
+        "tls/options/default/minversion": "VersionTLS12",
+        "tls/certificates/0/certfile": "/a.pem",
+        "tcp/middlewares/m/inflightconn/amount": "1",
+    }
+    traefik.put(ROUTER, SERVICE, keys)
+    assert traefik.found() == "r"
+    assert traefik.problems == {
+        "traefik/udp/routers/u": "router u: UDP is not served here; this has no effect",
+        "traefik/udp/services/s": "service s: UDP is not served here; this has no effect",
+        "traefik/tls/options/default": (
+            "option default: listeners say which TLS is spoken (Settings.TLS); this has no effect"
+        ),
+        "traefik/tls/certificates/0": "certificate 0: certificates are those of hosts; this has no effect",
+        "traefik/tcp/middlewares/m": "middleware m: TCP passes as it is here; this has no effect",
+    }
+    traefik.put(delete=tuple(keys))
+    assert traefik.problems == {}
+
+
+def test_an_option_without_effect_is_said_once_however_many_objects_have_it() -> None:
+    traefik = Traefik()
+    option = {f"http/routers/r{n}/tls/certresolver": "le" for n in range(3)}
+    for n in range(3):
+        traefik.put({f"http/routers/r{n}/rule": f"Path(`/{n}`)", f"http/routers/r{n}/service": "s"})
+    traefik.put(SERVICE, option, {"http/services/s/loadbalancer/servers/0/preservepath": "true"})
+    traefik.put({"http/routers/r0/observability/metrics": "true", "http/routers/r1/misspelt/7/x": "1"})
+    assert traefik.problems == {
+        "traefik/http/routers/*/tls/certresolver": (
+            "has no effect here: hosts say which certificates are ordered (AutoCert)"
+        ),
+        "traefik/http/services/*/loadbalancer/servers/*/preservepath": "has no effect here",
+        "traefik/http/routers/*/misspelt/*/x": "has no effect here",
+    }
+    first, *others = option
+    traefik.put(delete=(first, "http/routers/r1/misspelt/7/x"))
+    assert "traefik/http/routers/*/tls/certresolver" in traefik.problems
+    traefik.put(delete=(*others, "http/services/s/loadbalancer/servers/0/preservepath"))
+    assert traefik.problems == {}
+
+
+def test_a_router_for_tls_serves_nobody_else_and_may_stay_out_of_the_log() -> None:
+    traefik = Traefik()
+    traefik.put(ROUTER, SERVICE, {"http/routers/r/tls": "true"})
+    secured = Asked("/api", host="a.example")
+    secured.is_secure = True
+    assert traefik.found() is None
+    assert traefik.now.router.find(secured) is traefik.object("frontends", "r")
+    traefik.put({"http/routers/r/tls": "false"})
+    assert traefik.found() == "r"
+    traefik.put({"http/routers/r/observability/accesslogs": "false"}, delete=("http/routers/r/tls",))
+    assert not traefik.object("frontends", "r").is_logged
+    traefik.put({"http/routers/r/tls/options": "modern"})
+    assert traefik.found() is None, "to have TLS options is to be for TLS"
+
+
+def test_several_mirrors_get_their_parts_and_are_lost_inside_weighted_services() -> None:
+    traefik = Traefik()
+    base = "http/services/m/mirroring"
+    traefik.put(
+        {**ROUTER, "http/routers/r/service": "m"},
+        SERVICE,
+        {f"{base}/service": "s", f"{base}/mirrors/0/name": "t", f"{base}/mirrors/0/percent": "10"},
+        {f"{base}/mirrors/1/name": "u", f"{base}/mirrors/1/percent": "50", f"{base}/mirrorbody": "true"},
+        {f"http/services/{each}/loadbalancer/servers/0/url": "http://10.0.0.2" for each in "tu"},
+    )
+    mirrors = traefik.object("frontends", "r").mirrors
+    assert [(each.backend_id, each.ratio) for each in mirrors] == [("t", 0.1), ("u", 0.5)]
+    assert traefik.problems == {}
+    traefik.put({"http/services/w/weighted/services/0/name": "m", "http/routers/r/service": "w"})
+    assert "put it inside them" in traefik.problems["traefik/http/routers/*/service"]
+    assert traefik.found() == "r"
+    traefik.put({"http/routers/r/service": "m"})
+    assert traefik.problems == {}
+
+
+def test_a_transport_says_how_servers_are_spoken_to() -> None:
+    traefik = Traefik()
+    transport = {
+        "insecureskipverify": "true", "rootcas/0": "/etc/ca.pem", "rootcas/1": "-----BEGIN CERTIFICATE-----",
+        "servername": "inner.example", "maxidleconnsperhost": "7",
+        "certificates/0/certfile": "/c.pem", "certificates/0/keyfile": "/k.pem",
+        "forwardingtimeouts/dialtimeout": "3", "forwardingtimeouts/responseheadertimeout": "1m",
+    }  # fmt: skip
+    use = {"http/services/s/loadbalancer/serverstransport": "t@file"}
+    traefik.put(ROUTER, SERVICE, use)
+    assert "there is no serversTransport t" in traefik.problems["traefik/http/services/s"]
+    traefik.put({f"http/serversTransports/t/{name}": value for name, value in transport.items()})
+    assert traefik.problems == {}
+    backend = traefik.object("backends", "s")
+    assert backend.tls == TlsSettings(
+        verify=False,
+        ca_files=("/etc/ca.pem", "-----BEGIN CERTIFICATE-----"),
+        server_name="inner.example",
+        client_cert_file="/c.pem",
+        client_key_file="/k.pem",
+    )
+    assert (backend.dial_s, backend.read_s, backend.idle_max) == (3.0, 60.0, 7)
+    traefik.put({"http/serversTransports/t/insecureskipverify": "false"})
+    assert traefik.object("backends", "s").tls.verify, "a service follows its transport"
+    traefik.put({"http/serversTransports/t/insecureskipverify": "perhaps"})
+    said = "insecureskipverify must be true or false"
+    assert said in traefik.problems["traefik/http/serverstransports/t"]
+    assert said in traefik.problems["traefik/http/services/s"]
+    assert traefik.object("backends", "s").tls.verify, "and stays what it was"
+    traefik.put({"http/serversTransports/t/insecureskipverify": "false"})
+    assert traefik.problems == {}
+    traefik.put({"http/serversTransports/t/forwardingtimeouts/idleconntimeout": "90s"})
+    assert list(traefik.problems) == ["traefik/http/serverstransports/*/forwardingtimeouts/idleconntimeout"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("Host(`a.example`)", 'Host("a.example")'),
+        ("Host(`a`, `b`) && Path(`/x`)", '((Host("a") || Host("b")) && Path("/x"))'),
+        ("HostHeader(`a`)", 'Host("a")'),
+        ("HostRegexp(`{sub:[a-z]{2,3}}.a.example`)", r'HostRegexp("(?i)^(?:[a-z]{2,3})\\.a\\.example$")'),
+        ("HostRegexp(`{sub}.a`, `b`)", r'(HostRegexp("(?i)^(?:[^.]+)\\.a$") || HostRegexp("(?i)^b$"))'),
+        ("Path(`/a/{id:[0-9]+}/{rest}`)", 'PathRegexp("^/a/(?:[0-9]+)/(?:[^/]+)$")'),
+        ("PathPrefix(`/a`, `/{x:b|c}`)", '(PathPrefix("/a") || PathRegexp("^/(?:b|c)"))'),
+        ("Method(`GET`, `post`)", '(Method("GET") || Method("post"))'),
+        ("Headers(`X-A`, `b`)", 'Header("X-A", "b")'),
+        ("Headers(`X-A`, ``)", 'HeaderRegexp("X-A", "^")'),
+        ("headersregexp(`X-A`, `^b`)", 'HeaderRegexp("X-A", "^b")'),
+        ("Query(`a=b`, `c={n:[0-9]+}`)", '(Query("a", "b") && QueryRegexp("c", "^(?:[0-9]+)$"))'),
+        ("Query(`a=`)", 'QueryRegexp("a", "^")'),
+        ("!ClientIP(`10.0.0.0/8`, `::1`)", '!((ClientIP("10.0.0.0/8") || ClientIP("::1")))'),
+        ('Path(`/a\\b"c`)', r'Path("/a\\b\"c")'),
+    ],
+)
+def test_rules_of_version_2_say_the_same_in_version_3(rule: str, says: str) -> None:
+    assert version_3_of(rule) == says
+    compile_expression(parse_rule(says))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("Header(`a`, `b`)", "'Header' is not one of"),
+        ("Headers(`a`)", "headers come in pairs"),
+        ("Query(`a`)", "name=value"),
+        ("Path(`/{a`)", "a brace has no other"),
+        ("Path(`/a}/{b}`)", "a brace has no other"),
+        ("Path(`/{}`)", "a placeholder is written as"),
+        ("Path(`/a`", "expected )"),
+    ],
+)
+def test_what_is_no_rule_of_version_2_is_named_with_its_place(rule: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        version_3_of(rule)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("rule, character ")
+
+
+def test_a_router_may_be_written_in_version_2() -> None:
+    traefik = Traefik()
+    rule = "Host(`a.example`, `b.example`) && PathPrefix(`/{kind:api|web}/`) && !Headers(`X-No`, ``)"
+    traefik.put(
+        {"http/routers/r/rule": rule, "http/routers/r/service": "s", "http/routers/r/ruleSyntax": "V2"}
+    )
+    traefik.put(SERVICE)
+    assert (traefik.found("/api/x"), traefik.found("/web/", "b.example")) == ("r", "r")
+    assert (traefik.found("/other/x"), traefik.found("/api/x", "c.example")) == (None, None)
+    asked = Asked("/api/x", host="a.example", x_no="")
+    assert traefik.now.router.find(asked) is None
+    assert traefik.object("frontends", "r").priority == len(rule)
+    assert traefik.problems == {}
 
 
 def test_a_transaction_over_many_keys_is_one_switch() -> None:

@@ -35,7 +35,8 @@ class TlsSettings:
         session_cache_max: sessions that are kept.
         verify: whether a server's certificate is checked; only False for InsecureSkipVerify.
         client_cert_file: shown to servers, with ``client_key_file``; empty: none.
-        ca_files: trusted beside the system's when not empty.
+        ca_files: trusted in place of the system's when not empty; names of files, or PEM itself.
+        server_name: that a server's certificate stands for, and that it is asked for; empty: its address.
     """
 
     min_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
@@ -48,6 +49,7 @@ class TlsSettings:
     client_cert_file: str = ""
     client_key_file: str = ""
     ca_files: tuple[str, ...] = ()
+    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ def read_tls(fields: Fields) -> TlsSettings:
         client_cert_file=fields.text("ClientCertFile"),
         client_key_file=fields.text("ClientKeyFile"),
         ca_files=fields.texts("CACertFile"),
+        server_name=fields.header_text("ServerName"),
     )
 
 

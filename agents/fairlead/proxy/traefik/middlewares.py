@@ -54,8 +54,10 @@ def middlewares_of(node: Node) -> list[Made]:
     if not kind or others:
         raise KeyProblem("a middleware has exactly one type")
     make = _MAKERS.get(kind)
+    node.text(kind)  # "true", where it has no options
     if make is not None:
         return make(node.at(kind))
+    node.leave()
     # Nobody's password: a guard that cannot be made is a guard that lets nobody in.
     return [("basicauth" if kind in _GUARDS else kind, {})]
 

@@ -19,13 +19,16 @@ class Way:
     Attributes:
         shares: parts of the requests, by backend; they add up to 1.
         services: every service on the way.
+        mirrors: who gets copies, in vulcand's JSON.
+        loses: a weighted service leads over mirroring or failover ones, which count for nothing then.
         pass_host: whether servers get the client's Host; Traefik's default.
     """
 
     shares: dict[str, float]
     services: set[str] = field(default_factory=set)
-    mirror: dict[str, Any] | None = None
+    mirrors: tuple[dict[str, Any], ...] = ()
     fallback: str = ""
+    loses: bool = False
     pass_host: bool = True
 
 
@@ -45,17 +48,19 @@ def way_of(name: str, services: Mapping[str, Node], depth: int = 0) -> Way:
         return _weighted(name, node.at("weighted"), services, depth)
     if "mirroring" in node:
         way = way_of(without_provider(node.required("mirroring/service")), services, depth + 1)
-        mirrors = [node.at(f"mirroring/mirrors/{each}") for each in node.names("mirroring/mirrors")]
-        if not mirrors:
-            return replace(way, services={*way.services, name})
-        shadow = without_provider(mirrors[0].required("name"))
-        mirror = {"BackendId": shadow, "Percent": mirrors[0].number("percent", 0)}
-        return replace(way, services={*way.services, name, shadow}, mirror=mirror)
+        node.accept("mirroring/mirrorbody", "true")
+        mirrors = tuple(_mirror(node.at(f"mirroring/mirrors/{n}")) for n in node.names("mirroring/mirrors"))
+        shadows = {each["BackendId"] for each in mirrors}
+        return replace(way, services={*way.services, name, *shadows}, mirrors=(*way.mirrors, *mirrors))
     if "failover" in node:
         way = way_of(without_provider(node.required("failover/service")), services, depth + 1)
         fallback = without_provider(node.required("failover/fallback"))
         return replace(way, services={*way.services, name, fallback}, fallback=fallback)
     raise KeyProblem(f"service {name} is none of loadBalancer, weighted, mirroring, failover")
+
+
+def _mirror(node: Node) -> dict[str, Any]:
+    return {"BackendId": without_provider(node.required("name")), "Percent": node.number("percent", 0)}
 
 
 def _weighted(name: str, node: Node, services: Mapping[str, Node], depth: int) -> Way:
@@ -73,11 +78,25 @@ def _weighted(name: str, node: Node, services: Mapping[str, Node], depth: int) -
     if len(shares) > _SHARES_MAX:
         raise KeyProblem(f"service {name} has more than {_SHARES_MAX} parts")
     visited = {name}.union(*(way.services for way in ways))
-    return Way(shares, visited, pass_host=all(way.pass_host for way in ways))
+    return Way(
+        shares,
+        visited,
+        loses=any(way.mirrors or way.fallback or way.loses for way in ways),
+        pass_host=all(way.pass_host for way in ways),
+    )
 
 
-def backend_of(node: Node) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def transport_of(node: Node) -> str:
+    """Return the name of the transport that a load balancer uses; empty when it names none."""
+    return without_provider(node.text("loadbalancer/serverstransport"))
+
+
+def backend_of(node: Node, transport: Node | None = None) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the backend and the servers that a load balancer stands for, in vulcand's JSON.
+
+    Args:
+        node: the service.
+        transport: how it speaks to its servers; None: as usual.
 
     Raises:
         KeyProblem: an option is not what it should be.
@@ -87,6 +106,9 @@ def backend_of(node: Node) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     if strategy not in _STRATEGIES:
         raise KeyProblem(f"loadBalancer/strategy must be one of wrr, p2c, hrw, leasttime, not {strategy!r}")
     backend: dict[str, Any] = {"Type": "http", "Balance": _STRATEGIES[strategy]}
+    balancer.text("passhostheader")  # It is the routers' to read.
+    if transport is not None:
+        backend["Settings"] = settings_of(transport)
     if "sticky" in balancer:
         cookie = balancer.at("sticky/cookie")
         sticky: dict[str, Any] = {
@@ -109,6 +131,32 @@ def backend_of(node: Node) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         each = balancer.at(f"servers/{name}")
         servers[name] = {"URL": each.required("url"), "Weight": each.number("weight", 1)}
     return backend, servers
+
+
+def settings_of(node: Node) -> dict[str, Any]:
+    """Return a backend's settings, in vulcand's JSON, for a transport to servers.
+
+    Raises:
+        KeyProblem: an option is not what it should be.
+    """
+    tls: dict[str, Any] = {
+        "InsecureSkipVerify": node.flag("insecureskipverify"),
+        "CACertFile": node.texts("rootcas"),
+        "ServerName": node.text("servername"),
+    }
+    if "certificates" in node:
+        certificate = node.at("certificates/0")
+        tls |= {
+            "ClientCertFile": certificate.required("certfile"),
+            "ClientKeyFile": certificate.text("keyfile"),
+        }
+    timeouts = {
+        ours: text
+        for ours, theirs in (("Dial", "dialtimeout"), ("Read", "responseheadertimeout"))
+        if (text := node.duration(f"forwardingtimeouts/{theirs}"))
+    }
+    idle_max = node.number("maxidleconnsperhost")
+    return {"TLS": tls, "Timeouts": timeouts, "KeepAlive": {"MaxIdleConnsPerHost": max(0, idle_max)}}
 
 
 def _health(node: Node) -> dict[str, Any]:

@@ -8,11 +8,26 @@ from typing import Any
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.traefik.middlewares import expand, middlewares_of
 from fairlead.proxy.traefik.node import Node, without_provider
-from fairlead.proxy.traefik.services import backend_of, way_of
+from fairlead.proxy.traefik.routers import frontend_of
+from fairlead.proxy.traefik.services import backend_of, settings_of, transport_of, way_of
+from fairlead.proxy.traefik.unread import Unread
 
 Identity = tuple[str, str]
-"""The kind (``routers``, ``services``, ``middlewares``) and the name of an object."""
-_KINDS = frozenset({"routers", "services", "middlewares"})
+"""The kind (such as ``http/routers``) and the name of an object."""
+ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS = (
+    f"http/{each}" for each in ("routers", "services", "middlewares", "serverstransports")
+)
+_REFUSED = {
+    **dict.fromkeys(("udp/routers", "udp/services"), "UDP is not served here; this has no effect"),
+    **dict.fromkeys(
+        ("tcp/middlewares", "tcp/serverstransports"), "TCP passes as it is here; this has no effect"
+    ),
+    "tls/options": "listeners say which TLS is spoken (Settings.TLS); this has no effect",
+    **dict.fromkeys(
+        ("tls/stores", "tls/certificates"), "certificates are those of hosts; this has no effect"
+    ),
+}
+_KINDS = frozenset({ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS, *_REFUSED})
 VIRTUAL = b"traefik:"
 """What the keys that are made here begin with; no store has them."""
 
@@ -36,14 +51,14 @@ class Translator:
         self._root = name
         self._options: dict[Identity, dict[str, str]] = {}
         self._emitted: dict[Identity, dict[bytes, bytes]] = {}
-        self._uses: dict[str, set[Identity]] = {}  # by router
-        self._users: dict[Identity, set[str]] = {}
+        self._uses: dict[Identity, set[Identity]] = {}
+        self._users: dict[Identity, set[Identity]] = {}
         self._problems: set[Identity] = set()
+        self._unread = Unread()
 
     def apply(self, puts: Mapping[bytes, bytes], deletes: Iterable[bytes]) -> Translated:
         """Take one change of the store."""
         touched: set[Identity] = set()
-        problems: dict[bytes, str] = {}
         for key in deletes:
             if (found := self._place(key)) is not None:
                 identity, path = found
@@ -57,13 +72,10 @@ class Translator:
                 identity, path = found
                 self._options.setdefault(identity, {})[path] = value.decode("utf-8", "replace")
                 touched.add(identity)
-            elif self._is_other(key):
-                problems[key] = (
-                    "only HTTP routers, services and middlewares are served here; this has no effect"
-                )
-        touched |= {("routers", name) for each in touched for name in self._users.get(each, ())}
+        touched |= {user for each in touched for user in self._users.get(each, ())}
         made: dict[bytes, bytes] = {}
         gone: list[bytes] = []
+        problems: dict[bytes, str] = {}
         for identity in sorted(touched):
             self._follow(identity, made, gone, problems)
         return Translated(made, [key for key in gone if key not in made], problems)
@@ -84,34 +96,30 @@ class Translator:
         for prefix in self.prefixes:
             if key.startswith(prefix):
                 protocol, _, rest = key[len(prefix) :].decode("utf-8", "replace").partition("/")
-                kind, _, rest = rest.partition("/")
+                group, _, rest = rest.partition("/")
                 name, _, path = rest.partition("/")
-                if protocol.lower() == "http" and kind.lower() in _KINDS and name and path:
-                    return (kind.lower(), name), path.strip("/").lower()
+                kind = f"{protocol}/{group}".lower()
+                if kind in _KINDS and name and path:
+                    return (kind, name), path.strip("/").lower()
         return None
-
-    def _is_other(self, key: bytes) -> bool:
-        return any(
-            key[len(prefix) :].lower().startswith((b"tcp/routers/", b"udp/routers/"))
-            for prefix in self.prefixes
-            if key.startswith(prefix)
-        )
 
     def _follow(
         self, identity: Identity, made: dict[bytes, bytes], gone: list[bytes], problems: dict[bytes, str]
     ) -> None:
         kind, name = identity
         before = self._emitted.get(identity, {})
-        label = f"{self._root}/http/{kind}/{name}".encode()
-        if identity not in self._options and kind == "routers":
-            self._use(name, set())
+        label = f"{self._root}/{kind}/{name}".encode()
+        node = Node(self._options.get(identity, {}))
         try:
-            after = self._translate(identity) if identity in self._options else {}
+            after = self._translate(identity, node)
         except KeyProblem as problem:
             kept = "; what it was before stays in force" if before else ""
-            problems[label] = f"{kind.removesuffix('s')} {name}: {problem}{kept}"
+            what = kind.partition("/")[2].removesuffix("s")
+            problems[label] = f"{what} {name}: {problem}{kept}"
             self._problems.add(identity)
             return
+        for option, text in self._unread.follow(kind, name, node.unread).items():
+            problems[f"{self._root}/{option}".encode()] = text
         if identity in self._problems:
             self._problems.discard(identity)
             problems.setdefault(label, "")
@@ -121,49 +129,50 @@ class Translator:
         if not after:
             del self._emitted[identity]
 
-    def _translate(self, identity: Identity) -> dict[bytes, bytes]:
+    def _translate(self, identity: Identity, node: Node) -> dict[bytes, bytes]:
         kind, name = identity
-        node = Node(self._options[identity])
-        if kind == "routers":
-            return self._router(name, node)
-        if kind == "services" and "loadbalancer" in node:
-            backend, servers = backend_of(node)
-            values: dict[str, Any] = {f"backends/{name}/backend": backend}
-            values |= {f"backends/{name}/servers/{each}": server for each, server in servers.items()}
-            return _encoded(values)
-        if kind == "middlewares" and "chain" not in node:
-            middlewares_of(node)  # What is wrong with it is said once, not at each router that uses it.
+        if identity not in self._options:
+            self._use(identity, set())
+            return {}
+        if kind in _REFUSED:
+            raise KeyProblem(_REFUSED[kind])
+        if kind == ROUTERS:
+            return _encoded(self._router(name, node))
+        if kind == SERVICES and "loadbalancer" in node:
+            return _encoded(self._balancer(name, node))
+        # What is wrong with one is said once, not at each router that uses it.
+        if kind == SERVICES:
+            way_of(name, {name: node})
+        elif kind == TRANSPORTS:
+            settings_of(node)
+        elif "chain" in node:
+            node.texts("chain/middlewares")
+        else:
+            middlewares_of(node)
         return {}
 
-    def _router(self, name: str, node: Node) -> dict[bytes, bytes]:
-        syntax = node.text("rulesyntax").lower()
-        self._use(name, {("services", without_provider(node.text("service")))})
-        if syntax not in ("", "v3", "default"):
-            raise KeyProblem(f"ruleSyntax {syntax!r} is not read here; write the rule in version 3")
-        services = self._nodes("services")
-        way = way_of(without_provider(node.required("service")), services)
-        middlewares = self._nodes("middlewares")
+    def _balancer(self, name: str, node: Node) -> dict[str, Any]:
+        transport = transport_of(node)
+        self._use((SERVICES, name), {(TRANSPORTS, transport)} if transport else set())
+        transports = self._nodes(TRANSPORTS)
+        if transport and transport not in transports:
+            raise KeyProblem(f"there is no serversTransport {transport}")
+        backend, servers = backend_of(node, transports[transport] if transport else None)
+        values: dict[str, Any] = {f"backends/{name}/backend": backend}
+        return values | {f"backends/{name}/servers/{each}": server for each, server in servers.items()}
+
+    def _router(self, name: str, node: Node) -> dict[str, Any]:
+        me = (ROUTERS, name)
+        self._use(me, {(SERVICES, without_provider(node.text("service")))})
+        way = way_of(without_provider(node.required("service")), self._nodes(SERVICES))
+        middlewares = self._nodes(MIDDLEWARES)
         names = expand(node.texts("middlewares"), middlewares)
-        used = {("services", each) for each in way.services}
-        used |= {("middlewares", without_provider(each)) for each in (*node.texts("middlewares"), *names)}
-        self._use(name, used)
-        main, *others = sorted(way.shares, key=lambda each: -way.shares[each])
-        value: dict[str, Any] = {
-            "Type": "http",
-            "BackendId": main,
-            "Routes": [node.required("rule")],
-            "Entrypoints": node.texts("entrypoints"),
-            "Canary": [
-                {"BackendId": each, "Percent": way.shares[each] * 100} for each in others if way.shares[each]
-            ],
-            "Fallback": way.fallback,
-            "Settings": {"PassHostHeader": way.pass_host},
-        }
-        if way.mirror is not None:
-            value["Mirror"] = way.mirror
-        if priority := node.number("priority"):
-            value["Priority"] = priority
-        values = {f"frontends/{name}/frontend": value}
+        used = {(SERVICES, each) for each in way.services}
+        used |= {(MIDDLEWARES, without_provider(each)) for each in (*node.texts("middlewares"), *names)}
+        self._use(me, used)
+        if way.loses:
+            node.disown("service")
+        values: dict[str, Any] = {f"frontends/{name}/frontend": frontend_of(node, way)}
         place = 0
         for each in names:
             for kind, settings in self._middlewares(each, middlewares):
@@ -171,7 +180,7 @@ class Translator:
                     "Type": kind, "Priority": place, "Middleware": settings
                 }  # fmt: skip
                 place += 1
-        return _encoded(values)
+        return values
 
     def _middlewares(self, name: str, nodes: Mapping[str, Node]) -> list[tuple[str, dict[str, Any]]]:
         if name not in nodes:
@@ -182,16 +191,15 @@ class Translator:
     def _nodes(self, kind: str) -> "_Nodes":
         return _Nodes(self._options, kind)
 
-    def _use(self, router: str, used: set[Identity]) -> None:
-        for each in self._uses.get(router, set()) - used:
-            self._users[each].discard(router)
+    def _use(self, user: Identity, used: set[Identity]) -> None:
+        for each in self._uses.pop(user, set()) - used:
+            self._users[each].discard(user)
             if not self._users[each]:
                 del self._users[each]
         for each in used:
-            self._users.setdefault(each, set()).add(router)
-        self._uses[router] = used
-        if not used:
-            del self._uses[router]
+            self._users.setdefault(each, set()).add(user)
+        if used:
+            self._uses[user] = used
 
 
 class _Nodes(Mapping[str, Node]):
