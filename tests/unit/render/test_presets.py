@@ -55,3 +55,11 @@ def test_a_resource_has_its_own_word_where_it_says_one(confdir: ConfDir) -> None
 def test_an_app_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(ResourceError, match=r"app 'nginz' is unknown; known are: apache2, bind9"):
         expand_preset({"app": "nginz"}, name="conf.d/a.yaml")
+
+
+def test_unbound_and_its_kin_are_checked_as_a_whole(confdir: ConfDir) -> None:
+    """A fragment says nothing of the others beside it."""
+    for app in ("apache2", "bind9", "nginx", "unbound"):
+        check = parse(confdir, app=app).check
+        assert check is not None
+        assert check.in_place, app

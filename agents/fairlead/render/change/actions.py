@@ -110,6 +110,7 @@ class RunVerify:
     """
 
     verify: tuple[Verify, ...]
+    dest: str
     marks: Mapping[str, int]
     is_rollback: bool = False
 

@@ -157,8 +157,7 @@ class Attempt:
         if reload is None or self.is_sync_only:
             return None
         self.reloaded_at_s = self.now_s
-        files = self.changing.files
-        return actions.RunReload(reload=reload, dest=files[0].dest if files else "")
+        return actions.RunReload(reload=reload, dest=self._dest)
 
     def verify(self) -> Action | None:
         """Ask the probes."""
@@ -166,7 +165,15 @@ class Attempt:
         if not verify or self.is_sync_only:
             return None
         is_rollback = self.step is Step.ROLL_BACK
-        return actions.RunVerify(verify=verify, marks=self.memory.marks, is_rollback=is_rollback)
+        return actions.RunVerify(
+            verify=verify, dest=self._dest, marks=self.memory.marks, is_rollback=is_rollback
+        )
+
+    @property
+    def _dest(self) -> str:
+        """What ``{{ dest }}`` stands for once the files are in place: the first of them."""
+        files = self.changing.files
+        return files[0].dest if files else ""
 
     # The rollout
 

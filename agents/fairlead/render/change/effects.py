@@ -177,7 +177,8 @@ class Effects:
     def verify(self, action: actions.RunVerify) -> Result:
         """Ask the probes."""
         marks = None if action.is_rollback else action.marks
-        problem = verify_all(action.verify, marks=marks, limits=self._settings.limits)
+        limits = self._settings.limits
+        problem = verify_all(action.verify, dest=action.dest, marks=marks, limits=limits)
         return Done() if problem is None else Failed(problem=problem)
 
     def _command(self, argv: list[str], *, timeout_s: float) -> Result:

@@ -31,16 +31,19 @@ def log_sizes(paths: tuple[str, ...]) -> dict[str, int]:
     return {path: Path(path).stat().st_size if Path(path).exists() else 0 for path in paths}
 
 
-def verify_all(verify: tuple[Verify, ...], *, marks: Mapping[str, int] | None, limits: Limits) -> str | None:
+def verify_all(
+    verify: tuple[Verify, ...], *, dest: str, marks: Mapping[str, int] | None, limits: Limits
+) -> str | None:
     """Return what does not hold, None when all do.
 
     Args:
         verify: the probes.
+        dest: what ``{{ dest }}`` and ``{{ src }}`` in a command stand for.
         marks: from where each log is read; None where a failed reload may still be writing into it, so that the
             log only has to fall silent.
         limits: of commands, and how long a log may take to fall silent.
     """
-    ask = _Asker(limits)
+    ask = _Asker(limits, dest=dest)
     for one in sorted(verify, key=lambda one: isinstance(one.probe, LogProbe)):
         if isinstance(one.probe, LogProbe):
             problem = (
@@ -85,8 +88,9 @@ def _fall_silent(probe: LogProbe, one: Verify, limits: Limits) -> str | None:
 class _Asker:
     """Asks one probe once."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, dest: str) -> None:
         self._limits = limits
+        self._dest = dest
 
     def __call__(self, probe: Probe) -> str | None:
         match probe:
@@ -95,7 +99,7 @@ class _Asker:
             case TcpProbe():
                 return _ask_tcp(probe)
             case CommandProbe():
-                argv = expand(probe.command, src="", dest="")
+                argv = expand(probe.command, src=self._dest, dest=self._dest)
                 return run_command(argv, timeout_s=probe.command.timeout_s, limits=self._limits)
             case UnitProbe():
                 argv = ["systemctl", "is-active", probe.unit]
