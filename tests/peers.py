@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 PACKAGES = {
+    "apachectl": "apache2",
+    "chronyd": "chrony",
     "curl": "curl",
     "delv": "bind9-dnsutils",
     "dig": "bind9-dnsutils",
@@ -21,6 +23,8 @@ PACKAGES = {
     "h2load": "nghttp2-client",
     "haproxy": "haproxy",
     "kdig": "knot-dnsutils",
+    "keepalived": "keepalived",
+    "memcached": "memcached",
     "named": "bind9",
     "nft": "nftables",
     "nginx": "nginx-light",
@@ -28,6 +32,7 @@ PACKAGES = {
     "openssl": "openssl",
     "postgres": "postgresql-15",
     "redis-server": "redis-server",
+    "rsyslogd": "rsyslog",
     "unbound": "unbound",
     "slowhttptest": "slowhttptest",
     "wrk": "wrk",

@@ -1,6 +1,8 @@
 """The renderer beside a store: a configuration directory, etcdctl for the keys, and the agent."""
 
+import http.client
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +17,23 @@ from tests.support.store import KINDS, StoreServer
 from tests.support.wire import Wire
 
 from fairlead.proto import rpc_pb2 as pb
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+UPSTREAM = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = sys.argv[2].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may do what the program does even to check: namespaces, log folders"
+)
 
 APPLIED = "fairlead_agent_applied_revision "
 COMMAND = [sys.executable, "-m", "fairlead.cli", "render"]
@@ -143,3 +162,31 @@ def site(empty_store: StoreServer, tmp_path: Path) -> Iterator[Site]:
     made.resource("marker", "{{ getv('/marker', '') }}", keys=["/marker"])
     yield made
     made.agent.stop()
+
+
+def get(port: int, host: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/", headers={"Host": host})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[int]:
+    """A web server that answers ``shop``."""
+    port = free_ports(1)[0]
+    with Program(
+        [sys.executable, "-c", UPSTREAM, str(port), "shop"], log=tmp_path / "upstream.log"
+    ) as program:
+        program.start(lambda: _is_open(port))
+        yield port
+
+
+def _is_open(port: int) -> bool:
+    try:
+        return get(port, "x")[0] == http.HTTPStatus.OK
+    except OSError:
+        return False

@@ -71,7 +71,12 @@ class Victim:
         self.put(self._rng.choice(GROUPS), f"{kind} {number}")
 
     def kill(self) -> None:
-        """SIGKILL to the agent alone: what it has started goes on without it."""
+        """SIGKILL to the agent alone, after a while or as soon as one of the files is another: what it started goes on."""
+        file = self._site.out / f"{self._rng.choice(GROUPS)}.{self._rng.choice((1, 2))}"
+        before, until_s = file.stat().st_ino, time.monotonic() + self._rng.uniform(0, 0.5)
+        is_hasty = self._rng.random() < 0.7
+        while time.monotonic() < until_s and not (is_hasty and file.stat().st_ino != before):
+            pass
         self._site.agent.signal(SIGKILL)
         self._site.agent.wait()
 
@@ -130,7 +135,6 @@ def test_killed_at_random_moments_files_program_and_journal_agree_in_the_end(
             # Some at the start, where an earlier life is ended; most in the middle of changes.
             for _ in range(rng.randint(1, 4)):
                 victim.change(number)
-            time.sleep(rng.uniform(0, 0.3))
             victim.kill()
             site.start()
             if rng.random() < 0.7:

@@ -17,8 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.e2e.render.conftest import Etcdctl, Site
-from tests.e2e.render.test_templates import TEMPLATES, get, needs_root
+from tests.e2e.render.conftest import TEMPLATES, Etcdctl, Site, get, needs_root
 from tests.peers import path_of
 from tests.support.ports import free_port, free_ports
 from tests.support.processes import Program, clean_environment, wait_for

@@ -2,14 +2,13 @@
 
 import dataclasses
 import http.client
-import os
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGHUP
 
 import pytest
+from tests.e2e.render.conftest import TEMPLATES, get, needs_root
 from tests.peers import path_of
 from tests.support.applying import apply
 from tests.support.ports import free_ports
@@ -19,23 +18,6 @@ from fairlead.render import Renderer, RenderSettings, Snapshot, load_resources
 from fairlead.render.change import Outcome
 from fairlead.render.change.journal import Journal
 from fairlead.render.errors import CheckFailedError, TemplateError
-
-TEMPLATES = Path(__file__).parents[3] / "templates"
-UPSTREAM = """
-import http.server, sys
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        body = sys.argv[2].encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
-"""
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root may do what the program does even to check: namespaces, log folders"
-)
 
 
 def put_in_place(app: str, keys: Mapping[str, str], out: Path) -> dict[str, Outcome]:
@@ -61,37 +43,9 @@ def complaints(outcomes: Mapping[str, Outcome]) -> list[str]:
     return [str(outcome.error) for outcome in outcomes.values() if outcome.error is not None]
 
 
-def get(port: int, host: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", "/", headers={"Host": host})
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    finally:
-        connection.close()
-
-
 def answers(port: int) -> bool:
     try:
         return get(port, "nobody.example")[0] == http.HTTPStatus.NOT_FOUND
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[int]:
-    """A web server that answers ``shop``."""
-    port = free_ports(1)[0]
-    with Program(
-        [sys.executable, "-c", UPSTREAM, str(port), "shop"], log=tmp_path / "upstream.log"
-    ) as program:
-        program.start(lambda: _is_open(port))
-        yield port
-
-
-def _is_open(port: int) -> bool:
-    try:
-        return get(port, "x")[0] == http.HTTPStatus.OK
     except OSError:
         return False
 

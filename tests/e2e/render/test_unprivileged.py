@@ -5,8 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.e2e.render.conftest import COMMAND, Etcdctl, Site
-from tests.e2e.render.test_templates import needs_root
+from tests.e2e.render.conftest import COMMAND, Etcdctl, Site, needs_root
 from tests.support.processes import clean_environment
 
 pytestmark = [
