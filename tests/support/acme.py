@@ -51,6 +51,11 @@ class Authority:
         self.port = 0
         self.proofs: list[str] = []
         self.bad_nonces = 1  # the first good nonce is refused, as real authorities do now and then
+        self.refused = ""  # why every order is refused; empty: none is
+        self.refusals = 0
+        self.gate = asyncio.Event()  # nothing is issued before
+        self.gate.set()
+        self.waiting = asyncio.Event()  # somebody stands before it
         self.accounts: dict[str, dict[str, str]] = {}
         self.orders: list[dict[str, Any]] = []
         self._nonces: set[str] = set()
@@ -117,6 +122,9 @@ class Authority:
             status = 200 if kid in self.accounts else 201
             self.accounts[kid] = jwk
             return status, {"Location": kid}, b"{}"
+        if path == "/newOrder" and self.refused:
+            self.refusals += 1
+            raise Refused("rateLimited", self.refused)
         if path == "/newOrder":
             return self._new_order(payload)
         kind, _, number = path[1:].partition("/")
@@ -183,6 +191,8 @@ class Authority:
         if kind == "finalize":
             if order["status"] != "ready":
                 raise Refused("orderNotReady")
+            self.waiting.set()
+            await self.gate.wait()
             order["chain"] = self._issue(order["name"], decode(payload["csr"]))
             order["status"] = "valid"
         elif payload is not None:

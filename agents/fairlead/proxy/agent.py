@@ -195,7 +195,15 @@ def _acme(
     context: AgentContext, config: ProxyConfig, *, edge: Edge, service: Service, tools: Tools
 ) -> AcmeKeeper:
     seal_key = _seal_key(config.seal_key_file)
-    return AcmeKeeper(context.client, edge, service, seal_key=seal_key, web=tools.web, board=context.status)
+    return AcmeKeeper(
+        context.client,
+        edge,
+        service,
+        seal_key=seal_key,
+        web=tools.web,
+        board=context.status,
+        member=f"{context.options.host} {os.getpid()}",
+    )
 
 
 async def _keep_certificates(context: AgentContext, config: ProxyConfig, acme: AcmeKeeper) -> None:

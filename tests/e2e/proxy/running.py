@@ -100,6 +100,16 @@ def server(upstream: Upstream) -> dict[str, object]:
     return {"URL": f"http://127.0.0.1:{upstream.port}"}
 
 
+async def until_told(proxy: RunningProxy, text: str) -> None:
+    """Wait until the problems in a proxy's status key have ``text``; proxies of one host share one key."""
+    async with asyncio.timeout(2 * WITHIN_S):
+        while True:
+            board = (await proxy.client.get("/fairlead/agents/proxy/", prefix=True)).kvs
+            if board and text in json.dumps(json.loads(board[0].value)["problems"]):
+                return
+            await asyncio.sleep(0.05)
+
+
 class Echo(Upstream):
     """Answers with its name, or with the body that it was sent."""
 

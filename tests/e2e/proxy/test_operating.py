@@ -8,7 +8,7 @@ from signal import SIGHUP
 
 import pytest
 from click.testing import CliRunner
-from tests.e2e.proxy.running import Echo, RunningProxy, frontend, server, upstreams
+from tests.e2e.proxy.running import Echo, RunningProxy, frontend, server, until_told, upstreams
 from tests.support.ports import free_ports
 from tests.support.store import StoreServer
 from tests.unit.proxy.harness import OK, Peer, Upstream, status_of
@@ -172,13 +172,3 @@ async def test_a_full_disk_under_the_access_log_costs_lines_and_no_request(
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert lines[-1]["target"] == "/last"
     assert 200 in {line["status"] for line in lines}, "what had waited was written"
-
-
-async def until_told(proxy: RunningProxy, text: str) -> None:
-    """Wait until the problems in the status key have ``text``."""
-    async with asyncio.timeout(20):
-        while True:
-            board = (await proxy.client.get("/fairlead/agents/proxy/", prefix=True)).kvs
-            if board and text in json.dumps(json.loads(board[0].value)["problems"]):
-                return
-            await asyncio.sleep(0.05)

@@ -26,13 +26,19 @@ def certificate_request(name: str) -> tuple[bytes, bytes]:
     return _pem(key), request.public_bytes(serialization.Encoding.DER)
 
 
-def expires_s(chain: bytes) -> float:
-    """Return when the first certificate of ``chain`` (PEM) expires, in seconds since 1970.
+def renew_s(chain: bytes, *, before_s: float) -> float:
+    """Return when the first certificate of ``chain`` (PEM) is to be followed by another, in seconds since 1970.
+
+    That is ``before_s`` before it expires, but not in the first half of its life: an authority whose certificates
+    are good for less than that would be asked again and again.
 
     Raises:
         ValueError: it is no certificate.
     """
-    return x509.load_pem_x509_certificate(chain).not_valid_after_utc.timestamp()
+    certificate = x509.load_pem_x509_certificate(chain)
+    begins_s = certificate.not_valid_before_utc.timestamp()
+    expires_s = certificate.not_valid_after_utc.timestamp()
+    return expires_s - min(before_s, (expires_s - begins_s) / 2)
 
 
 def challenge_pair(name: str, key_authorization: str, *, now_s: float) -> KeyPair:

@@ -3,6 +3,7 @@
     /fairlead/proxy/acme/lock                    who orders, on a lease
     /fairlead/proxy/acme/accounts/HASH           the account's key, sealed
     /fairlead/proxy/acme/certificates/NAME       certificate and key, sealed
+    /fairlead/proxy/acme/failures/NAME           the last order, if it failed, and until when nobody tries again
     /fairlead/proxy/acme/challenges/http/TOKEN   what is answered below /.well-known/acme-challenge/
     /fairlead/proxy/acme/challenges/alpn/NAME    what is shown to TLS clients of NAME for the moment
 
@@ -18,9 +19,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from fairlead.client import Change, Changes, Client, ClientError, Compare, Lease, op_put
-from fairlead.proxy.acme.certs import challenge_pair, expires_s
+from fairlead.client import Change, Changes, Client, ClientError, Compare, Lease, op_delete, op_put
+from fairlead.proxy.acme.certs import challenge_pair, renew_s
 from fairlead.proxy.acme.client import AcmeClient, AcmeError
+from fairlead.proxy.acme.failure import Failure, failed, read_failure
 from fairlead.proxy.acme.jose import AccountKey
 from fairlead.proxy.certificates import context_of
 from fairlead.proxy.edge import Edge
@@ -37,14 +39,15 @@ PREFIX = b"/fairlead/proxy/acme/"
 DEFAULT_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
 _LOCK = PREFIX + b"lock"
 _CERTIFICATES = PREFIX + b"certificates/"
+_FAILURES = PREFIX + b"failures/"
 _HTTP = PREFIX + b"challenges/http/"
 _ALPN = PREFIX + b"challenges/alpn/"
 _LOCK_TTL_S = 20
 _LOOK_S = 60.0
 _SEEN_S = 1.0
 """How long the other proxies get to see a challenge before the authority is told to look."""
-_FAILED_S = 300.0
-_FAILED_MAX_S = 86_400.0
+_PAUSE_S = 0.05
+"""At least, between two looks."""
 K = TypeVar("K")
 V = TypeVar("V")
 _LOG = logging.getLogger(__name__)
@@ -72,7 +75,9 @@ class AcmeKeeper:
         seal_key: SealKey | None,
         web: Web,
         board: Board,
+        member: str = "",
     ) -> None:
+        """Keep nothing yet; ``member`` is this proxy's name in the lock."""
         self._client = client
         self._edge = edge
         self._service = service
@@ -82,8 +87,9 @@ class AcmeKeeper:
         self._listeners: tuple[Listener, ...] = ()
         self._hosts: tuple[Host, ...] = ()
         self._sealed: dict[str, bytes] = {}
-        self._not_before_s: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
+        self._failures: dict[str, Failure] = {}
+        self._told: set[str] = set()
+        self._member = member
         self._news = asyncio.Event()
 
     # What is served
@@ -92,6 +98,7 @@ class AcmeKeeper:
         """Take the newest of both; hosts with AutoCert get the certificates that are kept here."""
         self._listeners, self._hosts = tuple(listeners), tuple(hosts)
         self._tell()
+        self._tell_failures()
         self._news.set()
 
     def apply(self, change: Change) -> None:
@@ -116,8 +123,27 @@ class AcmeKeeper:
             _put(self._service.certificates.challenges, name, context)
         elif key.startswith(_CERTIFICATES):
             _put(self._sealed, key[len(_CERTIFICATES) :].decode(), value)
+            self._news.set()
             return True
+        elif key.startswith(_FAILURES):
+            failure = read_failure(value, now_s=time.time()) if value is not None else None
+            _put(self._failures, key[len(_FAILURES) :].decode(), failure)
+            self._tell_failures()
+            self._news.set()
+        elif key == _LOCK and value is None:
+            # Who held it is done, or is gone and has left its work to us.
+            self._news.set()
         return False
+
+    def _tell_failures(self) -> None:
+        names = {each.name for each in self._hosts if each.auto_cert is not None} & self._failures.keys()
+        for name in sorted(names):
+            kept = ", the old one stays" if name in self._sealed else ""
+            text = f"host {name}: no new certificate{kept}: {self._failures[name]}"
+            self._board.problem(_problem_of(name), text)
+        for name in self._told - names:
+            self._board.healed(_problem_of(name))
+        self._told = names
 
     def _tell(self) -> None:
         hosts = [
@@ -141,38 +167,49 @@ class AcmeKeeper:
             self.apply(change)
 
     async def _order_all(self) -> None:
+        wait_s = _LOOK_S
         while True:
             try:
-                async with asyncio.timeout(_LOOK_S):
+                async with asyncio.timeout(wait_s):
                     await self._news.wait()
             except TimeoutError:
                 pass
             self._news.clear()
-            if self._due():
-                try:
-                    await self._order_under_lock()
-                except ClientError as error:
-                    _LOG.warning("certificates cannot be ordered: %s", error)
+            wait_s = _LOOK_S
+            now_s = time.time()
+            if not any(self._due_s(host, auto_cert) <= now_s for host, auto_cert in self._wanted()):
+                soonest_s = min((self._due_s(*each) for each in self._wanted()), default=now_s + _LOOK_S)
+                wait_s = min(max(soonest_s - now_s, _PAUSE_S), _LOOK_S)
+                continue
+            try:
+                await self._order_under_lock()
+            except ClientError as error:
+                _LOG.warning("certificates cannot be ordered: %s", error)
 
-    def _due(self) -> list[tuple[Host, AutoCert]]:
-        now_s = time.time()
+    def _wanted(self) -> list[tuple[Host, AutoCert]]:
+        """Return the hosts whose certificates are ordered."""
         return [
             (each, each.auto_cert)
             for each in self._hosts
-            if each.auto_cert is not None
-            and not each.sealed_key_pair
-            and self._not_before_s.get(each.name, 0.0) <= now_s
-            and self._expires_s(each.name) - each.auto_cert.renew_before_s <= now_s
+            if each.auto_cert is not None and not each.sealed_key_pair
         ]
 
-    def _expires_s(self, name: str) -> float:
-        sealed = self._sealed.get(name)
+    def _due_s(self, host: Host, auto_cert: AutoCert) -> float:
+        """Return when a certificate is to be ordered, in seconds since 1970."""
+        failure = self._failures.get(host.name)
+        not_before_s = failure.until_s if failure is not None else 0.0
+        sealed = self._sealed.get(host.name)
         if sealed is None or self._seal_key is None:
-            return 0.0
+            return not_before_s
         try:
-            return expires_s(self._seal_key.open_key_pair(sealed).certificate)
-        except (KeyProblem, ValueError):
-            return 0.0
+            chain = self._seal_key.open_key_pair(sealed).certificate
+        except KeyProblem:
+            # Sealed by another key: two proxies that order in turn, and replace each other's, would end nowhere.
+            return float("inf")
+        try:
+            return max(not_before_s, renew_s(chain, before_s=auto_cert.renew_before_s))
+        except ValueError:
+            return not_before_s
 
     async def _order_under_lock(self) -> None:
         if self._seal_key is None:
@@ -180,19 +217,22 @@ class AcmeKeeper:
             return
         async with self._client.lease(_LOCK_TTL_S) as lease:
             free = Compare.create_revision(_LOCK).equals(0)
-            if not (await self._client.txn([free], [op_put(_LOCK, b"", lease=lease.lease_id)])).succeeded:
+            if not (
+                await self._client.txn([free], [op_put(_LOCK, self._member, lease=lease.lease_id)])
+            ).succeeded:
                 return  # another proxy is at it; what it orders arrives by itself
-            # Somebody may have ordered between our look and the lock.
-            kept = await self._client.get(_CERTIFICATES, prefix=True)
-            self._sealed = {kv.key[len(_CERTIFICATES) :].decode(): kv.value for kv in kept.kvs}
-            for host, auto_cert in self._due():
+            # Somebody may have ordered, or failed to, between our look and the lock.
+            for prefix in (_CERTIFICATES, _FAILURES):
+                for kv in (await self._client.get(prefix, prefix=True)).kvs:
+                    self._take(kv.key, kv.value)
+            for host, auto_cert in self._wanted():
                 if lease.is_lost:
                     return
-                await self._order(host.name, auto_cert, lease)
+                if self._due_s(host, auto_cert) <= time.time():
+                    await self._order(host.name, auto_cert, lease)
 
     async def _order(self, name: str, auto_cert: AutoCert, lease: Lease) -> None:
         assert self._seal_key is not None
-        is_renewal = name in self._sealed
         try:
             key = await self._account_key(auto_cert, self._seal_key)
             client = AcmeClient(
@@ -201,18 +241,15 @@ class AcmeKeeper:
             await client.register(auto_cert.email)
             pair = await self._by_any(client, name, lease)
         except (AcmeError, OSError, ValueError, KeyError) as error:
-            failures = self._failures[name] = self._failures.get(name, 0) + 1
-            wait_s = min(_FAILED_S * 2 ** (failures - 1), _FAILED_MAX_S)
-            self._not_before_s[name] = time.time() + wait_s
-            kept = "; the old one stays" if is_renewal else ""
-            text = f"host {name}: no certificate: {error}{kept}; tried again in {wait_s:.0f} s"
-            self._board.problem(f"hosts/{name}/host AutoCert", text)
+            failure = failed(self._failures.get(name), str(error), now_s=time.time())
+            self._take(_FAILURES + name.encode(), failure.encoded())
+            await self._client.put(_FAILURES + name.encode(), failure.encoded())
             return
         sealed = self._seal_key.seal_key_pair(pair)
-        await self._client.put(_CERTIFICATES + name.encode(), sealed)
-        self._sealed[name] = sealed
-        self._failures.pop(name, None)
-        self._board.healed(f"hosts/{name}/host AutoCert")
+        done = [op_put(_CERTIFICATES + name.encode(), sealed), op_delete(_FAILURES + name.encode())]
+        await self._client.txn([], done)
+        self._take(_CERTIFICATES + name.encode(), sealed)
+        self._take(_FAILURES + name.encode(), None)
         self._tell()
         _LOG.info("host %s: a certificate was ordered and is served", name)
 
@@ -260,6 +297,10 @@ class StoreSolver:
         """See ``Solver``."""
         while self._shown:
             await self._client.delete(self._shown.pop())
+
+
+def _problem_of(name: str) -> str:
+    return f"hosts/{name}/host AutoCert"
 
 
 def _put(table: dict[K, V], key: K, value: V | None) -> None:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fairlead.proxy.acme import AccountKey, AcmeClient, AcmeError
-from fairlead.proxy.acme.certs import ACME_IDENTIFIER, certificate_request, challenge_pair, expires_s
+from fairlead.proxy.acme.certs import ACME_IDENTIFIER, certificate_request, challenge_pair, renew_s
 from fairlead.proxy.headers import Fields
 
 DIRECTORY = {name: f"http://ca/{name}" for name in ("newNonce", "newAccount", "newOrder")}
@@ -182,7 +182,9 @@ def test_certificates_say_what_they_are_for() -> None:
     pair = challenge_pair("a.example", "t.print", now_s=1_700_000_000)
     certificate = x509.load_pem_x509_certificate(pair.certificate)
     assert certificate.extensions.get_extension_for_oid(ACME_IDENTIFIER).critical
-    assert expires_s(pair.certificate) == 1_700_000_000 + 2 * 86_400
+    expires_s = 1_700_000_000 + 2 * 86_400
+    assert renew_s(pair.certificate, before_s=3600) == expires_s - 3600
+    assert renew_s(pair.certificate, before_s=30 * 86_400) == expires_s - 1.5 * 86_400, "at half of its life"
     _, der = certificate_request("a.example")
     names = x509.load_der_x509_csr(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["a.example"]
