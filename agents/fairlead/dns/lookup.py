@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.choose.groups import choose_group
 from fairlead.dns.choose.nearness import NOWHERE, Hints
 from fairlead.dns.message import Type
 from fairlead.dns.names import Name
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 RECORDS_MAX: Final = 4096
 """Records read for one answer; as A records alone they fill 64 KiB, which is all that DNS can carry."""
 
+_ADDRESS_BYTES: Final[dict[int, int]] = {Type.A: 4, Type.AAAA: 16}
 _HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
 
-_Found = tuple[Name, int, int, bytes, int]  # owner, type, TTL in seconds, data, weight
+_Found = tuple[Name, int, int, bytes, int, tuple[Name, ...]]
+"""Owner, type, TTL in seconds, data, weight, and the owners of the records that it comes from, in the order of the way to it."""
 
 
 class TooManyRecordsError(TooManyError):
@@ -43,30 +46,39 @@ class Lookup:
         self.hints: set[Hints] = set()
         """What the records said of where they are: an answer with any depends on who asks."""
         self.seat: Seat | None = None
+        self.used: set[Name] = set()
+        """The owners of the records that the answer is made of."""
         self._name = name
-        self._source = name
+        self.source = name
+        """Whose records answer."""
         self._is_kept = True
         self._qtype = qtype
         self._tree = tree
         self._zones = zones
-        self._zone = zone
+        self.zone = zone
         self._dialect = zones.settings.dialect
         self._answer = RRsets()
         self._additional = RRsets()
         self._followed: dict[tuple[Name, int], bool] = {}
         self._records_left = RECORDS_MAX
 
+    @property
+    def reads_subtree(self) -> bool:
+        """Whether records below the name may answer too."""
+        is_pointers = self._qtype == Type.PTR and self._dialect.ptr_reads_subtree
+        return not self._is_exact() and (self._qtype in _OF_SUBTREES or is_pointers)
+
     def again(self, seat: "Seat") -> "Lookup":
         """Return a fresh look-up of the same question, as asked from ``seat``."""
-        other = Lookup(self._name, self._qtype, tree=self._tree, zones=self._zones, zone=self._zone)
-        if self._source != self._name:
-            other.read_from(self._source, is_wildcard=not self._is_kept)
+        other = Lookup(self._name, self._qtype, tree=self._tree, zones=self._zones, zone=self.zone)
+        if self.source != self._name:
+            other.read_from(self.source, is_wildcard=not self._is_kept)
         other.seat = seat
         return other
 
     def read_from(self, source: Name, *, is_wildcard: bool = False) -> None:
         """Answer with the records of ``source`` as if they were the name's (RFC 4592, section 3.3.1)."""
-        self._source = source
+        self.source = source
         self._is_kept = not is_wildcard
         self.depends_on.add(source)
 
@@ -84,9 +96,9 @@ class Lookup:
         """Return what was collected; no record at all is NODATA (RFC 2308, section 2.2)."""
         depends_on = frozenset(self.depends_on if self._is_kept else ())
         if not self._answer:
-            return Answer(zone=self._zone, soa=Soa.AUTHORITY, depends_on=depends_on)
+            return Answer(zone=self.zone, soa=Soa.AUTHORITY, depends_on=depends_on)
         return Answer(
-            zone=self._zone,
+            zone=self.zone,
             answer=self._answer.sealed(ttl_s_max=self._answer.ttl_s_min()),
             additional=self._additional.sealed(),
             depends_on=depends_on,
@@ -96,17 +108,17 @@ class Lookup:
 
     def collect_data(self) -> None:
         """A, AAAA and TXT: the data itself, through CNAMEs where need be."""
-        for found in self._data(self._name, self._qtype, source=self._source):
-            self._answer.add(*found)
+        for found in self._data(self._name, self._qtype, source=self.source):
+            self._add(self._answer, found)
 
     def _collect_own_data(self) -> None:
-        own = self._tree.own(self._source)
+        own = self._tree.own(self.source)
         if own is not None:
             for data in own.data_of(self._qtype):
-                self._answer.add(self._name, self._qtype, self._ttl_s(own), data)
+                self._say(own, self._qtype, data)
         for data in self._zones.key_data(self._name).get(self._qtype, ()):
             # A zone without a parent here has no DS to show.
-            if self._qtype != Type.DS or (self._zone is not None and self._zone.name != self._name):
+            if self._qtype != Type.DS or (self.zone is not None and self.zone.name != self._name):
                 self._answer.add(self._name, self._qtype, KEY_TTL_S, data)
 
     def collect_services(self) -> None:
@@ -122,52 +134,61 @@ class Lookup:
             share = max(100 * record.weight // sums[priority], self._dialect.srv_weight_min)
             target = record.target or names.strip(record.owner, record.target_strip)
             data = srv_data(priority, share, record.port, target)
-            self._answer.add(self._name, Type.SRV, self._ttl_s(record), data)
+            self._say(record, Type.SRV, data)
             self._add_target(record, target)
 
     def collect_mail(self) -> None:
         """MX: the records that say ``mail``."""
         records = self._records(
-            self._source, lambda record: record.is_mail and _has_host(record), kind="mails"
+            self.source, lambda record: record.is_mail and _has_host(record), kind="mails"
         )
         records = choose_group(records) if self._dialect.mx_is_grouped else records
         for record in self._tree.conditions.alive(records):
             target = record.target or names.strip(record.owner, record.target_strip)
             data = struct.pack("!H", self._priority(record)) + target
-            self._answer.add(self._name, Type.MX, self._ttl_s(record), data)
+            self._say(record, Type.MX, data)
             self._add_target(record, target)
 
     def collect_cname(self) -> None:
         """CNAME: the name's own record only, since a subtree has no one canonical name."""
-        record = self._tree.own(self._source)
+        record = self._tree.own(self.source)
         if record is not None and record.target is not None and record.target != self._name:
-            self._answer.add(self._name, Type.CNAME, self._ttl_s(record), record.target)
+            self._say(record, Type.CNAME, record.target)
 
     def collect_pointers(self) -> None:
         """PTR: names only."""
-        own = self._tree.own(self._source)
+        own = self._tree.own(self.source)
         records: Iterable[Record] = [own] if own is not None else []
         if self._dialect.ptr_reads_subtree:
-            records = self._hosts(self._source)
+            records = self._hosts(self.source)
         for record in records:
             if record.target is not None:
-                self._answer.add(self._name, Type.PTR, self._ttl_s(record), record.target)
+                self._say(record, Type.PTR, record.target)
 
     def collect_name_servers(self) -> None:
         """NS: at the apex, the addresses below ``ns.dns.<zone>`` under the names of their keys."""
-        if self._zone is None or self._name != self._zone.name:
+        if self.zone is None or self._name != self.zone.name:
             return
-        for record in self._records(self._zone.name_servers, _has_host, is_subtree=True):
+        for record in self._records(self.zone.name_servers, _has_host, is_subtree=True):
             if record.address is None:
                 continue  # The target of NS must not be an alias (RFC 2181, section 10.3): SkyDNS takes addresses only.
             strip = record.target_strip if self._dialect.ns_target_is_stripped else 0
             target = names.strip(record.owner, strip)
-            self._answer.add(self._name, Type.NS, self._ttl_s(record), target)
+            self._say(record, Type.NS, target)
             self._add_target(record, target)
 
     def collect_any(self) -> None:
         """ANY: one synthesized HINFO, so that nobody can be flooded with what we know (RFC 8482)."""
         self._answer.add(self._name, Type.HINFO, self._zones.settings.ttl_default_s, _HINFO_ANY)
+
+    def _say(self, record: Record, rtype: int, data: bytes) -> None:
+        """Put ``data``, which ``record`` gives the name, into the answer."""
+        self.used.add(record.owner)
+        self._answer.add(self._name, rtype, self._ttl_s(record), data)
+
+    def _add(self, rrsets: RRsets, found: _Found) -> None:
+        self.used.update(found[-1])
+        rrsets.add(*found[:-1])
 
     # How records are read.
 
@@ -202,7 +223,7 @@ class Lookup:
 
     def _services(self) -> list[Record]:
         """Return the records for SRV; to SkyDNS those that say the same are one, whatever their keys."""
-        records = self._hosts(self._source)
+        records = self._hosts(self.source)
         if not self._dialect.services_collapse:
             return records
         distinct: dict[tuple[object, ...], Record] = {}
@@ -227,13 +248,13 @@ class Lookup:
         found: list[_Found] = []
         own = self._tree.own(source)
         if own is not None:
-            found += [(owner, rtype, self._ttl_s(own), data, 0) for data in own.data_of(rtype)]
+            found += [(owner, rtype, self._ttl_s(own), data, 0, (source,)) for data in own.data_of(rtype)]
         links: list[_Found] = []
         for record in self._chosen(choose_group(records), rtype):
             data = _data_of(record, rtype)
             if data is not None:
                 weight = self._tree.conditions.weight_of(record)
-                found.append((owner, rtype, self._ttl_s(record), data, weight))
+                found.append((owner, rtype, self._ttl_s(record), data, weight, (record.owner,)))
             elif record.target is not None and self._is_followed(rtype):
                 links += self._through(record, owner, rtype, depth=depth)
         if not found:
@@ -256,7 +277,7 @@ class Lookup:
         return self._is_exact()
 
     def _is_exact(self) -> bool:
-        return self._zone is not None and self._zone.is_exact
+        return self.zone is not None and self.zone.is_exact
 
     def _through(self, record: Record, owner: Name, rtype: int, *, depth: int) -> list[_Found]:
         """Return the CNAME to the target and what it leads to; nothing when it leads nowhere or in a circle.
@@ -267,7 +288,7 @@ class Lookup:
         target = record.target
         assert target is not None
         weight = self._tree.conditions.weight_of(record)
-        link = (owner, int(Type.CNAME), self._ttl_s(record), target, weight)
+        link = (owner, int(Type.CNAME), self._ttl_s(record), target, weight, (record.owner,))
         zone = self._zones.of(target)
         if zone is None:
             leads_on = names.count_labels(target) >= self._zones.settings.ndots and rtype != Type.TXT
@@ -281,7 +302,8 @@ class Lookup:
         place = self._locate(target, zone)
         rest: list[_Found] = []
         if place.source is not None and place.cut is None:
-            rest = self._data(target, rtype, source=place.source, depth=depth + 1)
+            for *found, by in self._data(target, rtype, source=place.source, depth=depth + 1):
+                rest.append((*found, (record.owner, *by)))  # type: ignore[arg-type]
         # Beyond a delegation others know the rest; in an exact zone a CNAME stands, whatever it leads to.
         is_kept = bool(rest) or place.cut is not None or self._is_exact()
         self._followed[step] = is_kept
@@ -311,7 +333,7 @@ class Lookup:
         records = self._data(target, rtype, source=source)
         self._followed[step] = bool(records)
         for found in records:
-            self._additional.add(*found)
+            self._add(self._additional, found)
 
     def _ttl_s(self, record: Record) -> int:
         return ttl_s_of(record, self._zones.settings)
@@ -337,6 +359,8 @@ def ttl_s_of(record: Record, settings: Settings) -> int:
 _WITHOUT_OWN_DATA: Final = frozenset({Type.ANY, Type.CNAME, Type.A, Type.AAAA, Type.TXT})
 """Types that have none of their own, or whose collector takes it up."""
 
+_OF_SUBTREES: Final = frozenset({Type.A, Type.AAAA, Type.TXT, Type.SRV, Type.MX})
+
 _COLLECT: Final[dict[int, Callable[[Lookup], None]]] = {
     Type.A: Lookup.collect_data,
     Type.AAAA: Lookup.collect_data,
@@ -348,24 +372,6 @@ _COLLECT: Final[dict[int, Callable[[Lookup], None]]] = {
     Type.NS: Lookup.collect_name_servers,
     Type.ANY: Lookup.collect_any,
 }
-
-
-def choose_group(records: list[Record]) -> list[Record]:
-    """Return the records of the group that the shortest key names, and all that name none.
-
-    When two of the shortest keys name different groups, nothing is left out (SkyDNS's ``msg.Group``).
-    """
-    if not records:
-        return records
-    depth, group = records[0].depth, records[0].group
-    for record in records:
-        if record.depth < depth:
-            if not record.group:
-                break
-            depth, group = record.depth, record.group
-    if not group or any(r.depth == depth and r.group not in ("", group) for r in records):
-        return records
-    return [record for record in records if record.group in ("", group)]
 
 
 def _has_host(record: Record) -> bool:
@@ -383,6 +389,6 @@ def _has_text_or_name(record: Record) -> bool:
 def _data_of(record: Record, rtype: int) -> bytes | None:
     if rtype == Type.TXT:
         return split_text(record.text) if record.text else None
-    if record.address is not None and len(record.address) == (4 if rtype == Type.A else 16):
+    if record.address is not None and len(record.address) == _ADDRESS_BYTES.get(rtype):
         return record.address
     return None

@@ -23,7 +23,7 @@ def present_types(name: Name, *, tree: Tree, zones: Zones, zone: Zone) -> set[in
     leave one out that is there would be a lie that others remember (RFC 8198).
     """
     place = tree.locate(name, zone=zone.name)
-    source = place.source or name
+    source = zone.stand_in(name) or place.source or name
     own = tree.own(source)
     if place.cut is not None or zones.of(name) is not zone:
         # Of a delegated name the parent has what delegates it, and nothing else.

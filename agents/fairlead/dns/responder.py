@@ -17,6 +17,7 @@ from fairlead.dns.frame import Frame, Manners
 from fairlead.dns.hooks import Forward, Hooks, Reply
 from fairlead.dns.local_names import answer_locally
 from fairlead.dns.message import AA, HEADER_BYTES, Class, Opcode, Query, Rcode, Type
+from fairlead.dns.names import Name
 from fairlead.dns.semantics import answer_question
 from fairlead.dns.table import Entry, Table, Terms, key_of
 from fairlead.dns.tallies import NO_TYPE, Tallies, kind_of
@@ -24,7 +25,7 @@ from fairlead.dns.tree import Tree
 from fairlead.dns.zone import Zones
 
 _INVALID: Final = Ede(EdeCode.INVALID_QUERY_TYPE)
-_REFUSED_TYPES: Final[dict[int, Rcode]] = {
+REFUSED_TYPES: Final[dict[int, Rcode]] = {
     0: Rcode.FORMERR,
     Type.NXNAME: Rcode.FORMERR,  # RFC 9824, section 3.5: neither answered nor forwarded
     Type.OPT: Rcode.FORMERR,  # RFC 6891, section 6.1.1: a pseudo-type is in no question
@@ -33,7 +34,7 @@ _REFUSED_TYPES: Final[dict[int, Rcode]] = {
     Type.MAILB: Rcode.NOTIMP,
     Type.MAILA: Rcode.NOTIMP,
 }
-_TRANSFERS: Final = frozenset({Type.AXFR, Type.IXFR})
+TRANSFERS: Final = frozenset({Type.AXFR, Type.IXFR})
 
 
 class Responder:
@@ -134,9 +135,9 @@ class Responder:
             return self._respond_chaos(query, client, frame)
         if query.qclass != Class.IN:
             return self._refuse(query, frame, Rcode.REFUSED)
-        if query.qtype in _REFUSED_TYPES:
-            return self._refuse(query, frame, _REFUSED_TYPES[query.qtype], _INVALID)
-        if query.qtype in _TRANSFERS:
+        if query.qtype in REFUSED_TYPES:
+            return self._refuse(query, frame, REFUSED_TYPES[query.qtype], _INVALID)
+        if query.qtype in TRANSFERS:
             return self._transfer(query, client, frame)
         before = self.hooks.before(query) if self.hooks.before is not None else None
         if before is not None:
@@ -180,9 +181,13 @@ class Responder:
 
         Reverse names of private addresses go to the forwarder, if there is one: it may know the site's.
         """
-        if self._tree.exists(query.name):
+        return self.answers_locally(query.name, query.qtype, is_reverse_ours=self.hooks.forward is None)
+
+    def answers_locally(self, name: Name, qtype: int, *, is_reverse_ours: bool) -> Answer | None:
+        """Return the answer to a name in no zone of ours, if no server may ask others for it and no key is there."""
+        if self._tree.exists(name):
             return None
-        return answer_locally(query.name, query.qtype, is_reverse_ours=self.hooks.forward is None)
+        return answer_locally(name, qtype, is_reverse_ours=is_reverse_ours)
 
     def _signed(self, answer: Answer, query: Query) -> Answer:
         sign = self.hooks.sign if query.dnssec_ok else None

@@ -179,8 +179,12 @@ class Tree:
         node = self._at(_path(name))
         return sorted(node.children) if node is not None else []
 
+    def has(self, name: Name) -> bool:
+        """Whether ``name`` or something below it has a record; its labels mean themselves."""
+        return self._at(_path(name)) is not None
+
     def exists(self, name: Name) -> bool:
-        """Whether ``name`` or something below it has a record (RFC 8020: then it is no NXDOMAIN)."""
+        """Whether ``name`` or something below it has a record (RFC 8020: then it is no NXDOMAIN); wildcards match."""
         try:
             return next(self._matches(name), None) is not None
         except TooManyError:

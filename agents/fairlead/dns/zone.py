@@ -82,6 +82,10 @@ class Zone:
         self._records: dict[tuple[int, int], bytes] = {}
         self.is_exact = name in settings.exact_zones
 
+    def stand_in(self, name: Name) -> Name | None:
+        """Return whose records answer for ``name`` on this host, where they are not its own (``local.dns.<zone>``)."""
+        return self.settings.local if name == self.local_name else None
+
     def __repr__(self) -> str:
         return f"Zone({names.to_text(self.name)!r}, serial={self._serial})"
 

@@ -312,6 +312,14 @@ def test_in_an_exact_zone_a_cname_answers_every_type(rtype: str) -> None:
     assert rdatas(site.ask("gone.skydns.test", rtype), "CNAME") == ["no.skydns.test."]
 
 
+@pytest.mark.parametrize("rtype", ["CAA", "HTTPS", "TYPE65280", "HINFO", "AAAA", "A"])
+def test_in_an_exact_zone_an_address_is_data_of_its_own_type_alone(rtype: str) -> None:
+    site = exact({"six.skydns.test": {"host": "2001:db8::6"}, "to.skydns.test": {"host": "six.skydns.test"}})
+    for name in ("six.skydns.test", "to.skydns.test"):
+        expected = ["2001:db8::6"] if rtype == "AAAA" else []
+        assert rdatas(site.ask(name, rtype), rtype) == expected
+
+
 def test_exactness_is_of_a_zone_and_not_of_all() -> None:
     site = Site(
         EXACT | {"a.y.other.test": {"host": "10.0.0.8"}},

@@ -7,8 +7,8 @@ asked of other servers for it.
 import contextlib
 import difflib
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -17,22 +17,21 @@ import dns.rcode
 import dns.rdatatype
 from fairlead.client import KeyValue
 from fairlead.dns import names
-from fairlead.dns.choose.conditions import Conditions
-from fairlead.dns.client import LATER, Transport
+from fairlead.dns.client import Origin, Transport
+from fairlead.dns.explain.verdicts import Verdicts
 from fairlead.dns.forward import Forwarding
-from fairlead.dns.lookup import choose_group, ttl_s_of
+from fairlead.dns.lookup import Lookup, ttl_s_of
 from fairlead.dns.message import Type
 from fairlead.dns.model import Model
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
-from fairlead.dns.responder import Responder
-from fairlead.dns.tree import TooManyError, fixed_part
+from fairlead.dns.responder import REFUSED_TYPES, TRANSFERS, Responder
+from fairlead.dns.semantics import Route, Seating, Way, route_of
+from fairlead.dns.tree import TooManyError
 from fairlead.dns.zone import Zone
 
 KEYS_MAX: Final = 200
 """Keys told of one by one; the rest is counted."""
-
-_ADDRESS_BYTES: Final[dict[int, int]] = {Type.A: 4, Type.AAAA: 16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,66 +143,119 @@ class Explainer:
         rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(qtype))
         told = Explanation(question=f"{names.to_text(name)} {rtype}", client=ip)
         stub = self._forwarding.routes.stub_of(name) if self._forwarding is not None else None
-        zone = self._model.zones.of(name)
-        if stub is not None:
+        model = self._model
+        route = route_of(name, qtype, tree=model.tree, zones=model.zones)
+        if ip not in self._responder.allowed:
+            told.steps.append("--allow does not name who asks: REFUSED")
+        elif qtype in REFUSED_TYPES:
+            told.steps.append("nobody may ask for this type")
+        elif qtype in TRANSFERS:
+            told.steps.append(
+                "a whole zone is no answer from records: see --transfer-to, and the log of the secondary"
+            )
+            return told
+        elif stub is not None:
             told.steps.append(f"it lies in a stub zone: {stub} is asked, before our own keys")
-        elif zone is None and not self._is_implied(name):
-            told.steps.append(self._why_outside(name))
-        else:
-            self._tell_ours(told, name, qtype, zone)
-            self._tell_answer(told, name, qtype, ip)
+            return told
+        elif route.way is Way.OUTSIDE and self._is_forwarded(told, name, qtype):
+            return told
+        elif route.way is not Way.OUTSIDE:
+            self._tell_route(told, name, qtype, route, ip=ip)
+        self._tell_answer(told, name, qtype, ip)
         return told
 
     # Where the question goes.
 
-    def _is_implied(self, name: Name) -> bool:
-        """Whether ``name`` has keys that answer although no zone of ours holds it."""
-        is_reverse = names.is_within(name, names.from_text("arpa"))
-        implied = self._model.zones.settings.dialect.reverse_zones_are_implied
-        return is_reverse and implied and self._model.tree.exists(name)
+    def _is_forwarded(self, told: Explanation, name: Name, qtype: int) -> bool:
+        """Tell what becomes of a name outside our zones; return whether others are asked."""
+        forwarding, zones = self._forwarding, self._model.zones
+        ours = ", ".join(map(names.to_text, zones.settings.zones))
+        outside = f"it lies in none of our zones ({ours})"
+        general = forwarding.routes.general if forwarding is not None else None
+        is_reverse_ours = forwarding is None or not forwarding.settings.offers_recursion
+        if self._responder.answers_locally(name, qtype, is_reverse_ours=is_reverse_ours):
+            told.steps.append("no server may ask others for it, so it is answered here (RFC 6761, RFC 6303)")
+        elif forwarding is None or general is None:
+            told.steps.append(f"{outside}, and no --nameservers are given: REFUSED")
+        elif forwarding.settings.no_rec:
+            told.steps.append(f"{outside}, and --no-rec is set: REFUSED")
+        elif names.count_labels(name) < zones.settings.ndots:
+            told.steps.append(f"{outside}, and has fewer labels than --ndots {zones.settings.ndots}: REFUSED")
+        else:
+            told.steps.append(f"{outside}: {general} is asked, if the cache has no answer")
+            return True
+        return False
 
-    def _why_outside(self, name: Name) -> str:
-        forwarding = self._forwarding
-        zones = ", ".join(map(names.to_text, self._model.zones.settings.zones))
-        outside = f"it lies in none of our zones ({zones})"
-        if forwarding is None or forwarding.routes.general is None:
-            return f"{outside}, and no --nameservers are given: REFUSED"
-        if forwarding.settings.no_rec:
-            return f"{outside}, and --no-rec is set: REFUSED"
-        ndots = self._model.zones.settings.ndots
-        if names.count_labels(name) < ndots:
-            return f"{outside}, and has fewer labels than --ndots {ndots}: REFUSED"
-        return f"{outside}: {forwarding.routes.general} is asked, if the cache has no answer"
-
-    def _tell_ours(self, told: Explanation, name: Name, qtype: int, zone: Zone | None) -> None:
-        settings = self._model.zones.settings
+    def _tell_route(self, told: Explanation, name: Name, qtype: int, route: Route, *, ip: str) -> None:
+        zone = route.zone
         if zone is None:
             told.steps.append(
-                "its zone is not ours, but it has keys, which the skydns dialect answers without authority"
+                "its zone is not ours, but it has a key, which the skydns dialect answers without authority"
             )
-            self._tell_keys(told, name, qtype)
-            return
-        kind = "exact" if zone.is_exact else "with the records below a name"
-        told.steps.append(f"zone {names.to_text(zone.name)}, dialect {settings.dialect.name}, {kind}")
-        fixed = name if zone.is_exact else fixed_part(name)
-        place = self._model.tree.locate(fixed, zone=zone.name)
-        if place.cut is not None:
+        else:
+            kind = "exact" if zone.is_exact else "with the records below a name"
+            dialect = self._model.zones.settings.dialect.name
+            told.steps.append(f"zone {names.to_text(zone.name)}, dialect {dialect}, {kind}")
+        if route.cut is not None:
             told.steps.append(
-                f"{names.to_text(place.cut)} is delegated by its key: a referral to those servers"
+                f"{names.to_text(route.cut)} is delegated by its key: a referral to those servers"
             )
-            self._tell_keys(told, place.cut, qtype, is_exact=True)
-        elif place.source is None:
+            own = self._model.tree.own(route.cut)
+            self._tell_keys(told, [own] if own is not None else [], lambda _: "names the servers")
+        elif route.lookup is not None:
+            self._tell_records(told, name, qtype, route.lookup, ip=ip)
+        elif route.way is Way.NOWHERE:
+            assert zone is not None
             told.steps += self._why_not_there(name, zone)
         else:
-            if place.source != fixed:
-                told.steps.append(f"there is no such key: the wildcard {names.to_text(place.source)} answers")
-            source = place.source if place.source != fixed else name
-            self._tell_keys(told, source, qtype, is_exact=zone.is_exact)
+            told.steps.append("the zone's SOA record is made here; its serial is the store's revision")
+
+    def _tell_records(self, told: Explanation, name: Name, qtype: int, lookup: Lookup, *, ip: str) -> None:
+        model, source = self._model, lookup.source
+        if source != name:
+            is_local = lookup.zone is not None and lookup.zone.stand_in(name) is not None
+            what = "--local: on this host" if is_local else "there is no such key: the wildcard"
+            told.steps.append(f"{what} {names.to_text(source)} answers")
+        try:
+            lookup.run()
+        except TooManyError:
+            told.steps.append("more records, or names, than one answer may need: SERVFAIL")
+        else:
+            if lookup.hints:
+                lookup = lookup.again(Seating(lookup, model.tree).of(Origin.of_ip(ip)))
+                lookup.run()
+        records = list(islice(self._looked_at(qtype, lookup), KEYS_MAX + 1))
+        if len(records) > KEYS_MAX:
+            told.steps.append(f"more than {KEYS_MAX} keys answer; the first of them are told of")
+        elif not records and qtype == Type.ANY:
+            told.steps.append("ANY is answered by one record, whatever is there (RFC 8482)")
+        elif not records:
+            told.steps.append("it exists, since there are names below it, but no key says anything for it")
+        self._tell_keys(
+            told, records[:KEYS_MAX], Verdicts(records, qtype, lookup=lookup, ill=self._ill(), model=model)
+        )
+
+    def _looked_at(self, qtype: int, lookup: Lookup) -> Iterator[Record]:
+        """Yield the records that could answer, and those that they lead to."""
+        tree = self._model.tree
+        told: set[Name] = set()
+        own = tree.own(lookup.source)
+        found = iter([own] if own is not None and qtype != Type.ANY else [])
+        if lookup.reads_subtree:
+            found = tree.below(lookup.source)
+        with contextlib.suppress(TooManyError):  # the answer is SERVFAIL by it
+            for record in found:
+                told.add(record.owner)
+                yield record
+        for owner in sorted(lookup.used - told):
+            record_there = tree.own(owner)
+            if record_there is not None:
+                yield record_there
 
     def _why_not_there(self, name: Name, zone: Zone) -> list[str]:
         key = self._model.keys.key_of(name).decode(errors="backslashreplace")
         steps = [f"there is neither a key {key} nor one below it: NXDOMAIN"]
-        parent = next((one for one in names.suffixes(name) if self._model.tree.exists(one)), names.ROOT)
+        parent = next((one for one in names.suffixes(name) if self._model.tree.has(one)), names.ROOT)
         if names.is_within(parent, zone.name) and parent != names.ROOT:
             steps.append(f"the closest name that exists is {names.to_text(parent)}")
             missing = names.labels(name)[-names.count_labels(parent) - 1].decode(errors="replace")
@@ -214,7 +266,7 @@ class Explainer:
                     "did you mean " + ", or ".join(f"{one}.{names.to_text(parent)}" for one in similar) + "?"
                 )
         backwards = names.from_labels(reversed(names.labels(name)))
-        if self._model.tree.exists(backwards):
+        if self._model.tree.has(backwards):
             steps.append(f"there are keys for {names.to_text(backwards)}: the labels of a key are reversed")
         for wrong, text in self._problems().items():
             if wrong == key or wrong.startswith(f"{key}/") or wrong.lower() == key:
@@ -223,17 +275,10 @@ class Explainer:
 
     # What was read.
 
-    def _tell_keys(self, told: Explanation, name: Name, qtype: int, *, is_exact: bool = False) -> None:
-        tree = self._model.tree
-        own = tree.own(name)
-        found = tree.below(name) if not is_exact else iter([own] if own is not None else [])
-        records: list[Record] = []
-        with contextlib.suppress(TooManyError):  # the answer is SERVFAIL by it
-            records += islice(found, KEYS_MAX + 1)
-        verdict_of = _Verdicts(
-            records[:KEYS_MAX], qtype, conditions=tree.conditions, ill=self._ill(), model=self._model
-        )
-        for record in records[:KEYS_MAX]:
+    def _tell_keys(
+        self, told: Explanation, records: Iterable[Record], verdict_of: Callable[[Record], str]
+    ) -> None:
+        for record in records:
             key = self._model.keys.key_of(record.owner)
             kv = self._kv_of(key)
             told.keys.append(
@@ -245,35 +290,37 @@ class Explainer:
                     verdict=verdict_of(record),
                 )
             )
-        if not records:
-            told.steps.append("it exists, since there are names below it, but no key says anything for it")
-        if len(records) > KEYS_MAX:
-            told.steps.append(f"more than {KEYS_MAX} keys answer; the first of them are told of")
 
     def _tell_answer(self, told: Explanation, name: Name, qtype: int, ip: str) -> None:
         query = dns.message.make_query(
             names.to_text(name), dns.rdatatype.RdataType.make(qtype), use_edns=0, flags=0
         )
         hooks = self._responder.hooks
-        seen, hooks.seen = hooks.seen, None  # who explains asks for nothing
+        # Who explains asks for nothing, and asks nobody.
+        self._responder.hooks = replace(hooks, seen=None, before=None, complete=None, forward=None)
         try:
             response = self._responder.respond(query.to_wire(), _Witness(ip))
         finally:
-            hooks.seen = seen
-        if not response or response == LATER:
-            told.rcode = "it is answered by others"
-            return
+            self._responder.hooks = hooks
+        assert response
         answer = dns.message.from_wire(response)
         told.rcode = dns.rcode.to_text(answer.rcode())
         told.answer = [line for rrset in answer.answer for line in rrset.to_text().splitlines()]
-        if not answer.answer and told.rcode == "NOERROR":
+        if hooks.complete is not None and any(
+            int(rrset.rdtype) == Type.CNAME and self._model.zones.of(rdata.target.to_wire().lower()) is None
+            for rrset in answer.answer
+            for rdata in rrset
+        ):
+            told.steps.append("it leads out of our zones; what is there, --nameservers are asked")
+        is_referral = any(int(rrset.rdtype) == Type.NS for rrset in answer.authority)
+        if not answer.answer and not is_referral and told.rcode == "NOERROR":
             told.steps.append("no record of that type: NODATA")
 
 
 def _says(record: Record, model: Model) -> str:
     words = []
     if record.address is not None:
-        words.append(f"address {_address(record.address)}")
+        words.append(f"address {ipaddress.ip_address(record.address)}")
     if record.target is not None:
         words.append(f"name {names.to_text(record.target)}")
     if record.port:
@@ -291,71 +338,3 @@ def _says(record: Record, model: Model) -> str:
         words.append("mail")
     words.append(f"ttl {ttl_s_of(record, model.zones.settings)}")
     return ", ".join(words)
-
-
-def _address(packed: bytes) -> str:
-    return str(ipaddress.ip_address(packed))
-
-
-class _Verdicts:
-    """What became of each record, for one question."""
-
-    def __init__(
-        self,
-        records: list[Record],
-        qtype: int,
-        *,
-        conditions: Conditions,
-        ill: Mapping[Name, str],
-        model: Model,
-    ) -> None:
-        self._qtype = qtype
-        self._conditions = conditions
-        self._ill = ill
-        self._grouped = {record.owner for record in choose_group(records)}
-        able = [record for record in records if record.owner in self._grouped and self._is_able(record)]
-        self._alive = {record.owner for record in conditions.alive(able)}
-        default = model.zones.settings.priority_default
-        chosen = able
-        if qtype in _ADDRESS_BYTES:
-            chosen = conditions.chosen(able, priority_of=lambda record: record.priority or default)
-        self._chosen = {record.owner for record in chosen}
-
-    def __call__(self, record: Record) -> str:
-        """Return what became of ``record``."""
-        owner = record.owner
-        if not self._is_able(record):
-            return "nothing of this type"
-        if owner not in self._grouped:
-            return "left out: another group is chosen"
-        if owner not in self._alive:
-            return f"left out: it is ill ({self._ill.get(owner, 'unknown')})"
-        if owner not in self._chosen:
-            return "left out: a tier of less priority lives"
-        words = ["answers"]
-        if owner in self._conditions.down:
-            words.append(f"although it is ill ({self._ill.get(owner, 'unknown')}): all are")
-        if owner in self._conditions.shares:
-            words.append(f"starting slowly, with {self._conditions.shares[owner]:.0%} of its weight")
-        location = record.hints.location
-        if record.hints.networks or location.zone or location.region:
-            words.append(
-                f"to clients near zone {location.zone or '-'}, region {location.region or '-'} first"
-            )
-        return ", ".join(words)
-
-    def _is_able(self, record: Record) -> bool:
-        size = _ADDRESS_BYTES.get(self._qtype)
-        if size is not None:
-            return record.target is not None or (record.address is not None and len(record.address) == size)
-        match self._qtype:
-            case Type.SRV:
-                return record.address is not None or record.target is not None
-            case Type.TXT:
-                return bool(record.text)
-            case Type.MX:
-                return record.is_mail
-            case Type.CNAME | Type.PTR:
-                return record.target is not None
-            case _:
-                return bool(record.data_of(self._qtype))

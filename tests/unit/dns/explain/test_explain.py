@@ -72,8 +72,20 @@ def test_an_answer_is_told_with_the_keys_that_made_it() -> None:
             "the wildcard *.apps.skydns.test. answers",
         ),
         (Site(POOL), "test", "it lies in none of our zones"),
+        (
+            Site(POOL, exact=("skydns.test",)),
+            "any.web.skydns.test",
+            "the closest name that exists is web.skydns.test.",
+        ),
+        (Site(POOL), "localhost", "it is answered here (RFC 6761, RFC 6303)"),
+        (
+            Site({"a.skydns.test": {"host": "10.0.0.1"}}, local="a.skydns.test"),
+            "local.dns.skydns.test",
+            "--local",
+        ),
+        (Site(POOL, allowed=("10.0.0.0/8",)), "web.skydns.test", "--allow does not name who asks: REFUSED"),
     ],
-    ids=["typo", "closest", "reversed", "outside", "wildcard", "above"],
+    ids=["typo", "closest", "reversed", "outside", "wildcard", "above", "exact", "localhost", "local", "acl"],
 )
 def test_what_is_not_there_is_said_why(site: Site, name: str, expected: str) -> None:
     assert any(expected in step for step in explained(site, name).steps)
@@ -152,3 +164,51 @@ def test_dig_explains_to_who_asks_from_this_host() -> None:
     assert rcode(asked("_explain.web.skydns.test", "A")) == "REFUSED"
     assert rcode(asked("_explain")) == "REFUSED"
     assert rcode(asked("other.bind")) == "REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("rtype", "keys", "step"),
+    [
+        (Type.SOA, {}, "its serial is the store's revision"),
+        (Type.ANY, {}, "ANY is answered by one record"),
+        (Type.NS, {"dns/ns/x": "answers"}, "with the records below a name"),
+        (Type.CNAME, {}, "no record of that type: NODATA"),
+        (Type.AXFR, {}, "a whole zone is no answer"),
+        (Type.TSIG, {}, "nobody may ask for this type"),
+    ],
+)
+def test_of_a_zone_itself_only_what_answers_is_told(rtype: Type, keys: dict[str, str], step: str) -> None:
+    told = explained(Site({**POOL, "x.ns.dns.skydns.test": {"host": "10.0.0.53"}}), "skydns.test", rtype)
+    assert verdicts(told) == keys
+    assert any(step in one for one in told.steps)
+
+
+def test_what_an_answer_leads_to_is_told_with_it_and_nobody_is_asked_for_the_rest() -> None:
+    site = Site(
+        {**POOL, "www.skydns.test": {"host": "web.skydns.test"}, "ext.skydns.test": {"host": "a.example.com"}}
+    )
+    site.responder.hooks.complete = lambda *_: pytest.fail("asked")
+    assert verdicts(explained(site, "www.skydns.test")) == {
+        "www": "answers",
+        "web/1": "answers",
+        "web/2": "answers",
+    }
+    assert (
+        "it leads out of our zones; what is there, --nameservers are asked"
+        in explained(site, "ext.skydns.test").steps
+    )
+
+
+def test_a_record_that_leads_nowhere_or_is_far_away_does_not_answer() -> None:
+    site = Site(
+        {
+            "1.web.skydns.test": {"host": "10.0.0.1", "cidr": "127.0.0.0/8"},
+            "2.web.skydns.test": {"host": "10.0.0.2", "zone": "b"},
+            "3.web.skydns.test": {"host": "no.skydns.test"},
+        }
+    )
+    assert verdicts(explained(site, "web.skydns.test")) == {
+        "web/1": "answers, to clients near zone -, region - first",
+        "web/2": "left out: others are nearer to who asks",
+        "web/3": "left out: it leads to nothing of this type",
+    }
