@@ -86,10 +86,12 @@ class Status:
             self.on_change()
 
     def note(self, name: str, text: str) -> None:
-        """Say how ``name`` stands, such as what is being waited for."""
+        """Say how ``name`` stands, such as what is being waited for; empty: there is nothing to say any more."""
         line = one_line(text)
-        if self._notes.get(name) != line:
+        if self._notes.get(name, "") != line:
             self._notes[name] = line
+            if not line:
+                del self._notes[name]
             self.on_change()
 
     def touch(self) -> None:

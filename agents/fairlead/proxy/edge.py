@@ -17,6 +17,9 @@ class EdgeBoard(Protocol):
     def healed(self, key: bytes | str) -> None:
         """``key`` is right again, or gone."""
 
+    def note(self, name: str, text: str) -> None:
+        """How ``name`` stands; empty: nothing to say."""
+
 
 class Edge:
     """What ``Routes`` tells of listeners and hosts; ``run`` acts on it."""
@@ -31,7 +34,10 @@ class Edge:
 
     def follow(self, listeners: Iterable[Listener], hosts: Iterable[Host]) -> None:
         """Take the newest of both."""
+        hosts = tuple(hosts)
         wrong = self._service.certificates.follow(hosts)
+        unstapled = ", ".join(sorted(each.name for each in hosts if each.ocsp is not None))
+        self._board.note("OCSP", f"not stapled, as Python's ssl cannot: {unstapled}" if unstapled else "")
         self._host_problems = {f"hosts/{name}/host": text for name, text in wrong.items()}
         self._listeners = {each.id: each for each in listeners}
         self._changed.set()

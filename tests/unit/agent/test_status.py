@@ -85,3 +85,12 @@ def test_only_what_is_new_has_the_status_key_rewritten(board: Board) -> None:
     assert board.metric("applied_revision") == 7
     state = board.status.as_json()
     assert (state["revision"], state["counts"]) == (7, {"records": 3})
+
+
+def test_a_note_is_told_until_there_is_nothing_to_say_any_more(board: Board) -> None:
+    board.status.note("state", "")
+    board.status.note("state", "waits")
+    board.status.note("state", "waits")
+    assert (board.status.as_json()["notes"], board.changes) == ({"state": "waits"}, 1)
+    board.status.note("state", "")
+    assert (board.status.as_json()["notes"], board.changes) == ({}, 2)

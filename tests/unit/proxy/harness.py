@@ -123,6 +123,7 @@ class Board:
         self.problems: dict[bytes | str, str] = {}
         self.revision = 0
         self.counts: dict[str, int] = {}
+        self.notes: dict[str, str] = {}
 
     def applied(self, revision: int) -> None:
         self.revision = revision
@@ -135,6 +136,9 @@ class Board:
 
     def count(self, name: str, number: int) -> None:
         self.counts[name] = number
+
+    def note(self, name: str, text: str) -> None:
+        self.notes[name] = text
 
 
 class Proxy:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -99,6 +100,23 @@ async def test_a_pair_that_does_not_fit_never_replaces_one_that_does() -> None:
         proxy.put({"hosts/a.example/host": host(OTHER, is_default=True)})
         await eventually(lambda: not proxy.board.problems)
         peer.close()
+
+
+async def test_a_host_that_asks_for_stapling_is_served_and_the_operator_told_that_nothing_is_stapled() -> (
+    None
+):
+    async with secured(Upstream()) as (proxy, port):
+        key = json.dumps(host(A, is_default=True)).replace(
+            '"KeyPair"', '"OCSP": {"Enabled": true, "Period": "1h"}, "KeyPair"'
+        )
+        proxy.put({"hosts/a.example/host": key})
+        peer = await secure(port, "a.example", trusting(A))
+        assert await ask(peer, "a.example") == 200
+        peer.close()
+        assert proxy.board.problems == {}
+        assert proxy.board.notes == {"OCSP": "not stapled, as Python's ssl cannot: a.example"}
+        proxy.put({"hosts/a.example/host": host(A, is_default=True)})
+        assert proxy.board.notes == {"OCSP": ""}
 
 
 async def test_a_request_for_a_host_of_another_certificate_is_421() -> None:

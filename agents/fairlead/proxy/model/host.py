@@ -16,7 +16,7 @@ class Host:
         is_default: served to clients that name no host, or none of ours.
         sealed_key_pair: the sealed JSON of certificate and key; empty: none is given.
         auto_cert: None: no certificate is ordered for it.
-        ocsp: None: nothing is stapled.
+        ocsp: how vulcand would staple; read, checked and told, as nothing is stapled here.  None: not at all.
     """
 
     name: str
