@@ -283,9 +283,19 @@ def test_a_mounted_file_is_written_in_place_with_a_warning(
             raise OSError(number, os.strerror(number), str(path), None, str(target))
         return rename(path, target)
 
+    synced: list[tuple[Path, str]] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((path, path.read_text() if path == dest else ""))
+        fsync(descriptor)
+
     monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(os, "fsync", noted)
     outcome = put(b"new", mode="0600")
     assert outcome.error is None
+    assert (dest, "new") in synced, "it is on the disk"
     assert outcome.warnings == (f"{dest} is a mount: written in place, which is not atomic",)
     assert (dest.read_text(), dest.stat().st_ino, mode_of(dest)) == ("new", inode, 0o600)
     assert left_beside(dest) == []
