@@ -1,9 +1,14 @@
 """What ``app: NAME`` brings is a resource's own words, and can be used."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 import yaml
 from tests.unit.render.conftest import ConfDir
 
+from fairlead.render.command import expand, run_command
 from fairlead.render.errors import ResourceError
 from fairlead.render.presets import expand_preset, presets
 from fairlead.render.resource.group import parse_group
@@ -63,3 +68,69 @@ def test_unbound_and_its_kin_are_checked_as_a_whole(confdir: ConfDir) -> None:
         check = parse(confdir, app=app).check
         assert check is not None
         assert check.in_place, app
+
+
+def trial(confdir: ConfDir, app: str, src: Path) -> str:
+    """Run a preset's check over ``src``; return what is wrong."""
+    check = parse(confdir, app=app).check
+    assert check is not None
+    argv = expand(check.command, src=str(src), dest=str(src))
+    return run_command(argv, timeout_s=20, limits=confdir.settings().limits) or ""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH, beside those of the shell's own tools."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in ("mktemp", "rm", "kill", "sleep"):
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_a_trial_start_names_the_program_that_is_missing(confdir: ConfDir, programs: Path) -> None:
+    assert trial(confdir, "redis", confdir.path).endswith("exit status 1: redis-server is not installed")
+    program(programs, "redis-server", "exec sleep 100")
+    assert trial(confdir, "redis", confdir.path).endswith("exit status 1: redis-cli is not installed")
+
+
+def test_a_trial_start_without_a_place_to_run_says_where(
+    confdir: ConfDir, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not started with a folder of nobody's."""
+    program(programs, "redis-server", f"touch {programs}/started")
+    program(programs, "redis-cli", "exit 1")
+    monkeypatch.setenv("TMPDIR", "/proc/no-such-folder")
+    # The renderer's own temporary file is made already.
+    monkeypatch.setattr(tempfile, "tempdir", str(programs))
+    said = trial(confdir, "redis", confdir.path)
+    assert "mktemp: failed to create directory via template" in said
+    assert "/proc/no-such-folder" in said
+    assert not (programs / "started").exists()
+
+
+def test_what_the_program_says_of_its_file_is_passed_on_and_nothing_is_left(
+    confdir: ConfDir, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = programs / "tmp"
+    work.mkdir()
+    monkeypatch.setenv("TMPDIR", str(work))
+    program(
+        programs,
+        "redis-server",
+        "echo \"Fatal error, can't open config file '$1': Permission denied\"; exit 1",
+    )
+    program(programs, "redis-cli", "exit 1")
+    said = trial(confdir, "redis", confdir.path / "redis.conf")
+    assert said.endswith(
+        f"exit status 1: Fatal error, can't open config file '{confdir.path}/redis.conf': Permission denied"
+    )
+    assert list(work.iterdir()) == []

@@ -8,7 +8,7 @@ import click
 from fairlead.agent import ConfigError
 from fairlead.render.commands.options import json_option, require_resources, source_options
 from fairlead.render.config import RenderSettings
-from fairlead.render.resource import load_resources
+from fairlead.render.resource import Resource, load_resources
 from fairlead.render.trial import Case, CaseError, differences, load_cases, run_case, write_golden
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -30,18 +30,27 @@ def test(*, confdir: Path, prefix: str, update: bool, as_json: bool, names: tupl
         click.echo(str(problem), err=True)
     failed = bool(loaded.problems)
     for case in _cases(settings, names):
-        verdict = run_case(
-            case,
-            loaded.resources,
-            template_dir=settings.template_dir,
-            output_bytes_max=settings.limits.output_bytes_max,
-        )
-        if update and not case.error and not verdict.errors:
-            write_golden(case, verdict)
-        found = list(differences(case, verdict))
+        try:
+            found = _try(case, settings, loaded.resources, is_update=update)
+        except OSError as error:
+            raise ConfigError(f"{error.filename}: {error.strerror}", f"see {case.golden}") from error
         failed = failed or bool(found)
         _tell(case, found, as_json=as_json)
     return 1 if failed else 0
+
+
+def _try(
+    case: Case, settings: RenderSettings, resources: tuple[Resource, ...], *, is_update: bool
+) -> list[str]:
+    verdict = run_case(
+        case,
+        resources,
+        template_dir=settings.template_dir,
+        output_bytes_max=settings.limits.output_bytes_max,
+    )
+    if is_update and not case.error and not verdict.errors:
+        write_golden(case, verdict)
+    return list(differences(case, verdict))
 
 
 def _cases(settings: RenderSettings, names: tuple[str, ...]) -> list[Case]:

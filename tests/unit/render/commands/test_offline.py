@@ -236,3 +236,15 @@ def test_seal_needs_a_key(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
     assert run("seal", "/a", "--secret-key-file", tmp_path / "none") == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_expected_files_that_cannot_be_written_are_named(
+    tree: ConfDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    golden = tree.path / "tests" / "first" / "etc" / "web.conf"
+    golden.unlink()
+    golden.mkdir()
+    assert run("test", "--update", "--confdir", tree.path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"fairlead: {golden}")
+    assert said.count("\n") == 1
