@@ -46,7 +46,7 @@ CORES = {
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace tracecontext cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "
     "rewrite/replacement",
-    "render": "diff glob jsonio paths plan readers view",
+    "render": "diff glob jsonio paths readers schedule view",
     "render/change": "actions arrows attempt codec machine memory model outcome words",
 }
 SANS_IO = [

@@ -22,12 +22,12 @@ from fairlead.render.errors import DestinationError
 from fairlead.render.feed import Feed
 from fairlead.render.fleet import FleetKeys
 from fairlead.render.host import Host, open_journal
-from fairlead.render.plan import Schedule
 from fairlead.render.preview import print_diff
 from fairlead.render.rendered import Rendered
 from fairlead.render.report import AgentReporter
 from fairlead.render.resource import Resource, keep_last_good, load_resources, mirrored_prefixes
 from fairlead.render.rollout import Canary, RolloutGate
+from fairlead.render.schedule import Schedule
 from fairlead.render.systemd import Notifier
 from fairlead.render.tree_watch import watch_tree
 from fairlead.render.view import Snapshot, to_bytes, to_text

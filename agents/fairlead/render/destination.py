@@ -12,8 +12,7 @@ import stat
 from pathlib import Path
 
 from fairlead.durable import sync_directory
-from fairlead.render.change.model import FileVersion
-from fairlead.render.plan import FileState
+from fairlead.render.change.model import FileState, FileVersion
 
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 

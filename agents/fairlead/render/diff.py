@@ -4,8 +4,8 @@ import difflib
 import re
 from collections.abc import Iterator
 
+from fairlead.render.change.model import FileState
 from fairlead.render.errors import printable
-from fairlead.render.plan import FileState
 from fairlead.render.view import to_text
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

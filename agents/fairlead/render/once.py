@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fairlead.agent import AgentOptions
-from fairlead.client import Client, Mirror
+from fairlead.client import Client
 from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
 from fairlead.render.environment import Renderer
@@ -19,14 +19,12 @@ from fairlead.render.errors import (
 )
 from fairlead.render.host import Host, open_journal
 from fairlead.render.preview import print_diff
+from fairlead.render.reading import read_snapshot
 from fairlead.render.rendered import Rendered
 from fairlead.render.report import describe_outcome
 from fairlead.render.resource import load_resources, mirrored_prefixes
 from fairlead.render.rollout import RolloutGate
-from fairlead.render.view import Snapshot, to_bytes, to_text
 
-_LIST_TIMEOUT_S = 60.0
-"""For a large store; one that does not answer at all is known within the client's own timeout."""
 _STATUSES: Mapping[type[Exception], int] = {
     CheckFailedError: 3,
     ReloadFailedError: 4,
@@ -56,7 +54,7 @@ async def run_once(options: AgentOptions, settings: RenderSettings, *, as_json: 
             click.echo(f"fairlead render: no resources in {settings.resource_dir}", err=True)
         return tally.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
-        snapshot = await _read_snapshot(client, mirrored_prefixes(loaded.resources))
+        snapshot = await read_snapshot(client, mirrored_prefixes(loaded.resources))
         renderer = Renderer.of(settings)
         # All are rendered before the first command runs, from the one snapshot.
         rendered = [renderer.render(resource, snapshot) for resource in loaded.resources]
@@ -132,13 +130,3 @@ async def _apply(all_rendered: Sequence[Rendered], host: Host) -> None:
         await lane.settled()
         lane.offer(rendered)
         await lane.settled()
-
-
-async def _read_snapshot(client: Client, prefixes: Sequence[str]) -> Snapshot:
-    # A store that does not answer is said so by a call; a mirror would wait for it.
-    await client.get(prefixes[0], limit=1)
-    async with Mirror(client, [to_bytes(prefix) for prefix in prefixes]) as mirror:
-        await mirror.ready(timeout_s=_LIST_TIMEOUT_S)
-        items = {to_text(pair.key): to_text(pair.value) for pair in mirror.items()}
-        written = {to_text(pair.key): pair.mod_revision for pair in mirror.items()}
-        return Snapshot(items, revision=mirror.revision, written=written)

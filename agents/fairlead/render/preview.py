@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import click
 
-from fairlead.render.change.model import FileVersion, wanted_version
+from fairlead.render.change.model import FileState, FileVersion, wanted_version
 from fairlead.render.destination import Destination
 from fairlead.render.diff import describe_change
-from fairlead.render.plan import FileState
 from fairlead.render.rendered import Rendered, RenderedFile
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}

@@ -1,7 +1,7 @@
 """What --noop prints."""
 
+from fairlead.render.change.model import FileState
 from fairlead.render.diff import describe_change
-from fairlead.render.plan import FileState
 
 
 def state(content: bytes, *, mode: int = 0o644, uid: int = 0) -> FileState:

@@ -33,6 +33,7 @@ async def test_a_prefix_takes_in_what_is_below_it_and_not_its_neighbour() -> Non
     assert [key for key, _ in snapshot.starting_with("/")] == ["/a", "/a/1", "/a/2", "/a/3", "/b/1"]
     # The first answer says which revision all the others are read at.
     assert (store.asked[0], set(store.asked[1:]), snapshot.revision) == (0, {9}, 9)
+    assert snapshot.newest_write == 1
 
 
 async def test_everything_and_an_earlier_revision_can_be_read() -> None:

@@ -25,6 +25,16 @@ class FileVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """The same with all of its bytes, for whoever compares or shows them."""
+
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
     """One file before and after; None is no file.
 

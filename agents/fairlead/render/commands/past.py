@@ -9,12 +9,12 @@ import click
 from fairlead.agent import ConfigError
 from fairlead.render.change import Entry, Memory
 from fairlead.render.change.journal import read_content, read_memories
+from fairlead.render.change.model import FileState
 from fairlead.render.commands.options import json_option, state_options
 from fairlead.render.config import RenderSettings
 from fairlead.render.diff import describe_change
 from fairlead.render.errors import HistoryError, JournalError
 from fairlead.render.history import entries_as_lines, entry_as_json, explain, find_entry, versions
-from fairlead.render.plan import FileState
 
 
 @click.command()

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from tests.unit.render.conftest import LIMITS, MakeResource, rendered_as
 
 from fairlead.render.errors import TemplateError
-from fairlead.render.plan import Schedule
 from fairlead.render.rendered import Rendered
 from fairlead.render.resource import FileSpec, Resource, Wait
+from fairlead.render.schedule import Schedule
 
 
 @pytest.fixture

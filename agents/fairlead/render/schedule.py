@@ -17,16 +17,6 @@ _CAUSES_MAX = 20
 """Keys that are named as the cause of a change; more are only counted by whoever looks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileState:
-    """A regular file: its bytes, permission bits and ids."""
-
-    content: bytes
-    mode: int
-    uid: int
-    gid: int
-
-
 @dataclass(slots=True)
 class _Entry:
     """What the schedule knows of one resource."""
