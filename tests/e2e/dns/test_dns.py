@@ -21,7 +21,7 @@ from tests.support.wire import Wire
 
 from fairlead.proto import rpc_pb2
 
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 SITE = {
     "local/skydns/web/1": {"host": "10.0.0.1", "port": 80},
     "local/skydns/web/2": {"host": "10.0.0.2", "port": 80},

@@ -15,7 +15,7 @@ from tests.unit.proxy.harness import OK, Peer, Upstream, status_of
 
 from fairlead.client import Client, op_delete, op_put
 
-WITHIN_S = 20.0
+WITHIN_S = 30.0
 
 
 class RunningProxy:

@@ -19,7 +19,7 @@ from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.middleware.world import World
 from fairlead.proxy.origin import NOBODY
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 Handler = Callable[["Peer"], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
