@@ -94,7 +94,6 @@ class Around:
         self._responder = responder
         self._started_s = asyncio.get_running_loop().time()
         self._unsaved = False
-        self._accepted = 0
         self.freshness = Freshness.LIVE
         self.on_apply: Callable[[Change], None] = lambda _: None
         self.upkeep = Upkeep(context, config.choose, model=model)
@@ -184,8 +183,7 @@ class Around:
 
     def accept(self, revision: int) -> Change | None:
         """Let go of what is held up to ``revision``; return the change that this makes, if any."""
-        self._accepted = max(self._accepted, revision)
-        ruling = self.guard.accept(self._accepted)
+        ruling = self.guard.accept(revision)
         if not ruling.deletes:
             return None
         self._context.log.info("deletions accepted", keys=len(ruling.deletes), revision=revision)
@@ -273,11 +271,11 @@ class Around:
         async for change in steering.changes():
             self.upkeep.steer(change)
             if ACCEPT_KEY in change.puts:
-                self._take_acceptance(change.puts[ACCEPT_KEY].value)
+                self._take_acceptance(change.puts[ACCEPT_KEY])
 
-    def _take_acceptance(self, value: bytes) -> None:
+    def _take_acceptance(self, kv: KeyValue) -> None:
         try:
-            revision = int(value)
+            revision = min(int(kv.value), kv.mod_revision)  # nobody accepts what has not happened yet
         except ValueError:
             self._context.status.problem(ACCEPT_KEY, "not a revision; run: fairlead dns accept")
             return

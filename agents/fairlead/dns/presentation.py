@@ -22,6 +22,7 @@ _META: Final = range(128, 256)  # RFC 6895, section 3.1: questions and meta-type
 _OURS: Final = {
     Type.SOA: "the server makes the SOA record itself",
     Type.CNAME: 'write {"host": "the.other.name"} instead',
+    39: "names below a DNAME are not redirected here; write a key for each, or a wildcard",
     Type.OPT: "OPT is no record of a zone",
     46: "signatures are made when records are asked for",
     47: "denials are made when they are asked for",

@@ -39,6 +39,7 @@ def test_a_zone_that_vanishes_is_served_until_it_is_accepted(store: StoreServer,
         server.program.stop()
         server.start()
         assert server.ask("7.web.skydns.local") == ["10.0.7.1"]
+        assert main(["dns", "accept", "--endpoints", store.endpoint, "--revision", "9999"]) == 1
         assert main(["dns", "accept", "--endpoints", store.endpoint]) == 0
         eventually(lambda: server.ask("7.web.skydns.local") == [])
         assert server.ask("other.skydns.local") == ["10.9.9.9"]

@@ -71,6 +71,7 @@ def test_they_stand_beside_skydns_fields() -> None:
         {"records": ["A 10.0.0.256"]},
         {"records": ["SOA a. b. 1 2 3 4 5"]},
         {"records": ["CNAME a."]},
+        {"records": ["DNAME a."]},
         {"records": ["RRSIG A 13 2 300 20260101000000 20250101000000 1 a. AAAA"]},
         {"records": ["ANY x"]},
         {"records": ["TYPE0 \\# 0"]},

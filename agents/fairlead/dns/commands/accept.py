@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from fairlead.agent import AgentOptions, common_options
+from fairlead.agent import AgentOptions, ConfigError, common_options
 from fairlead.client import Client
 from fairlead.dns.around import ACCEPT_KEY
 
@@ -21,8 +21,14 @@ def accept(*, options: AgentOptions, revision: int | None) -> int:
 
 async def _accept(options: AgentOptions, revision: int | None) -> int:
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
+        current = (await client.get(ACCEPT_KEY)).revision
         if revision is None:
-            revision = (await client.get(ACCEPT_KEY)).revision
+            revision = current
+        if revision > current:
+            raise ConfigError(
+                f"--revision {revision} lies ahead: the store is at {current}",
+                "leave --revision out to accept what has gone until now",
+            )
         await client.put(ACCEPT_KEY, str(revision))
     click.echo(f"deletions up to revision {revision} are accepted")
     return 0

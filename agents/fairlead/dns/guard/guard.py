@@ -69,6 +69,8 @@ class Guard:
         self._values: dict[bytes, bytes] = {}
         self._groups: dict[Hashable, _Group] = {}
         self._is_loaded = False
+        self._revision = 0
+        self._accepted = 0
 
     @property
     def held(self) -> dict[bytes, Held]:
@@ -91,6 +93,9 @@ class Guard:
             revision: the store's.
             now_s: of any clock that only goes forward.
         """
+        if revision < self._revision:
+            self._accepted = 0  # a store restored from a backup: nobody has accepted what goes by that
+        self._revision = revision
         in_force = dict(puts)
         groups, has_news = self._take_puts(puts)
         if not self._is_loaded:
@@ -102,7 +107,8 @@ class Guard:
             group = self._group(key)
             if value is not None:
                 group.keys -= 1
-                group.lost[key] = (now_s, Held(value, revision))
+                if revision > self._accepted:
+                    group.lost[key] = (now_s, Held(value, revision))
                 groups[id(group)] = group
             if key not in group.held:
                 gone.append(key)
@@ -111,7 +117,8 @@ class Guard:
         return Ruling(in_force, [key for key in gone if key not in in_force], has_news)
 
     def accept(self, revision: int) -> Ruling:
-        """Return the deletions up to ``revision`` that were held: they were meant."""
+        """Return the deletions up to ``revision`` that were held: they were meant, and so are those not yet heard of."""
+        self._accepted = max(self._accepted, revision)
         deletes: list[bytes] = []
         for group in self._groups.values():
             meant = [key for key, held in group.held.items() if held.revision <= revision]

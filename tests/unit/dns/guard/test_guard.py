@@ -103,6 +103,26 @@ def test_an_operator_accepts_up_to_a_revision() -> None:
     assert guard.accept(5).deletes == []
 
 
+def test_what_is_accepted_before_it_is_heard_of_is_not_held() -> None:
+    """The operator's word and the deletions come by two watches, and to many servers."""
+    guard = guarding(keys(100))
+    assert guard.accept(2).deletes == []
+    assert sorted(guard.rule({}, keys(60), revision=2, now_s=1).deletes) == sorted(keys(60))
+    assert guard.held == {}
+    assert guard.rule({}, list(keys(100))[60:], revision=3, now_s=5).deletes == [], (
+        "what comes later was not meant"
+    )
+
+
+def test_a_store_that_begins_again_lower_has_accepted_nothing() -> None:
+    """A backup that lacks a zone takes it away under a revision that was accepted long ago."""
+    guard = guarding(keys(100))
+    guard.rule({b"/a/one": b"more"}, [], revision=1000, now_s=0)
+    guard.accept(1000)
+    assert guard.rule({}, keys(60), revision=500, now_s=1).deletes == []
+    assert len(guard.held) == 60
+
+
 def test_it_can_be_switched_off() -> None:
     guard = guarding(keys(100), settings=GuardSettings(share_max=1.0, keys_min=1))
     assert len(guard.rule({}, keys(100), revision=2, now_s=1).deletes) == 100
