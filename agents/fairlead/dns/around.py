@@ -159,7 +159,9 @@ class Around:
         try:
             held = load_held(self._held_path)
         except (OSError, ValueError) as error:
-            self._context.log.warning("cannot read what the deletion guard held", reason=str(error))
+            self._context.log.warning(
+                "what the deletion guard held back is lost, and goes", reason=str(error)
+            )
             return
         self.guard.restore(held)
         if held:

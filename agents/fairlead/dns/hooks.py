@@ -56,7 +56,10 @@ Failed = Callable[[Exception, bytes], None]
 """Hears of a fault of ours, and of the packet that was answered SERVFAIL for it."""
 
 Seen = Callable[[Name, int, int], None]
-"""Hears of a question that was not answered from the table: its name, type and response code."""
+"""Hears of a question of class IN that the table did not answer: its name and type, and what is said of the name.
+
+That is the response code but for compact denials, which say NXDOMAIN by other means.
+"""
 
 
 ChaosBody = Callable[[Query, Client], bytes | None]

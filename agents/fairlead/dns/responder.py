@@ -152,7 +152,7 @@ class Responder:
             return self._refuse(query, frame, Rcode.SERVFAIL)
         if entry.is_for_all and (ready := frame.ready(entry)) is not None:
             self._table.make_ready(ready[0], entry, ready[1])
-        return self._note(query, frame.give(entry))
+        return self._note(query, frame.give(entry), rcode=entry.rcode)
 
     def _entry(self, query: Query) -> Entry | Forward | None:
         """Return the entry for ``query``, from the table or made now, or who answers instead; None: nobody."""
@@ -172,6 +172,7 @@ class Responder:
                 if complete is not None:
                     return complete
             entry = self._table.compile(query.name, signed)
+            entry.rcode = answer.rcode
             if signed.depends_on:
                 self._table.add(key, entry, signed.depends_on)
         return entry
@@ -233,8 +234,9 @@ class Responder:
     def _refuse(self, query: Query, frame: Frame, rcode: Rcode, *edes: Ede) -> bytes:
         return self._note(query, frame.refuse(rcode, *edes))
 
-    def _note(self, query: Query, response: bytes) -> bytes:
+    def _note(self, query: Query, response: bytes, *, rcode: int | None = None) -> bytes:
+        """Count ``response``, which says ``rcode``, where that is not what its header says."""
         self.tallies.add(kind_of(query.qtype, response))
-        if self.hooks.seen is not None:
-            self.hooks.seen(query.name, query.qtype, response[3] & 0xF)
+        if self.hooks.seen is not None and query.qclass == Class.IN:
+            self.hooks.seen(query.name, query.qtype, response[3] & 0xF if rcode is None else rcode)
         return response

@@ -90,12 +90,13 @@ class Entry:
         size: bytes of the largest response, without OPT.
         is_kept: the table has it, and drops it in time.
         is_truncated: something that was required is missing.
+        rcode: what it says of the name, also where a compact denial puts it otherwise.
         edes: extended errors of this answer.
     """
 
     __slots__ = (
         "_choose", "_cuts", "_flags", "_question_size", "_sections", "_variants", "bodies", "edes", "heads",
-        "is_kept", "is_truncated", "keys", "next_body", "size",
+        "is_kept", "is_truncated", "keys", "next_body", "rcode", "size",
     )  # fmt: skip
 
     def __init__(self, *, flags: int, question_size: int, sections: Sections | None) -> None:
@@ -110,6 +111,7 @@ class Entry:
         self.is_truncated = False
         self.keys: list[bytes] = []
         self.edes: tuple[Ede, ...] = ()
+        self.rcode = flags & 0xF
 
     def __repr__(self) -> str:
         return f"Entry({self.size} bytes, truncated={self.is_truncated})"

@@ -11,6 +11,7 @@ MISTAKES = {
     "no port": (["--listen", "127.0.0.1"], 1, "--listen"),
     "empty listen": (["--listen", ","], 1, "--listen is empty"),
     "bad zone": (["--domain", "a..b"], 1, "'a..b' is no name"),
+    "an address for a network": (["--domain", "10.1.2.3/8"], 1, "write 10.0.0.0/8"),
     "empty zone": (["--domain", " , "], 1, "--domain is empty"),
     "dialect": (["--dialect", "bind"], 2, "coredns"),
     "nameserver": (["--nameservers", "ns.example"], 1, "'ns.example' is no address"),

@@ -54,9 +54,11 @@ def reverse_zones_of(text: str, *, flag: str) -> list[Name]:
         ConfigError: it is no network.
     """
     try:
-        network = ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise ConfigError(f"{flag}: {error}", "write a network as 10.0.0.0/8") from error
+    if str(network.network_address) != str(ipaddress.ip_address(text.partition("/")[0])):
+        raise ConfigError(f"{flag}: {text} is an address within a network", f"write {network}")
     step = 8 if network.version == 4 else 4
     prefix = -(-network.prefixlen // step) * step
     assert 2 ** (prefix - network.prefixlen) <= ZONES_PER_NETWORK_MAX

@@ -87,7 +87,8 @@ class Explanation:
             lease = f", lease {line.lease}" if line.lease else ""
             lines.append(f"  {line.key}  (revision {line.revision}{lease})")
             lines.append(f"      {line.says}: {line.verdict}")
-        lines += ["", f"  {self.rcode}", *(f"  {record}" for record in self.answer)]
+        if self.rcode:
+            lines += ["", f"  {self.rcode}", *(f"  {record}" for record in self.answer)]
         return "\n".join(lines) + "\n"
 
 

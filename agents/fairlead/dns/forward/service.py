@@ -25,7 +25,7 @@ TOKEN_BYTES: Final = 8
 HOPS_MAX: Final = 8
 
 _STALE: Final = Ede(EdeCode.STALE_ANSWER, "no upstream answers")
-_STALE_NXDOMAIN: Final = Ede(19, "no upstream answers")  # RFC 8914, section 4.20
+_STALE_NXDOMAIN: Final = Ede(EdeCode.STALE_NXDOMAIN_ANSWER, "no upstream answers")
 _UNREACHABLE: Final = Ede(EdeCode.NO_REACHABLE_AUTHORITY, "no upstream answers")
 _FULL: Final = Ede(EdeCode.OTHER, "too many questions under way")
 _LOOP: Final = Ede(EdeCode.OTHER, "forwarding loop")

@@ -25,13 +25,11 @@ def save_held(path: Path, held: Mapping[bytes, Held]) -> None:
 def load_held(path: Path) -> dict[bytes, Held]:
     """Return what was held; nothing when there is no file.  Raises OSError, or ValueError for a damaged one."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return dict(_held_of(row) for row in json.loads(path.read_text(encoding="utf-8"))["held"])
     except FileNotFoundError:
         return {}
-    try:
-        return dict(_held_of(row) for row in json.loads(text)["held"])
-    except (KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a list of held keys") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged") from error
 
 
 def _held_of(row: dict[str, object]) -> tuple[bytes, Held]:

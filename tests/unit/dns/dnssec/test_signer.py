@@ -179,6 +179,16 @@ def test_the_records_of_denials_are_there_when_asked_for(site: SignedSite, name:
     assert denial(site.secure("no.such.skydns.test", "NSEC"))[0].to_text().endswith("RRSIG NSEC NXNAME")
 
 
+def test_what_is_asked_for_in_vain_is_heard_of_although_the_code_does_not_say_it(site: SignedSite) -> None:
+    """Resolvers ask with DO, and get NOERROR: the list of names asked for in vain would stay empty."""
+    heard: list[tuple[bytes, int]] = []
+    site.responder.hooks.seen = lambda name, _, code: heard.append((name, code))
+    site.exchange(dns.message.make_query("no.skydns.test", "A", want_dnssec=True))
+    site.exchange(dns.message.make_query("note.skydns.test", "MX", want_dnssec=True))
+    site.exchange(dns.message.make_query("version.bind", "TXT", "CH"))
+    assert heard == [(names.from_text("no.skydns.test"), 3), (names.from_text("note.skydns.test"), 0)]
+
+
 def test_who_says_so_gets_nxdomain_with_it(site: SignedSite) -> None:
     """RFC 9824, section 5.1: the CO bit."""
     nothing = site.secure("no.such.skydns.test", "A", compact_ok=True)
