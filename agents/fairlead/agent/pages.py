@@ -6,7 +6,7 @@ cached, and no page of somebody else may read these: no cross-origin field is ev
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -69,7 +69,7 @@ class Page:
     status: int = 200
 
 
-Answering = Callable[[Asked], Page]
+Answering = Callable[[Asked], Page | Awaitable[Page]]
 
 
 class PageServer:
@@ -137,7 +137,9 @@ class PageServer:
             return b""
         if isinstance(asked, Page):
             return _response(connection, asked)
-        return _response(connection, self._answer(asked), is_head=asked.method == "HEAD")
+        answer = self._answer(asked)
+        page = answer if isinstance(answer, Page) else await answer
+        return _response(connection, page, is_head=asked.method == "HEAD")
 
     async def _read(self, connection: h11.Connection, reader: asyncio.StreamReader) -> Asked | Page | None:
         """Return the request, or what refuses it, or None when the client has left.

@@ -58,7 +58,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             service.on_tick += (functools.partial(_tend_log, context, service, log),)
             context.on_reload(log.reopen)
         service.observers += (Mirroring(service).observe,)
-        service.doors.is_shared = config.is_worker
+        service.doors.is_shared = config.workers > 1
         service.doors.inherit(inherited())
         try:
             host, port = await service.bind(config.listen.host, config.listen.port)
@@ -66,7 +66,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             raise listen_error(error, config.listen, flag="--listen") from error
         context.metrics.register(StatsCollector(service.stats))
         async with contextlib.AsyncExitStack() as stack:
-            world = World()
+            world = World(workers=config.workers)
             stack.push_async_callback(world.close)
             mirrors = _mirrors(context, config)
             _export_lag(context, mirrors)
@@ -215,7 +215,7 @@ async def _keep_certificates(context: AgentContext, config: ProxyConfig, acme: A
 def _succeed(context: AgentContext, config: ProxyConfig, service: Service) -> None:
     """Tell the predecessor that it may go, and be ready to go the same way."""
     say_ready()
-    if config.is_worker:
+    if config.workers > 1:
         service.on_tick += (_leave_with_parent(context.stop),)
     else:
         Succession(sockets=service.doors.sockets, stop=context.stop).listen()

@@ -81,7 +81,8 @@ class ProxyConfig:
         guard_s: how long after a change the rollback guard watches; 0: it does not.
         guard_jump: by how much the part of 5xx must have grown to take a change back.
         forwarding: which proxies before this one are believed, and in what.
-        is_worker: others listen on the same addresses.
+        workers: processes that are this proxy together; more than 1: this is one of them.
+        desk: where this worker answers the process that started it; None: it is no worker.
         seal_key_file: holds the key of the secrets in the store; None: they stay sealed.
     """
 
@@ -102,7 +103,8 @@ class ProxyConfig:
     dns_prefix: str = "/skydns"
     dns_domain: str = "skydns.local"
     forwarding: Forwarding = field(default_factory=Forwarding)
-    is_worker: bool = False
+    workers: int = 1
+    desk: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Iterator
 from time import perf_counter
 
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -20,6 +22,7 @@ from fairlead.proxy.record import Record
 from fairlead.proxy.rolling import Rolling
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.service import Service
+from fairlead.proxy.workers.desk import Desk, Health
 
 _LOG = logging.getLogger(__name__)
 _GUARD = "rollback guard"
@@ -36,6 +39,7 @@ async def operating(
         ConfigError: the admin's address cannot be had.
     """
     async with contextlib.AsyncExitStack() as stack:
+        desk = Desk(functools.partial(_health, context)) if config.desk is not None else None
         if config.admin_listen is not None:
             tallies = _count(service, routes)
             context.metrics.register(OperateCollector(tallies, service, routes))
@@ -46,20 +50,38 @@ async def operating(
                 status=context.status.as_json,
                 limits=config.limits,
             )
-            views = Views(sources)
-            answer = guarded(
-                lambda asked: views.answer(asked, now_s=perf_counter()), token=config.admin_token
-            )
-            server = PageServer(answer, flag="--admin-listen")
-            # The successor of a restart listens before we leave.
-            address = await server.start(config.admin_listen, is_shared=True)
-            stack.push_async_callback(server.stop)
-            context.log.info("admin", address=str(address))
+            if desk is None:
+                await stack.enter_async_context(_serving(context, config, Views(sources)))
+            else:
+                desk.numbers = lambda: Views(sources).numbers(now_s=perf_counter())
+                desk.page = lambda asked, others: Views(sources, others).answer(asked, now_s=perf_counter())
+        if desk is not None and config.desk is not None:
+            await stack.enter_async_context(desk.open(config.desk))
         if config.guard_s:
             watching = Watching(context, config)
             service.observers += (watching.observe,)
             service.on_switch += (watching.on_switch,)
         yield
+
+
+def _health(context: AgentContext) -> Health:
+    return Health(
+        metrics=generate_latest(context.metrics), is_ready=context.is_ready, degraded=context.degraded
+    )
+
+
+@contextlib.asynccontextmanager
+async def _serving(context: AgentContext, config: ProxyConfig, views: Views) -> AsyncIterator[None]:
+    assert config.admin_listen is not None
+    answer = guarded(lambda asked: views.answer(asked, now_s=perf_counter()), token=config.admin_token)
+    server = PageServer(answer, flag="--admin-listen")
+    # The successor of a restart listens before we leave.
+    address = await server.start(config.admin_listen, is_shared=True)
+    context.log.info("admin", address=str(address))
+    try:
+        yield
+    finally:
+        await server.stop()
 
 
 def _count(service: Service, routes: Routes) -> Tallies:

@@ -28,6 +28,7 @@ class Registry:
         chains: Chains,
         *,
         zone: str = "",
+        workers: int = 1,
         rng: Random | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
@@ -37,12 +38,14 @@ class Registry:
             limits: for backends that name none.
             chains: the middlewares of each frontend.
             zone: where this proxy is; empty: nowhere in particular.
+            workers: processes that are this proxy together.
             rng: for balancers that choose by chance.
             clock: the one by which requests are measured.
         """
         self._limits = limits
         self._chains = chains
         self._zone = zone
+        self._workers = workers
         self._rng = rng or Random()  # noqa: S311  it spreads load and keeps no secret
         self._clock = clock
         self._servers: dict[str, dict[str, ServerState]] = {}
@@ -116,7 +119,9 @@ class Registry:
         return Group(
             backend=backend,
             servers=states,
-            balancer=make_balancer(backend, states, memory, rng=self._rng, zone=self._zone),
+            balancer=make_balancer(
+                backend, states, memory, rng=self._rng, zone=self._zone, workers=self._workers
+            ),
             memory=memory,
             dial_s=backend.dial_s or self._limits.dial_s,
             read_s=backend.read_s or self._limits.read_s,

@@ -40,6 +40,15 @@ class Rolling:
         kept = (latency_us >> shift) + 1 << shift  # one above what it stands for, as in HDR histograms
         latencies[kept] = latencies.get(kept, 0) + 1
 
+    def add(self, other: "Rolling") -> None:
+        """Count what ``other`` has counted too; both have the same clock."""
+        for name in self.__slots__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            for slot, counts in theirs.items():
+                kept = mine.setdefault(slot, {})
+                for value, count in counts.items():
+                    kept[value] = kept.get(value, 0) + count
+
     def reset(self) -> None:
         """Forget everything."""
         self._counts.clear()

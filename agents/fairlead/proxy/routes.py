@@ -78,7 +78,7 @@ class Routes:
         self._translator = translator
         self._names: dict[str, str] = {}  # by id of the backends that are DNS names
         self.catalog = Catalog((*prefixes, VIRTUAL + b"/"), check=self.chains.check, aliases=aliases)
-        self._registry = Registry(limits, self.chains, zone=zone)
+        self._registry = Registry(limits, self.chains, zone=zone, workers=tools.workers)
         self._board = board
         self._switch = switch
         self._edge = edge

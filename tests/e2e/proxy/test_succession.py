@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
 import os
 import re
 import signal
@@ -153,23 +152,12 @@ async def test_workers_share_the_load_and_are_replaced_one_and_all(
         os.kill(second[0], signal.SIGKILL)
         await eventually(lambda: len(set(children(supervisor)) - set(second)) == 1)
         await proxy.until("/", 200)
-        counts = [requests_of(proxy.metrics_port + number) for number in (0, 1)]
-        assert sum(counts) > 0
+        assert 'fairlead_proxy_requests_total{code="2xx"}' in proxy.page("/metrics")[1]
 
 
 def children(pid: int) -> list[int]:
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(each) for each in text.split() if is_alive(int(each))]
-
-
-def requests_of(port: int) -> float:
-    with contextlib.suppress(OSError):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return sum(float(each) for each in re.findall(r'requests_total\{code="2xx"\} ([\d.]+)', text))
-    return 0.0
 
 
 async def test_what_a_worker_cannot_start_with_ends_the_whole(

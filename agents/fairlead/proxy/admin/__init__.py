@@ -2,10 +2,11 @@
 
 from fairlead.proxy.admin.access import check_closed, guarded
 from fairlead.proxy.admin.explain import explain, parse_request
-from fairlead.proxy.admin.tally import Tallies, Tally, error_ratio
+from fairlead.proxy.admin.tally import Numbers, Tallies, Tally, error_ratio
 from fairlead.proxy.admin.views import Sources, Views
 
 __all__ = [
+    "Numbers",
     "Sources",
     "Tallies",
     "Tally",

@@ -6,6 +6,7 @@ address of this machine is refused (DNS rebinding).
 
 import hmac
 import ipaddress
+from collections.abc import Awaitable
 
 from fairlead.agent import Address, Answering, Asked, ConfigError, Page
 from fairlead.proxy.admin.views import page
@@ -19,7 +20,7 @@ def guarded(answer: Answering, *, token: str) -> Answering:
         token: what clients have to bring, as ``Authorization: Bearer TOKEN``; empty: nothing.
     """
 
-    def answer_operators(asked: Asked) -> Page:
+    def answer_operators(asked: Asked) -> Page | Awaitable[Page]:
         return _refusal(asked, token) or answer(asked)
 
     return answer_operators

@@ -4,6 +4,7 @@ One is told of every request while there is an admin socket; without one nobody 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fairlead.proxy.record import Record
@@ -37,6 +38,12 @@ class Tally:
             self.by_class[status // 100] += 1
             self.window.record(status, duration_us, now_s=now_s)
 
+    def add(self, other: "Tally") -> None:
+        """Count what ``other`` has counted too."""
+        self.by_class = [mine + theirs for mine, theirs in zip(self.by_class, other.by_class, strict=True)]
+        self.duration_us += other.duration_us
+        self.window.add(other.window)
+
 
 class Tallies:
     """All of them.  ``forget`` is for what the configuration does not have any more.
@@ -68,12 +75,39 @@ class Tallies:
                 tally = self.servers[key] = Tally()
             tally.note(record.status, record.duration_us, now_s=now_s)
 
+    def add(self, other: "Tallies") -> None:
+        """Count what ``other`` has counted too."""
+        for name, tally in other.frontends.items():
+            self.frontends.setdefault(name, Tally()).add(tally)
+        for key, tally in other.servers.items():
+            self.servers.setdefault(key, Tally()).add(tally)
+        for flag, count in other.flags.items():
+            self.flags[flag] = self.flags.get(flag, 0) + count
+
     def forget(self, frontends: Mapping[str, object], backends: Mapping[str, Mapping[str, object]]) -> None:
         """Keep only what is still there."""
         for name in [name for name in self.frontends if name and name not in frontends]:
             del self.frontends[name]
         for key in [key for key in self.servers if key[1] not in backends.get(key[0], {})]:
             del self.servers[key]
+
+
+ServerKey = tuple[str, str]
+FACTS = ("in_flight", "idle", "requests", "failures")
+"""What each process has of a server, and what adds up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What one process of a proxy tells the others.
+
+    Attributes:
+        tallies: what was answered.
+        servers: ``FACTS`` of each, by ids of the backend and the server.
+    """
+
+    tallies: Tallies = field(default_factory=Tallies)
+    servers: Mapping[ServerKey, Mapping[str, int]] = field(default_factory=dict)
 
 
 def error_ratio(window: Rolling, *, now_s: float) -> tuple[float, int]:

@@ -8,14 +8,14 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 from fairlead.agent import Asked, Page
 from fairlead.proxy.admin.explain import explain, parse_request, servers_of
-from fairlead.proxy.admin.tally import Tallies, Tally, error_ratio
+from fairlead.proxy.admin.tally import FACTS, Numbers, Tallies, Tally, error_ratio
 from fairlead.proxy.admin.vulcand import VulcandApi
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadRequest
@@ -47,9 +47,25 @@ class Sources:
 class Views:
     """Answers requests of operators."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, others: Sequence[Numbers] = ()) -> None:
+        """Show what ``sources`` have, and what ``others``, processes of the same proxy, have counted."""
+        if others:
+            tallies = Tallies()
+            for each in (sources.tallies, *(other.tallies for other in others)):
+                tallies.add(each)
+            sources = replace(sources, tallies=tallies)
         self._from = sources
+        self._others = others
         self._vulcand = VulcandApi(sources.routes.catalog, sources.tallies)
+
+    def numbers(self, *, now_s: float) -> Numbers:
+        """Return what the others are to know."""
+        servers = {
+            (backend_id, facts["id"]): {name: facts[name] for name in FACTS}
+            for backend_id, group in self._from.snapshot().groups.items()
+            for facts in servers_of(group, now_s=now_s)
+        }
+        return Numbers(self._from.tallies, servers)
 
     def answer(self, asked: Asked, *, now_s: float) -> Page:
         """Return the page for a request."""
@@ -88,6 +104,8 @@ class Views:
         servers = []
         for backend_id, group in snapshot.groups.items():
             for facts in servers_of(group, now_s=now_s):
+                elsewhere = [each.servers.get((backend_id, facts["id"]), {}) for each in self._others]
+                facts |= {name: facts[name] + sum(each.get(name, 0) for each in elsewhere) for name in FACTS}
                 tally = tallies.servers.get((backend_id, facts["id"])) or Tally()
                 servers.append(_row(tally, now_s=now_s, backend=backend_id, **facts))
         key: Callable[[dict[str, Any]], float] = lambda row: -row["per_s"]  # noqa: E731  a sort key

@@ -35,9 +35,24 @@ _SERVER_ERROR = 500
 
 
 def make_balancer(
-    backend: Backend, servers: "Sequence[ServerState]", memory: Memory, *, rng: Chance, zone: str = ""
+    backend: Backend,
+    servers: "Sequence[ServerState]",
+    memory: Memory,
+    *,
+    rng: Chance,
+    zone: str = "",
+    workers: int = 1,
 ) -> Balancer:
-    """Return what chooses among ``servers``; ``zone`` is where this proxy is, if that is known."""
+    """Return what chooses among ``servers``.
+
+    Args:
+        backend: says how.
+        servers: all of its servers.
+        memory: what outlives this.
+        rng: for what goes by chance.
+        zone: where this proxy is, if that is known.
+        workers: processes that are this proxy together; each has its part of what a server may have at a time.
+    """
     asks_for_more = (
         backend.balance != "wrr"
         or backend.sticky or backend.health or backend.outlier or backend.slow_start_s
@@ -48,7 +63,7 @@ def make_balancer(
         (s.state, s.weight, s.connections_max, s.is_backup) != plain or (zone and s.zone)
         for s in (each.server for each in servers)
     ):
-        return Chooser(backend, servers, memory, rng=rng, zone=zone)
+        return Chooser(backend, servers, memory, rng=rng, zone=zone, workers=workers)
     return RoundRobin(servers, memory.turn)
 
 
@@ -68,6 +83,7 @@ class Chooser:
         *,
         rng: Chance,
         zone: str = "",
+        workers: int = 1,
     ) -> None:
         self._backend = backend
         self._servers = tuple(servers)
@@ -76,7 +92,11 @@ class Chooser:
         self._policy = _policy_for(backend, servers, memory, rng)
         self._sticky = StickyCookies(backend.sticky, servers) if backend.sticky is not None else None
         self.marks = self._sticky is not None
-        limits = {each: each.server.connections_max or backend.connections_max for each in servers}
+        limits = {
+            each: max(1, allowed // workers) if allowed else 0
+            for each in servers
+            for allowed in (each.server.connections_max or backend.connections_max,)
+        }
         self._limits = limits if any(limits.values()) else None
         self._eligible: tuple[ServerState, ...] = ()
         self._version = -1

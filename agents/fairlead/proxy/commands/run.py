@@ -19,7 +19,7 @@ from fairlead.proxy.config import ProxyConfig
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.model import Listener
-from fairlead.proxy.workers import Supervisor, worker_number
+from fairlead.proxy.workers import Supervising, Supervisor, desk_path, worker_number
 
 
 @click.command(name="run")
@@ -159,7 +159,7 @@ def _start(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
     if workers > 1 and number is None:
         return _supervise(options, config, workers)
     if number is not None:
-        options, config = _for_worker(options, config, number)
+        options, config = _for_worker(options, config, number, workers)
     # A successor serves its metrics while its predecessor still does.
     options = dataclasses.replace(options, metrics_is_shared=True)
     return run_agent("proxy", options, functools.partial(serve, config=config))
@@ -176,20 +176,22 @@ def _supervise(options: AgentOptions, config: ProxyConfig, workers: int) -> int:
     configure_logs(level=options.log_level, form=options.log_format)
     listener = Listener(id="", host=config.listen.host, port=config.listen.port)
     try:
-        supervisor = Supervisor(listener, workers)
+        how = Supervising(
+            count=workers,
+            metrics_listen=options.metrics_listen,
+            admin_listen=config.admin_listen,
+            admin_token=config.admin_token,
+        )
+        supervisor = Supervisor(listener, how)
     except OSError as error:
         raise listen_error(error, config.listen, flag="--listen") from error
     return supervisor.run()
 
 
-def _for_worker(options: AgentOptions, config: ProxyConfig, number: int) -> tuple[AgentOptions, ProxyConfig]:
-    """What each worker has for itself: the ports of its metrics and its admin, its copy of the keys, its status key."""
-    metrics = options.metrics_listen
-    if metrics is not None and metrics.port:
-        metrics = dataclasses.replace(metrics, port=metrics.port + number)
+def _for_worker(
+    options: AgentOptions, config: ProxyConfig, number: int, workers: int
+) -> tuple[AgentOptions, ProxyConfig]:
+    """What each worker has for itself: its copy of the keys, its status key, and no address of the operators'."""
     data_dir = config.data_dir / f"worker-{number}" if config.data_dir is not None else None
-    admin = config.admin_listen
-    if admin is not None and admin.port:
-        admin = dataclasses.replace(admin, port=admin.port + number)
-    options = dataclasses.replace(options, metrics_listen=metrics, host=f"{options.host}.{number}")
-    return options, dataclasses.replace(config, data_dir=data_dir, admin_listen=admin, is_worker=True)
+    options = dataclasses.replace(options, metrics_listen=None, host=f"{options.host}.{number}")
+    return options, dataclasses.replace(config, data_dir=data_dir, workers=workers, desk=desk_path())

@@ -66,9 +66,11 @@ class ConnLimit(Middleware):
 
 def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ConnLimit:
     """Read the JSON above; what is under way stays counted."""
+    is_cluster = spec.flag("Cluster")
+    connections = spec.whole("Connections")
     return ConnLimit(
-        connections=spec.whole("Connections"),
+        connections=connections if is_cluster else max(1, connections // tools.workers),
         source=read_source(spec.text("Variable", "client.ip")),
-        share=tools.share.wanted() if spec.flag("Cluster") else None,
+        share=tools.share.wanted() if is_cluster else None,
         open_by_client=previous.open_by_client if isinstance(previous, ConnLimit) else None,
     )

@@ -53,6 +53,7 @@ class Tools:
         syslog: sends one line to a syslog; never waits, never fails.
         random_id: returns 32 fresh hexadecimal digits.
         share: our part of limits that all proxies of a store keep together.
+        workers: processes that are this proxy together; each lets that part of a limit pass.
     """
 
     web: Web
@@ -61,6 +62,7 @@ class Tools:
     syslog: "Callable[[SyslogAddress, str], None]"
     random_id: Callable[[], bytes]
     share: Share
+    workers: int = 1
 
 
 class Make(Protocol):

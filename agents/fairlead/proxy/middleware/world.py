@@ -21,7 +21,8 @@ _LOG = logging.getLogger(__name__)
 class World:
     """Owns threads, sockets and tasks; ``close`` ends them."""
 
-    def __init__(self, *, web: Web | None = None, rng: random.Random | None = None) -> None:
+    def __init__(self, *, web: Web | None = None, rng: random.Random | None = None, workers: int = 1) -> None:
+        """Make it for one of ``workers`` processes."""
         self._web = web or Asker()
         self._rng = rng or random.Random(os.urandom(32))  # noqa: S311  ids are to differ, not to be secret
         self._threads = ThreadPoolExecutor(COMPUTING_THREADS, thread_name_prefix="middleware")
@@ -32,6 +33,7 @@ class World:
         self.share = Share()
         self.tools = Tools(
             share=self.share,
+            workers=workers,
             web=self._web,
             spawn=self.spawn,
             compute=self.compute,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.proxy.balance.asking import Asking, plan
 
-from fairlead.proxy.balance import LOST
+from fairlead.proxy.balance import LOST, make_balancer
 from fairlead.proxy.model import Outlier, Queue, Sticky
 from fairlead.proxy.plan import Plan
 
@@ -221,6 +221,13 @@ def test_without_a_queue_nobody_waits() -> None:
     assert asking.ask()
     assert asking.ask()
     assert asking.ask() is None
+
+
+@pytest.mark.parametrize(("allowed", "ours"), [(5, 2), (1, 1)])
+def test_workers_have_each_their_part_of_what_a_server_may_have(allowed: int, ours: int) -> None:
+    asking = Asking(1, connections_max=allowed)
+    asking.balancer = make_balancer(asking.backend, asking.states, asking.memory, rng=asking.rng, workers=2)
+    assert [bool(asking.ask()) for _ in range(ours + 1)] == [True] * ours + [False]
 
 
 def test_a_server_may_have_a_limit_of_its_own() -> None:

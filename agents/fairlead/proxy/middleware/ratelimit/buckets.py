@@ -30,6 +30,10 @@ class Rate:
         """How long a token takes to grow."""
         return self.period_ns * WHOLE // (self.average * self.parts)
 
+    def over(self, count: int) -> "Rate":
+        """Return what each of ``count`` processes lets pass, so that together they keep this; a burst is at least one."""
+        return Rate(self.period_ns * count, self.average, max(1, self.burst // count), self.parts)
+
     def part(self, parts: int) -> "Rate":
         """Return the part of this rate that is ours; a burst is at least one."""
         return Rate(self.period_ns, self.average, max(1, self.burst * parts // WHOLE), parts)

@@ -33,10 +33,12 @@ class RateLimit(Middleware):
         source: Source,
         rates_of: Source | None = None,
         share: Share | None = None,
+        workers: int = 1,
         clients: Bounded[BucketSet] | None = None,
     ) -> None:
         self.clients = Bounded[BucketSet](SOURCES_MAX) if clients is None else clients
         self.refused = 0
+        self._workers = workers
         self._rates = rates
         self._source = source
         self._rates_of = rates_of
@@ -69,7 +71,9 @@ class RateLimit(Middleware):
     def _effective(self, call: Call) -> tuple[Rate, ...]:
         """Return the rates of this request; none while other proxies hold all of them."""
         text = self._rates_of(call) if self._rates_of is not None else b""
-        rates = (rates_in(text) if text else ()) or self._rates
+        rates = self._rates
+        if text:
+            rates = tuple(each.over(self._workers) for each in rates_in(text)) or rates
         share = self._share
         if share is None:
             return rates
@@ -127,12 +131,15 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RateLimit:
         spec.whole("Requests"),
         spec.whole("Burst"),
     )
+    is_cluster = spec.flag("Cluster")
+    workers = 1 if is_cluster else tools.workers
     rates_of = spec.text("RateVar") or spec.text("ConfigVar")
     return RateLimit(
-        rates=(rate,),
+        rates=(rate.over(workers),),
+        workers=workers,
         source=read_source(spec.text("Variable", "client.ip")),
         rates_of=read_source(rates_of) if rates_of else None,
-        share=tools.share.wanted() if spec.flag("Cluster") else None,
+        share=tools.share.wanted() if is_cluster else None,
         clients=previous.clients if isinstance(previous, RateLimit) else None,
     )
 

@@ -8,18 +8,26 @@ its queue.
     SIGUSR2 ─► new workers on the same sockets; once all of them serve, the old ones drain and end
 """
 
+import asyncio
+import contextlib
 import os
-import selectors
+import shutil
 import signal
-import socket
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
+from fairlead.agent import Address, Answering, PageServer
+from fairlead.proxy.admin import guarded
 from fairlead.proxy.listening import address_of, open_socket
 from fairlead.proxy.model import Listener
 from fairlead.proxy.succession import WORKER, Heir, start_heir
+from fairlead.proxy.workers.desk import DESK
+from fairlead.proxy.workers.pages import WorkerPages
 
 _RESTART_S = 1.0
 """Between the death of a worker and the start of the next one in its place."""
@@ -27,10 +35,32 @@ _TICK_S = 0.2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervising:
+    """How many workers, and where operators see all of them.
+
+    Attributes:
+        metrics_listen, admin_listen: None: nowhere.
+        admin_token: what operators have to bring; empty: nothing.
+    """
+
+    count: int
+    metrics_listen: Address | None = None
+    admin_listen: Address | None = None
+    admin_token: str = ""
+
+
 class Supervisor:
     """All workers of one proxy; it knows nothing of HTTP or of keys."""
 
-    def __init__(self, listener: Listener, count: int) -> None:
+    def __init__(self, listener: Listener, how: Supervising) -> None:
+        """Take the address of ``--listen``.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        count = how.count
+        self._how = how
         self._address = address_of(listener)
         self._sockets = [open_socket(listener, is_shared=True) for _ in range(count)]
         self._workers: list[Heir | None] = [None] * count
@@ -40,23 +70,60 @@ class Supervisor:
         self._is_stopping = False
         self._status = 0
         self._log = structlog.stdlib.get_logger("fairlead.proxy")
+        self._folder = Path()
+        self._started = 0
+        self._desks: dict[int, Path] = {}  # by process
 
     def run(self) -> int:
-        """Run until told to stop; return the exit status."""
-        with selectors.DefaultSelector() as selector:
-            waking, wake = socket.socketpair()
-            waking.setblocking(False)
-            wake.setblocking(False)
-            selector.register(waking, selectors.EVENT_READ)
-            signal.set_wakeup_fd(wake.fileno())
-            for each in _SIGNALS:
-                signal.signal(each, lambda *_: None)
+        """Run until told to stop; return the exit status.
+
+        Raises:
+            ConfigError: an address of the operators' cannot be had.
+        """
+        self._folder = Path(tempfile.mkdtemp(prefix="fairlead-proxy-"))
+        try:
+            return asyncio.run(self._run())
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _run(self) -> int:
+        news = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def hear(number: signal.Signals) -> None:
+            self._on_signal(number)
+            news.set()
+
+        for each in _SIGNALS:
+            loop.add_signal_handler(each, hear, each)
+        async with self._operators():
             while not self._is_stopping or self._living():
                 self._keep()
-                if selector.select(_TICK_S):
-                    for number in waking.recv(256):
-                        self._on_signal(signal.Signals(number))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _TICK_S)
+                news.clear()
         return self._status
+
+    @contextlib.asynccontextmanager
+    async def _operators(self) -> AsyncIterator[None]:
+        pages = WorkerPages(self._living_desks, count=self._how.count)
+        admin = guarded(pages.answer_admin, token=self._how.admin_token)
+        wanted: list[tuple[str, Address | None, Answering]] = [
+            ("metrics", self._how.metrics_listen, pages.answer_health),
+            ("admin", self._how.admin_listen, admin),
+        ]
+        async with contextlib.AsyncExitStack() as stack:
+            for name, address, answer in wanted:
+                if address is not None:
+                    server = PageServer(answer, flag=f"--{name}-listen")
+                    taken = await server.start(address)
+                    stack.push_async_callback(server.stop)
+                    self._log.info(name, address=str(taken))
+            yield
+
+    def _living_desks(self) -> list[Path]:
+        """Return those of the workers that serve, the newest of each number first."""
+        return [self._desks[each.process.pid] for each in self._living() if self._has_begun(each)]
 
     def _living(self) -> list[Heir]:
         everybody = [*self._workers, *self._heirs, *self._old]
@@ -64,8 +131,11 @@ class Supervisor:
 
     def _start(self, number: int) -> Heir:
         named = [(self._address, self._sockets[number])]
-        heir = start_heir(named, environment={WORKER: str(number)})
+        self._started += 1
+        desk = self._folder / str(self._started)
+        heir = start_heir(named, environment={WORKER: str(number), DESK: str(desk)})
         os.set_blocking(heir.ready.fileno(), False)
+        self._desks[heir.process.pid] = desk
         return heir
 
     def _keep(self) -> None:
@@ -83,6 +153,8 @@ class Supervisor:
                 self._workers[number] = self._start(number)
         self._old = [each for each in self._old if each.process.poll() is None]
         self._see_heirs()
+        living = {each.process.pid for each in self._living()}
+        self._desks = {pid: desk for pid, desk in self._desks.items() if pid in living}
 
     def _bury(self, number: int, worker: Heir) -> None:
         has_served = self._has_begun(worker)
