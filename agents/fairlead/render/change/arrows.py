@@ -60,7 +60,6 @@ def owed(attempt: Attempt, otherwise: State) -> State:
         attempt.step = Step.RELOAD
         return State.SWAPPING
     attempt.step = Step.ROLL_BACK
-    attempt.problem = attempt.memory.reason
     return State.RESTORING
 
 

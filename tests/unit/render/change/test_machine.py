@@ -1,8 +1,10 @@
 """The state machine over a host in memory."""
 
+import contextlib
 import os
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from tests.unit.render.change.simulated import ROLLOUT, Crash, Host, Process, Program, group, is_settled
@@ -234,6 +236,79 @@ def test_with_retry_the_new_files_stay_and_the_reload_is_owed(host: Host) -> Non
     assert is_settled(host)
 
 
+def test_keys_that_go_back_while_a_reload_is_owed_bring_the_files_back_too(host: Host) -> None:
+    """The program still runs on the old contents, and other ones lie there."""
+    process = Process(host, group(on_failure="retry"))
+    process.offer(b"1", b"2")
+    assert process.offer(b"bad", b"2").is_reload_owed
+    assert process.offer(b"1", b"2").error is None
+    assert host.files == {"/a": b"1", "/b": b"2"}
+    assert is_settled(host)
+
+
+def test_a_reload_that_is_owed_does_not_wait_for_a_guard(host: Host) -> None:
+    process = Process(host, group(on_failure="retry", guards=(Guard(expression="n", min=2),)))
+    process.offer_rendered(replace(rendered_as(process.resource, b"1", b"2"), counts={"n": 2}))
+    host.program.accepts = lambda _: False
+    process.offer_rendered(replace(rendered_as(process.resource, b"3", b"2"), counts={"n": 2}))
+    host.program.accepts = good
+    outcome = process.offer_rendered(replace(rendered_as(process.resource, b"4", b"2"), counts={"n": 1}))
+    assert isinstance(outcome.error, GuardError)
+    assert (outcome.is_reload_owed, host.files["/a"]) == (False, b"3")
+    assert is_settled(host)
+
+
+def test_a_swap_that_cannot_be_gone_on_with_is_not_undone_since_the_program_may_have_read_it(
+    host: Host, process: Process
+) -> None:
+    process.offer(b"1", b"2")
+    host.crash_after = next(number for number in range(100) if _is_swapped_when_killed(number))
+    with contextlib.suppress(Crash):
+        process.offer(b"3", b"3")
+    host.crash_after = float("inf")
+    host.fails = lambda action: "/b: Input/output error" if isinstance(action, Swap) else ""
+    again = Process(host, process.resource)
+    again.start()
+    assert isinstance(again.outcomes[-1].error, DestinationError)
+    assert host.files == {"/a": b"3", "/b": b"3"}
+    assert again.machine.memory.phase is Phase.PENDING
+    host.fails = lambda _: ""
+    assert again.offer(b"3", b"3").error is None
+    assert is_settled(host)
+
+
+def _is_swapped_when_killed(number: int) -> bool:
+    host = Host(program=Program(accepts=good))
+    process = Process(host, group())
+    process.offer(b"1", b"2")
+    host.crash_after = number
+    with contextlib.suppress(Crash):
+        process.offer(b"3", b"3")
+    return host.files == {"/a": b"3", "/b": b"3"}
+
+
+def test_files_that_somebody_has_removed_are_no_first_ones(host: Host, process: Process) -> None:
+    """The program has run on something here, so what it does not take now is taken back."""
+    process.offer(b"1", b"2")
+    host.files.clear()
+    host.program.accepts = lambda files: b"bad" not in files.values()
+    outcome = process.offer(b"bad", b"2")
+    assert isinstance(outcome.error, RolledBackError)
+    assert host.files == {}
+
+
+def test_a_reload_alone_that_fails_has_nothing_to_go_back_to(host: Host, process: Process) -> None:
+    """The files were there before us: they stay, out of quarantine, and the reload is owed."""
+    host.files = {"/a": b"1", "/b": b"2"}
+    host.program.accepts = lambda _: False
+    outcome = process.offer(b"1", b"2")
+    assert isinstance(outcome.error, ReloadFailedError)
+    assert (outcome.is_reload_owed, process.machine.memory.quarantined) == (True, "")
+    host.program.accepts = good
+    assert process.offer(b"1", b"2").error is None
+    assert is_settled(host)
+
+
 @pytest.mark.parametrize("newer", ["a broken template", "a refused check"])
 def test_an_owed_reload_does_not_wait_for_the_next_good_files(host: Host, newer: str) -> None:
     """What is in place has passed its check; that its successor is broken is no reason to keep it from the program."""
@@ -423,6 +498,13 @@ def test_a_host_that_comes_to_harm_halts_the_rollout(host: Host) -> None:
     refused = process.offer(b"3", b"2")
     assert isinstance(refused.error, RolloutError)
     assert host.files["/a"] == b"1"
+
+
+def test_a_host_that_stays_on_files_that_its_program_does_not_take_halts_the_rollout_too(host: Host) -> None:
+    process = Process(host, group(rollout=Rollout(group="web"), on_failure="retry"))
+    process.offer(b"1", b"2")
+    process.offer(b"bad", b"2")
+    assert "the reload failed" in host.halted
 
 
 def test_going_bad_during_the_soak_is_rolled_back(host: Host) -> None:
