@@ -67,7 +67,7 @@ class AgentContext:
         if not self.is_ready and not self.stopping.is_set():
             self.is_ready = True
             self.addresses = tuple(str(address) for address in addresses)
-            self.log.info("ready", addresses=", ".join(self.addresses))
+            self.log.info("ready", **({"addresses": ", ".join(self.addresses)} if addresses else {}))
             self.status.touch()
 
     def stop(self) -> None:

@@ -17,6 +17,7 @@ from fairlead.client import Mirror
 from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
 from fairlead.render.control import ControlServer
+from fairlead.render.destination import explain
 from fairlead.render.environment import Renderer
 from fairlead.render.errors import DestinationError
 from fairlead.render.feed import Feed
@@ -240,8 +241,7 @@ class RenderAgent:
         try:
             print_diff(rendered)
         except OSError as error:
-            problem = f"{error.filename}: {error.strerror or error}"
-            self._context.status.problem(name, str(DestinationError(name, problem)))
+            self._context.status.problem(name, str(DestinationError(name, explain(error))))
         else:
             self._context.status.healed(name)
 

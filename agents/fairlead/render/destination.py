@@ -162,3 +162,21 @@ def _set_attributes(descriptor: int, wanted: FileVersion) -> None:
     # Last, since a change of owner clears the set-user-id bit.
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != wanted.mode:
         os.fchmod(descriptor, wanted.mode)
+
+
+def explain(error: OSError) -> str:
+    """Return what the file system refuses in one line: where, what, and what to do."""
+    path = error.filename2 or error.filename
+    if path is None:
+        return error.strerror or str(error)
+    directory = Path(path).parent
+    if error.errno == errno.ENOENT and not directory.is_dir():
+        return f"{directory} does not exist; create it with: mkdir -p {directory}"
+    problem = error.strerror or str(error)
+    hints = {
+        errno.EPERM: "; run the agent as a user who may",
+        errno.EACCES: "; run the agent as a user who may",
+        errno.ENOSPC: "; make room there",
+        errno.EROFS: "; mount it writable, or put the file elsewhere",
+    }
+    return f"{path}: {problem}{hints.get(error.errno or 0, '')}"

@@ -13,7 +13,13 @@ _LINES_MAX = 20_000
 """Beyond this, a line-by-line comparison takes longer than anybody reads."""
 
 
-def describe_change(dest: str, wanted: FileState, found: FileState | None) -> Iterator[str]:
+NAMES = ("now", "rendered")
+"""What is compared where nobody says otherwise: the old, the new."""
+
+
+def describe_change(
+    dest: str, wanted: FileState, found: FileState | None, *, names: tuple[str, str] = NAMES
+) -> Iterator[str]:
     """Yield the lines of a unified diff, without line ends; none when nothing changes."""
     if found is None:
         yield f"new file {dest}, mode {wanted.mode:04o}, owner {wanted.uid}:{wanted.gid}"
@@ -22,12 +28,10 @@ def describe_change(dest: str, wanted: FileState, found: FileState | None) -> It
             yield f"{dest}: mode {found.mode:04o} -> {wanted.mode:04o}"
         if (found.uid, found.gid) != (wanted.uid, wanted.gid):
             yield f"{dest}: owner {found.uid}:{found.gid} -> {wanted.uid}:{wanted.gid}"
-    yield from content_diff(dest, wanted.content, b"" if found is None else found.content)
+    yield from content_diff(dest, wanted.content, b"" if found is None else found.content, names=names)
 
 
-def content_diff(
-    dest: str, new: bytes, old: bytes, *, names: tuple[str, str] = ("now", "rendered")
-) -> Iterator[str]:
+def content_diff(dest: str, new: bytes, old: bytes, *, names: tuple[str, str] = NAMES) -> Iterator[str]:
     """Yield the lines of a unified diff of two contents; ``names`` say which is the old and which the new."""
     if new == old:
         return

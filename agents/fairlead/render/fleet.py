@@ -53,6 +53,8 @@ def describe(host: str, outcome: Outcome, memory: Memory, *, now_s: float) -> di
     state = "ok" if outcome.error is None else _STATES.get(type(outcome.error), "failed")
     if memory.phase is Phase.PENDING and outcome.error is not None:
         state = "reload owed"
+    if outcome.error is None and outcome.change is not None and outcome.change.hold:
+        state = "taken back"
     in_force = [entry for entry in memory.history if entry.kind == "done"]
     last = in_force[-1] if in_force else None
     return {

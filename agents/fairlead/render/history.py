@@ -23,8 +23,10 @@ def find_entry(memory: Memory, number: int | None) -> Entry:
     """
     entries = [entry for entry in memory.history if number is None or entry.number == number]
     if not entries:
-        known = f"{memory.history[0].number} to {memory.history[-1].number}" if memory.history else "none"
-        raise HistoryError(f"there is no change {number or ''} in the history; there are {known}")
+        what = "no change" if number is None else f"no change {number}"
+        numbers = [str(entry.number) for entry in memory.history]
+        known = f"; it has {' to '.join(dict.fromkeys((numbers[0], numbers[-1])))}" if numbers else ""
+        raise HistoryError(f"there is {what} in the history{known}")
     return entries[-1]
 
 

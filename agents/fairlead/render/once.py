@@ -10,9 +10,11 @@ from fairlead.agent import AgentOptions
 from fairlead.client import Client
 from fairlead.render.change import Outcome
 from fairlead.render.config import RenderSettings
+from fairlead.render.destination import explain
 from fairlead.render.environment import Renderer
 from fairlead.render.errors import (
     CheckFailedError,
+    DestinationError,
     ReloadFailedError,
     RollbackFailedError,
     RolledBackError,
@@ -34,6 +36,11 @@ _STATUSES: Mapping[type[Exception], int] = {
 """What a failure makes of the exit status; any other is 1, and the largest counts."""
 
 
+def no_resources(settings: RenderSettings) -> str:
+    """Return what a command says that has nothing to do."""
+    return f"fairlead render: no resources in {settings.resource_dir}"
+
+
 async def run_once(options: AgentOptions, settings: RenderSettings, *, as_json: bool = False) -> int:
     """Process every resource, one after the other.
 
@@ -51,7 +58,7 @@ async def run_once(options: AgentOptions, settings: RenderSettings, *, as_json: 
         tally.failed(problem.resource, problem)
     if not loaded.resources:
         if not loaded.problems:
-            click.echo(f"fairlead render: no resources in {settings.resource_dir}", err=True)
+            click.echo(no_resources(settings), err=True)
         return tally.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         snapshot = await read_snapshot(client, mirrored_prefixes(loaded.resources))
@@ -121,7 +128,7 @@ def _rehearse(all_rendered: Sequence[Rendered], tally: _Tally) -> None:
             print_diff(rendered)
         except OSError as error:
             name = rendered.resource.name
-            tally.failed(name, OSError(f"{name}: {error.filename}: {error.strerror}"))
+            tally.failed(name, DestinationError(name, explain(error)))
 
 
 async def _apply(all_rendered: Sequence[Rendered], host: Host) -> None:

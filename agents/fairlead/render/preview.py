@@ -1,5 +1,6 @@
 """What applying a render would change, without touching anything."""
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,11 +33,13 @@ def preview(rendered: Rendered) -> Iterator[Preview]:
     """Yield every file of ``rendered``, which is without an error.
 
     Raises:
-        OSError: a destination cannot be read.
+        OSError: a destination cannot be read, or its folder is not there.
     """
     assert rendered.files is not None
     for file in rendered.files:
         found = Destination(Path(file.dest)).read()
+        if found is None and not file.spec.make_dirs and not Path(file.dest).parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file.dest)
         version = None
         if found is not None:
             version = FileVersion(digest="", mode=found.mode, uid=found.uid, gid=found.gid)

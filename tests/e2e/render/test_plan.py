@@ -126,5 +126,21 @@ def test_what_cannot_be_planned_is_one_line_and_the_rest_is_shown(
     )
     assert "+x\n" in shown.stdout
     assert plan("--at-rev", "999999").returncode != 0
-    assert "--set takes KEY=VALUE" in plan("--set", "nonsense").stderr
+    assert "'nonsense' is not KEY=VALUE" in plan("--set", "nonsense").stderr
     assert Path(site.path / "out" / "b.conf").exists() is False
+
+
+def test_a_plan_without_resources_says_so(site: Site, plan: Planner) -> None:
+    (site.path / "conf.d" / "marker.toml").unlink()
+    shown = plan()
+    assert (shown.returncode, shown.stdout) == (0, "")
+    assert shown.stderr == f"fairlead render: no resources in {site.path}/conf.d\n"
+
+
+def test_a_plan_does_not_promise_what_a_run_could_not_do(site: Site, plan: Planner) -> None:
+    site.resource("app", "x", dest=str(site.out / "no" / "app.conf"))
+    shown = plan()
+    assert shown.returncode == 1
+    assert shown.stderr == (
+        f"fairlead render: conf.d/app.toml: {site.out}/no does not exist; create it with: mkdir -p {site.out}/no\n"
+    )

@@ -75,7 +75,10 @@ def test_a_host_tells_its_story_and_goes_back_and_forth(
     told = [line for line in operator("history").splitlines() if "app.conf" in line]
     assert [line.split("revision")[1].split()[1] for line in told] == ["done", "done", "in", "rolled"]
     assert operator("show", "app", "1") == f"==> {operator.dest} <==\none"
-    assert "-one" in operator("show", "app", "2", "--diff")
+    diff = operator("show", "app", "2", "--diff")
+    assert diff.startswith(f"--- {operator.dest} (before)\n+++ {operator.dest} (change 2)\n")
+    assert "-one" in diff
+    assert "no change 9 in the history; it has 1 to 4" in operator("show", "app", "9", status=1)
     why = operator("why", str(operator.dest))
     assert "app: an output is quarantined: `! grep -q bad" in why
     assert "keys /app/value" in why

@@ -4,7 +4,6 @@ Each call blocks for as long as it takes and runs in a thread of its own; what t
 ``Failed``, never as an exception.  Everything may be asked for twice: a crash may have come in between.
 """
 
-import errno
 import os
 import signal
 import tempfile
@@ -21,7 +20,7 @@ from fairlead.render.change.model import FileChange, FileVersion, Found, change_
 from fairlead.render.change.probing import log_sizes, verify_all
 from fairlead.render.command import expand, names_src, run_command
 from fairlead.render.config import RenderSettings
-from fairlead.render.destination import Destination
+from fairlead.render.destination import Destination, explain
 
 SignalChild = Callable[[str], str | None]
 """Signals the supervised program by name; returns what went wrong."""
@@ -50,7 +49,7 @@ class Effects:
         try:
             return do(self, action)
         except OSError as error:
-            return Failed(problem=_describe(error))
+            return Failed(problem=explain(error))
 
     # Files
 
@@ -215,21 +214,3 @@ def _signal_pid(pidfile: str, name: str) -> str | None:
     except OSError as error:
         return f"SIG{name} by {pidfile}: {error.strerror}"
     return None
-
-
-def _describe(error: OSError) -> str:
-    """Return where, what, and what to do."""
-    path = error.filename2 or error.filename
-    if path is None:
-        return error.strerror or str(error)
-    directory = Path(path).parent
-    if error.errno == errno.ENOENT and not directory.is_dir():
-        return f"{directory} does not exist; create it with: mkdir -p {directory}"
-    problem = error.strerror or str(error)
-    hints = {
-        errno.EPERM: "; run the agent as a user who may",
-        errno.EACCES: "; run the agent as a user who may",
-        errno.ENOSPC: "; make room there",
-        errno.EROFS: "; mount it writable, or put the file elsewhere",
-    }
-    return f"{path}: {problem}{hints.get(error.errno or 0, '')}"

@@ -16,7 +16,13 @@ from fairlead.render.jsonio import read_object, time_s
 
 _COLUMNS = ("host", "group", "revision", "output", "state", "since")
 _CELL_CHARS_MAX = 60
-_COLOURS = {"ok": "green", "held back": "yellow", "quarantined": "yellow", "guarded": "yellow"}
+_COLOURS = {
+    "ok": "green",
+    "held back": "yellow",
+    "quarantined": "yellow",
+    "guarded": "yellow",
+    "taken back": "yellow",
+}
 
 
 @click.command()

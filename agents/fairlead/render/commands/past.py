@@ -80,7 +80,7 @@ def _show_diff(folder: Path, entry: Entry) -> None:
         if old is None or new is None:
             click.echo(f"{file.dest}: changed; a secret was in it, which is not kept")
             continue
-        for line in describe_change(file.dest, new, old):
+        for line in describe_change(file.dest, new, old, names=("before", f"change {entry.number}")):
             click.echo(line)
 
 

@@ -16,10 +16,12 @@ from fairlead.render.change.model import output_digest
 from fairlead.render.commands.options import json_option, require_resources, secret_key_option, tree_options
 from fairlead.render.commands.statuses import CHANGES, run_with_store
 from fairlead.render.config import RenderSettings
+from fairlead.render.destination import explain
 from fairlead.render.diff import describe_change
 from fairlead.render.environment import Renderer
-from fairlead.render.errors import JournalError
+from fairlead.render.errors import DestinationError, JournalError
 from fairlead.render.guards import refusal
+from fairlead.render.once import no_resources
 from fairlead.render.paths import join
 from fairlead.render.preview import Preview, orphans, preview, print_diff
 from fairlead.render.reading import read_snapshot
@@ -87,6 +89,8 @@ async def _plan(
     for problem in loaded.problems:
         teller.failed(problem.resource, str(problem))
     if not loaded.resources:
+        if not loaded.problems:
+            click.echo(no_resources(settings), err=True)
         return teller.status
     async with Client(options.endpoints, tls=options.tls, credentials=options.credentials) as client:
         snapshot = await read_snapshot(client, mirrored_prefixes(loaded.resources), revision=at_rev)
@@ -147,7 +151,7 @@ class _Teller:
             files = [] if rendered.error is not None else list(preview(rendered))
             removed = [] if rendered.error is not None else orphans(rendered, memory.prunable)
         except OSError as error:
-            self.failed(name, f"{name}: {error.filename}: {error.strerror}")
+            self.failed(name, str(DestinationError(name, explain(error))))
             return
         changed = [one for one in files if one.is_changed]
         if (obstacle := _obstacle(rendered, memory)) is not None:

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from fairlead.render.change import Change, Memory, Outcome, Step
 from fairlead.render.commands.fleet import _print, _row
-from fairlead.render.fleet import STATUS_PREFIX
+from fairlead.render.fleet import STATUS_PREFIX, describe
+from fairlead.render.resource import Resource
 
 KEY = f"{STATUS_PREFIX}web1/nginx".encode()
 
@@ -50,3 +52,12 @@ def test_a_host_cannot_speak_for_another_nor_to_the_terminal(capsys: pytest.Capt
 
 def test_rows_without_a_name_do_not_stop_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, b"{}", key=STATUS_PREFIX.encode()).split() == ["?", "?", "?", "?"]
+
+
+def test_a_group_that_was_taken_back_by_hand_is_not_said_to_be_as_its_keys_have_it() -> None:
+    resource = Resource(name="conf.d/a.yaml", group="a", files=())
+    for hold, state in (("", "ok"), ("0123", "taken back")):
+        outcome = Outcome(
+            resource=resource, step=Step.REPLACE, change=Change(revision=3, files=(), hold=hold)
+        )
+        assert describe("web1", outcome, Memory(), now_s=1.0)["state"] == state
