@@ -21,6 +21,7 @@ from fairlead.render.change.actions import (
     Prepare,
     Release,
     Restore,
+    RunVerify,
     Stage,
     Swap,
 )
@@ -327,6 +328,40 @@ def test_an_owed_reload_does_not_wait_for_the_next_good_files(host: Host, newer:
     assert is_settled(host)
 
 
+def test_a_failure_that_may_pass_is_tried_again_and_no_other(host: Host, process: Process) -> None:
+    """The DNS did not answer: the same keys may render another time."""
+    process.offer(b"1", b"2")
+    for is_transient in (True, False):
+        error = TemplateError("conf.d/g.yaml", "no answer", is_transient=is_transient)
+        outcome = process.offer_rendered(rendered_as(process.resource, error=error))
+        assert outcome.is_retry_due is is_transient
+
+
+def test_what_is_overtaken_while_it_waits_leaves_its_cause_behind(host: Host, process: Process) -> None:
+    """The change that is made answers for all keys that were touched since the last one."""
+    machine = process.machine
+    for number, key in enumerate(("/1", "/2", "/3")):
+        machine.offer(rendered_as(process.resource, b"%d" % number, b"2"), now_s=host.now_s, cause=(key,))
+    process.run()
+    assert [entry.change.cause for entry in machine.memory.history] == [("/1",), ("/2", "/3")]
+
+
+def test_the_log_of_a_failed_reload_is_no_fault_of_the_old_files(host: Host, process: Process) -> None:
+    """On the way back a log only has to fall silent; it is full of what the new files were."""
+    asked: list[bool] = []
+
+    def note(action: Action) -> str:
+        if isinstance(action, RunVerify):
+            asked.append(action.is_rollback)
+        return ""
+
+    host.fails = note
+    host.program.tells = False
+    process.offer(b"1", b"2")
+    process.offer(b"bad", b"2")
+    assert asked == [False, False, True]
+
+
 def test_a_broken_template_keeps_everything(host: Host, process: Process) -> None:
     process.offer(b"1", b"2")
     host.log.clear()
@@ -498,6 +533,22 @@ def test_a_host_that_comes_to_harm_halts_the_rollout(host: Host) -> None:
     refused = process.offer(b"3", b"2")
     assert isinstance(refused.error, RolloutError)
     assert host.files["/a"] == b"1"
+
+
+def test_a_halt_stands_for_the_keys_that_did_the_harm(host: Host) -> None:
+    """Slots and halts are told by the newest key that was read, not by the revision of the store."""
+    process = Process(host, group(rollout=Rollout(group="web")))
+    asked: list[tuple[str, int]] = []
+
+    def note(action: Action) -> str:
+        if isinstance(action, Acquire | Release):
+            asked.append((type(action).__name__, action.revision))
+        return ""
+
+    host.fails = note
+    process.offer_rendered(replace(rendered_as(process.resource, b"1", b"2", revision=9), inputs=5))
+    process.offer_rendered(replace(rendered_as(process.resource, b"bad", b"2", revision=9), inputs=7))
+    assert asked == [("Acquire", 5), ("Release", 5), ("Acquire", 7), ("Release", 7)]
 
 
 def test_a_host_that_stays_on_files_that_its_program_does_not_take_halts_the_rollout_too(host: Host) -> None:
