@@ -10,7 +10,7 @@ from enum import Enum
 
 from fairlead.dns.client import Origin
 from fairlead.dns.edns import Ede
-from fairlead.dns.message import Rcode
+from fairlead.dns.message import Rcode, Type
 from fairlead.dns.names import Name
 from fairlead.dns.zone import Zone
 
@@ -56,6 +56,7 @@ class Answer:
         soa: where the zone's SOA record goes; with ``answer`` or ``authority`` of its own, NOWHERE.
         is_local: the name is nobody's to delegate; AA is on although no zone is ours.
         is_referral: AA is off: the answer is below a zone cut.
+        denied: the name that CNAMEs lead to, when it is in a zone of ours and has nothing: ``authority`` has that zone's SOA.
         edes: extended errors, for clients with EDNS.
         choose: when set, the answer depends on who asks: gives the number of one of ``variants``.
         variants: complete answers to choose from; their own ``depends_on`` does not count.
@@ -72,10 +73,18 @@ class Answer:
     soa: Soa = Soa.NOWHERE
     is_referral: bool = False
     is_local: bool = False
+    denied: Name | None = None
     edes: tuple[Ede, ...] = ()
     choose: Callable[[Origin], int] | None = None
     variants: tuple["Answer", ...] = ()
     depends_on: frozenset[Name] = frozenset()
+
+
+def soa_rrset(zone: Zone, *, ttl_s: int | None = None) -> RRset:
+    """Return the zone's SOA record, as it is now; with its own TTL unless another is given."""
+    return RRset(
+        zone.name, Type.SOA, zone.settings.dialect.soa_ttl_s if ttl_s is None else ttl_s, (zone.soa_data(),)
+    )
 
 
 @dataclass(slots=True)

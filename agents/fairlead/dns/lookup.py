@@ -11,14 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from fairlead.dns import names
-from fairlead.dns.answer import Answer, RRsets, Soa
+from fairlead.dns.answer import Answer, RRsets, Soa, soa_rrset
 from fairlead.dns.choose.groups import choose_group
 from fairlead.dns.choose.nearness import NOWHERE, Hints
-from fairlead.dns.message import Type
+from fairlead.dns.message import Rcode, Type
 from fairlead.dns.names import Name
 from fairlead.dns.records import Record
 from fairlead.dns.tree import Kind, Place, TooManyError, Tree, fixed_part
-from fairlead.dns.wire import split_text
+from fairlead.dns.wire import split_text, srv_data
 from fairlead.dns.zone import KEY_TTL_S, Settings, Zone, Zones
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ _HINFO_ANY: Final = b"\x07RFC8482\x00"  # RFC 8482, section 4.2
 
 _Found = tuple[Name, int, int, bytes, int, tuple[Name, ...]]
 """Owner, type, TTL in seconds, data, weight, and the owners of the records that it comes from, in the order of the way to it."""
-
-
-class TooManyRecordsError(TooManyError):
-    """An answer needs more than RECORDS_MAX records."""
 
 
 class Lookup:
@@ -60,6 +56,7 @@ class Lookup:
         self._answer = RRsets()
         self._additional = RRsets()
         self._followed: dict[tuple[Name, int], bool] = {}
+        self._dead_end: tuple[Place, Name, Zone] | None = None
         self._records_left = RECORDS_MAX
 
     @property
@@ -87,7 +84,7 @@ class Lookup:
         collect = _COLLECT.get(self._qtype)
         if collect is not None:
             collect(self)
-        elif self._is_exact():
+        elif self._is_exact() and not self._is_at_cut():
             self.collect_data()
         if self._qtype not in _WITHOUT_OWN_DATA:
             self._collect_own_data()
@@ -97,9 +94,16 @@ class Lookup:
         depends_on = frozenset(self.depends_on if self._is_kept else ())
         if not self._answer:
             return Answer(zone=self.zone, soa=Soa.AUTHORITY, depends_on=depends_on)
+        answer = self._answer.sealed(ttl_s_max=self._answer.ttl_s_min())
+        if self._dead_end is not None:
+            # RFC 2308, section 2.1, and RFC 6604: what is said is said of the last name.
+            place, name, zone = self._dead_end
+            rcode = Rcode.NXDOMAIN if place.source is None else Rcode.NOERROR
+            soa = soa_rrset(zone, ttl_s=zone.denial_ttl_s)
+            return Answer(zone=self.zone, rcode=rcode, answer=answer, authority=(soa,), denied=name)
         return Answer(
             zone=self.zone,
-            answer=self._answer.sealed(ttl_s_max=self._answer.ttl_s_min()),
+            answer=answer,
             additional=self._additional.sealed(),
             depends_on=depends_on,
         )
@@ -206,11 +210,11 @@ class Lookup:
             return [own] if own is not None and wanted(own) else []
         self.depends_on.add(fixed_part(name))
         if self._tree.count(name, kind) > 2 * RECORDS_MAX:
-            raise TooManyRecordsError  # without a look at each; half of them may be beyond cuts
+            raise TooManyError  # without a look at each; half of them may be beyond cuts
         records = list(islice(filter(wanted, self._tree.below(name, kind)), self._records_left + 1))
         self._records_left -= len(records)
         if self._records_left < 0:
-            raise TooManyRecordsError
+            raise TooManyError
         return records
 
     def _hosts(self, name: Name) -> list[Record]:
@@ -279,6 +283,11 @@ class Lookup:
     def _is_exact(self) -> bool:
         return self.zone is not None and self.zone.is_exact
 
+    def _is_at_cut(self) -> bool:
+        """Whether others say what the name is, and we say of it no more than DS."""
+        own = self._tree.own(self.source)
+        return self._zones.of(self._name) is not self.zone or (own is not None and own.is_delegation)
+
     def _through(self, record: Record, owner: Name, rtype: int, *, depth: int) -> list[_Found]:
         """Return the CNAME to the target and what it leads to; nothing when it leads nowhere or in a circle.
 
@@ -306,6 +315,8 @@ class Lookup:
                 rest.append((*found, (record.owner, *by)))  # type: ignore[arg-type]
         # Beyond a delegation others know the rest; in an exact zone a CNAME stands, whatever it leads to.
         is_kept = bool(rest) or place.cut is not None or self._is_exact()
+        if not rest and place.cut is None and self._is_exact():
+            self._dead_end = (place, target, zone)
         self._followed[step] = is_kept
         return [link, *rest] if is_kept else []
 
@@ -340,11 +351,6 @@ class Lookup:
 
     def _priority(self, record: Record) -> int:
         return record.priority or self._zones.settings.priority_default
-
-
-def srv_data(priority: int, share: int, port: int, target: Name) -> bytes:
-    """Return the data of an SRV record; a port of -1 is none (RFC 2782)."""
-    return struct.pack("!HHH", priority, share, max(port, 0)) + target
 
 
 def ttl_s_of(record: Record, settings: Settings) -> int:

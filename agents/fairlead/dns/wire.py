@@ -141,6 +141,11 @@ def split_text(text: bytes) -> bytes:
     return b"".join(bytes((len(chunk),)) + chunk for chunk in chunks or [b""])
 
 
+def srv_data(priority: int, share: int, port: int, target: Name) -> bytes:
+    """Return the data of an SRV record; a port of -1 is none (RFC 2782)."""
+    return struct.pack("!HHH", priority, share, max(port, 0)) + target
+
+
 def _firsts_of(rrset: RRset) -> list[int]:
     """Return which record comes first in each turn, as the weights say."""
     return weighted_turns(rrset.weights) if rrset.weights else list(range(len(rrset.rdatas)))

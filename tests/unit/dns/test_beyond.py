@@ -313,12 +313,53 @@ def test_in_an_exact_zone_a_cname_answers_every_type(rtype: str) -> None:
     assert rdatas(site.ask("gone.skydns.test", rtype), "CNAME") == ["no.skydns.test."]
 
 
+def test_in_an_exact_zone_a_chain_that_ends_in_nothing_says_so_of_its_last_name() -> None:
+    """RFC 2308, section 2.1, RFC 6604: the CNAMEs, the code of the last name, and the SOA record that bounds "no"."""
+    site = exact(
+        {
+            "gone.skydns.test": {"host": "no.skydns.test"},
+            "two.skydns.test": {"host": "gone.skydns.test"},
+            "empty.skydns.test": {"host": "text.skydns.test"},
+            "text.skydns.test": {"text": "x"},
+            "ext.skydns.test": {"host": "www.example.com"},
+        }
+    )
+    for name, links, code in (("gone", 1, "NXDOMAIN"), ("two", 2, "NXDOMAIN"), ("empty", 1, "NOERROR")):
+        response = site.ask(f"{name}.skydns.test")
+        assert (rcode(response), len(response.answer)) == (code, links)
+        assert [rrset.to_text().split()[:4] for rrset in response.authority] == [
+            ["skydns.test.", "60", "IN", "SOA"]
+        ]
+        assert "AA" in flags(response).split()
+    assert rcode(site.ask("gone.skydns.test", "CNAME")) == "NOERROR"
+    assert site.ask("ext.skydns.test").authority == []
+    site.put({"no.skydns.test": {"host": "10.0.0.5"}})
+    assert rdatas(site.ask("two.skydns.test"), "A") == ["10.0.0.5"]
+
+
 @pytest.mark.parametrize("rtype", ["CAA", "HTTPS", "TYPE65280", "HINFO", "AAAA", "A"])
 def test_in_an_exact_zone_an_address_is_data_of_its_own_type_alone(rtype: str) -> None:
     site = exact({"six.skydns.test": {"host": "2001:db8::6"}, "to.skydns.test": {"host": "six.skydns.test"}})
     for name in ("six.skydns.test", "to.skydns.test"):
         expected = ["2001:db8::6"] if rtype == "AAAA" else []
         assert rdatas(site.ask(name, rtype), rtype) == expected
+
+
+def test_at_a_cut_of_an_exact_zone_ds_is_all_that_is_said() -> None:
+    """An alias at or below the cut is the child's, and must not stand for the parent's DS."""
+    ds = "1 13 2 " + "AB" * 32
+    site = Site(
+        EXACT
+        | {
+            "a.in.skydns.test": {"host": "web.skydns.test"},
+            "sub.skydns.test": {"ns": "ns.example.com", "host": "web.skydns.test", "ds": ds},
+        },
+        zones=("skydns.test", "in.skydns.test"),
+        exact=("skydns.test",),
+    )
+    assert site.ask("in.skydns.test", "DS").answer == []
+    assert records(site.ask("sub.skydns.test", "DS").answer)[0].startswith("sub.skydns.test. 3600 IN DS")
+    assert len(site.ask("sub.skydns.test", "DS").answer) == 1
 
 
 def test_exactness_is_of_a_zone_and_not_of_all() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from fairlead.dns.answer import Answer, RRset, Soa
+from fairlead.dns.answer import Answer, RRset, Soa, soa_rrset
 from fairlead.dns.dnssec import rollover
 from fairlead.dns.dnssec.canonical import SIGNED_ALWAYS, nsec_data, rrsig_data
 from fairlead.dns.dnssec.keys import SigningKey
@@ -95,8 +95,12 @@ class Signer:
             return self._sign_referral(answer, zone)
         if answer.soa is Soa.AUTHORITY:
             return self._sign_denial(answer, zone, query) if zone.name in self._signers else answer
-        rrsets = (self._soa(zone),) if answer.soa is Soa.ANSWER else answer.answer
+        rrsets = (soa_rrset(zone),) if answer.soa is Soa.ANSWER else answer.answer
         signed = tuple(self._with_signatures(rrsets))
+        if answer.denied is not None:
+            last = self._zones.of(answer.denied)
+            if last is not None and last.name in self._signers:
+                return self._prove(replace(answer, answer=signed), answer.denied, last, query)
         if len(signed) == len(rrsets):
             return answer  # nothing in it is of a zone with keys
         is_lasting = answer.soa is not Soa.ANSWER  # a serial changes with every revision
@@ -104,21 +108,31 @@ class Signer:
         return replace(answer, answer=signed, soa=Soa.NOWHERE, depends_on=depends_on)
 
     def _sign_denial(self, answer: Answer, zone: Zone, query: Query) -> Answer:
-        name = query.name
-        is_name_there = answer.rcode != Rcode.NXDOMAIN
-        types = self._types_at(name, zone, without=query.qtype) if is_name_there else {int(Type.NXNAME)}
-        ttl_s = zone.denial_ttl_s
-        nsec = RRset(name, Type.NSEC, ttl_s, (nsec_data(name, types | SIGNED_ALWAYS),))
-        denial = (nsec, *self._signatures_of(nsec, zone, is_kept=is_name_there))
-        if is_name_there and query.qtype in SIGNED_ALWAYS:
+        name, is_there = query.name, answer.rcode != Rcode.NXDOMAIN
+        if is_there and query.qtype in SIGNED_ALWAYS:
             # What would deny these is one of them.
+            denial = self._denial(name, zone, query.qtype, is_there=is_there)
             wanted = tuple(rrset for rrset in denial if query.qtype in {rrset.rtype, Type.NSEC})
             return replace(answer, soa=Soa.NOWHERE, answer=wanted, depends_on=frozenset())
-        soa = replace(self._soa(zone), ttl_s=ttl_s)
+        return self._prove(replace(answer, soa=Soa.NOWHERE, depends_on=frozenset()), name, zone, query)
+
+    def _prove(self, answer: Answer, name: Name, zone: Zone, query: Query) -> Answer:
+        """Return ``answer`` with the proof of what it denies of ``name``, in a ``zone`` with keys."""
+        is_there = answer.rcode != Rcode.NXDOMAIN
+        soa = soa_rrset(zone, ttl_s=zone.denial_ttl_s)
+        denial = self._denial(name, zone, query.qtype, is_there=is_there)
         proof = (soa, *self._signatures_of(soa, zone), *denial)
         # RFC 9824, section 3.4 and 5: the code is NOERROR but for those who ask otherwise.
-        rcode = Rcode.NXDOMAIN if not is_name_there and query.compact_ok else Rcode.NOERROR
-        return replace(answer, rcode=rcode, soa=Soa.NOWHERE, authority=proof, depends_on=frozenset())
+        rcode = Rcode.NXDOMAIN if not is_there and query.compact_ok else Rcode.NOERROR
+        return replace(answer, rcode=rcode, authority=proof)
+
+    def _denial(self, name: Name, zone: Zone, qtype: int, *, is_there: bool) -> tuple[RRset, ...]:
+        """Return the NSEC record that says what ``name`` has, and no ``qtype``, with its signatures."""
+        types = {int(Type.NXNAME)}
+        if is_there:
+            types = present_types(name, tree=self._tree, zones=self._zones, zone=zone) - {qtype}
+        nsec = RRset(name, Type.NSEC, zone.denial_ttl_s, (nsec_data(name, types | SIGNED_ALWAYS),))
+        return (nsec, *self._signatures_of(nsec, zone, is_kept=is_there))
 
     def _sign_referral(self, answer: Answer, zone: Zone) -> Answer:
         if zone.name not in self._signers:
@@ -133,14 +147,6 @@ class Signer:
             denial = RRset(cut, Type.NSEC, zone.denial_ttl_s, (nsec_data(cut, {Type.NS, *SIGNED_ALWAYS}),))
             authority += [denial, *self._signatures_of(denial, zone)]
         return replace(answer, authority=tuple(authority))
-
-    def _types_at(self, name: Name, zone: Zone, *, without: int) -> set[int]:
-        """Return what ``name`` has, but for the type that was just denied."""
-        types = present_types(name, tree=self._tree, zones=self._zones, zone=zone)
-        return types - {without}
-
-    def _soa(self, zone: Zone) -> RRset:
-        return RRset(zone.name, Type.SOA, zone.settings.dialect.soa_ttl_s, (zone.soa_data(),))
 
     def _with_signatures(self, rrsets: Iterable[RRset]) -> Iterable[RRset]:
         for rrset in rrsets:

@@ -11,22 +11,18 @@ from typing import Final
 
 from fairlead.dns import names
 from fairlead.dns.answer import RRset, Soa
-from fairlead.dns.lookup import srv_data, ttl_s_of
+from fairlead.dns.lookup import ttl_s_of
 from fairlead.dns.message import Type
 from fairlead.dns.names import Name
 from fairlead.dns.present import present_types
 from fairlead.dns.records import Record
 from fairlead.dns.semantics import answer_question
 from fairlead.dns.tree import Node, Tree
+from fairlead.dns.wire import srv_data
 from fairlead.dns.zone import Zone, Zones
 
 _ARPA: Final = names.from_text("arpa")
 _OF_HOSTS: Final = frozenset({int(Type.A), int(Type.AAAA), int(Type.SRV), int(Type.TXT), int(Type.MX)})
-
-
-def soa_rrset(zone: Zone) -> RRset:
-    """Return the zone's SOA record, as it is now."""
-    return RRset(zone.name, Type.SOA, zone.settings.dialect.soa_ttl_s, (zone.soa_data(),))
 
 
 def zone_rrsets(zone: Zone, *, tree: Tree, zones: Zones) -> Iterator[RRset]:

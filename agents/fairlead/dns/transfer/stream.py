@@ -12,11 +12,11 @@ import dns.exception
 import dns.message
 import dns.rdatatype
 from fairlead.dns import wire
-from fairlead.dns.answer import RRset
+from fairlead.dns.answer import RRset, soa_rrset
 from fairlead.dns.client import Client
 from fairlead.dns.errors import MessageError
 from fairlead.dns.message import AA, HEADER_BYTES, QR, RD, TCP_BYTES_MAX, Query, Rcode, Type
-from fairlead.dns.transfer.contents import soa_rrset, zone_rrsets
+from fairlead.dns.transfer.contents import zone_rrsets
 from fairlead.dns.transfer.limits import TransferLimits
 from fairlead.dns.transfer.settings import TransferSettings
 from fairlead.dns.transfer.signed import SignedClient

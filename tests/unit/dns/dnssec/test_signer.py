@@ -189,6 +189,22 @@ def test_what_is_asked_for_in_vain_is_heard_of_although_the_code_does_not_say_it
     assert heard == [(names.from_text("no.skydns.test"), 3), (names.from_text("note.skydns.test"), 0)]
 
 
+def test_the_end_of_a_chain_of_an_exact_zone_is_denied_with_a_proof() -> None:
+    site = SignedSite({ZONE: (active(KEYS[Algorithm.ED25519]),)}, exact=("skydns.test",))
+    site.put(
+        {"gone.skydns.test": {"host": "no.skydns.test"}, "alias.skydns.test": {"host": "note.skydns.test"}}
+    )
+    for is_compact, code in ((False, "NOERROR"), (True, "NXDOMAIN")):
+        response = site.secure("gone.skydns.test", "A", compact_ok=is_compact)
+        assert rcode(response) == code
+        assert rdatas(response, "CNAME") == ["no.skydns.test."]
+        assert denial(response).name.to_text() == "no.skydns.test."
+        assert denial(response)[0].to_text().endswith("NSEC NXNAME")
+    response = site.secure("alias.skydns.test", "A")
+    assert denial(response).name.to_text() == "note.skydns.test."
+    assert "TXT" in denial(response)[0].to_text()
+
+
 def test_who_says_so_gets_nxdomain_with_it(site: SignedSite) -> None:
     """RFC 9824, section 5.1: the CO bit."""
     nothing = site.secure("no.such.skydns.test", "A", compact_ok=True)

@@ -130,7 +130,9 @@ def said(site: Site, name: str, qtype: int) -> tuple[int, object]:
     answer = answer_question(names.from_text(name), qtype, tree=site.model.tree, zones=site.model.zones)
     # A client that is nowhere in particular: its variant is the first.
     shown = answer.variants[0] if answer.variants else answer
-    sections = (shown.answer, shown.authority, shown.additional)
+    # A serial is another after each change.
+    authority = tuple(rrset for rrset in shown.authority if rrset.rtype != Type.SOA)
+    sections = (shown.answer, authority, shown.additional)
     return (Rcode(answer.rcode), sections if answer.answer or answer.is_referral else ())
 
 
