@@ -164,7 +164,7 @@ async def test_a_websocket_outlives_every_change_of_the_routes(proxy: RunningPro
         )
         await proxy.until("/ws", 426)
         async with websockets.connect(f"ws://127.0.0.1:{proxy.port}/ws") as client:
-            for number in range(100):
+            for number in range(500):
                 await proxy.put({f"frontends/x{number % 7}/frontend": frontend(f"/{number}")})
                 await client.send(f"message {number}")
                 assert await asyncio.wait_for(client.recv(), 10) == f"message {number}"
@@ -236,6 +236,25 @@ async def test_it_serves_while_the_store_is_down_and_even_starts_then(
                 except Exception:  # noqa: BLE001  whatever a store that is just starting says
                     await asyncio.sleep(0.1)
         await proxy.until("/later", 200)
+
+
+async def test_a_proxy_that_was_away_over_a_compaction_has_what_there_is(proxy: RunningProxy) -> None:
+    """Acceptance check 8.7: what its copy begins from is gone, and so is what changed since, one by one."""
+    one, two = Echo("one"), Echo("two")
+    async with upstreams(one, two):
+        await proxy.put({"frontends/f/frontend": frontend("/a"), "backends/b/servers/s": server(one)})
+        await proxy.put({"frontends/g/frontend": frontend("/gone")})
+        await proxy.until("/gone", 200)
+        proxy.program.stop()
+        await proxy.put({"backends/b/servers/s": server(two)})
+        revision = await proxy.put(
+            {"frontends/h/frontend": frontend("/new")}, delete=["frontends/g/frontend"]
+        )
+        await proxy.client.compact(revision)
+        proxy.start()
+        await proxy.until("/gone", 404)
+        assert (await proxy.get("/a"))[1] == b"two"
+        assert (await proxy.get("/new"))[1] == b"two"
 
 
 async def test_sigterm_finishes_what_is_under_way(proxy: RunningProxy) -> None:

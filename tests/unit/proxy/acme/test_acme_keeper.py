@@ -77,8 +77,12 @@ async def test_a_failure_that_another_proxy_met_holds_us_back_and_is_told_here_t
         host = Host(name="a.example", auto_cert=AutoCert())
         keeper.follow([], [host])
         assert due(keeper) == ["a.example"]
+        expired = challenge_pair("a.example", "t.p", now_s=0.0)
         failure = failed(None, "no", now_s=time.time())
+        keeper.apply(change(PREFIX + b"certificates/a.example", SEAL.seal_key_pair(expired)))
         keeper.apply(change(PREFIX + b"failures/a.example", failure.encoded()))
+        assert due(keeper) == [], "a renewal waits too"
+        keeper.apply(change(PREFIX + b"certificates/a.example", None))
         keeper.apply(change(PREFIX + b"failures/gone.example", failure.encoded()))
         assert due(keeper) == []
         (text,) = proxy.board.problems.values()
