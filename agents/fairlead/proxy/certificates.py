@@ -8,11 +8,29 @@ import os
 import ssl
 from collections.abc import Iterable, Mapping
 
+from cryptography import x509
+
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.model import Host, TlsSettings
 from fairlead.proxy.secretbox import KeyPair, SealKey
 
 ALPN = ["h2", "http/1.1"]
+
+
+class HostContext(ssl.SSLContext):
+    """What clients get of one host; a connection keeps the one that it began with.
+
+    Attributes:
+        host: the name that the operator gave.
+        names: those that the certificate stands for, lower-case; ``*`` for one label.
+    """
+
+    host: str
+    names: frozenset[str]
+
+    def stands_for(self, name: str) -> bool:
+        """Whether the certificate names ``name`` (lower-case)."""
+        return name in self.names or "*." + name.partition(".")[2] in self.names
 
 
 class Certificates:
@@ -25,9 +43,9 @@ class Certificates:
 
     def __init__(self, seal_key: SealKey | None) -> None:
         self._seal_key = seal_key
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[str, HostContext] = {}
         self._sealed: dict[str, bytes] = {}
-        self._default: ssl.SSLContext | None = None
+        self._default: HostContext | None = None
         self.challenges: dict[str, ssl.SSLContext] = {}
 
     @property
@@ -38,8 +56,8 @@ class Certificates:
     def follow(self, hosts: Iterable[Host]) -> Mapping[str, str]:
         """Put the certificates of ``hosts`` in force; return what is wrong with which host."""
         problems: dict[str, str] = {}
-        contexts: dict[str, ssl.SSLContext] = {}
-        default: ssl.SSLContext | None = None
+        contexts: dict[str, HostContext] = {}
+        default: HostContext | None = None
         for host in hosts:
             if not host.sealed_key_pair:
                 continue
@@ -59,19 +77,28 @@ class Certificates:
         self._default = default or next(iter(contexts.values()), None)
         return problems
 
-    def _load(self, host: Host) -> ssl.SSLContext:
+    def _load(self, host: Host) -> HostContext:
         if self._seal_key is None:
             raise KeyProblem("it is sealed, and no key to open it was given; start with --seal-key-file")
-        return context_of(self._seal_key.open_key_pair(host.sealed_key_pair))
+        return context_of(self._seal_key.open_key_pair(host.sealed_key_pair), host=host.name)
 
-    def find(self, name: str) -> ssl.SSLContext | None:
+    def find(self, name: str) -> HostContext | None:
         """Return what a client gets that asks for ``name`` (lower-case); None: nothing is known of it."""
         found = self._contexts.get(name)
         return found or self._contexts.get("*." + name.partition(".")[2])
 
     def covers(self, context: object, name: str) -> bool:
-        """Whether a connection that got ``context`` may carry requests for ``name`` (RFC 9110, section 15.5.20)."""
-        return (self.find(name) or self._default) is context
+        """Whether a connection that got ``context`` may carry requests for ``name`` (RFC 9110, section 15.5.20).
+
+        It may if the certificate that its client has seen stands for ``name``, be it still in force or not.  A name that
+        no certificate is for belongs to the default host, whichever certificate that had when the connection began.
+        """
+        if not isinstance(context, HostContext):
+            return False
+        if context.stands_for(name):
+            return True
+        expected = self.find(name) or self._default
+        return expected is not None and expected.host == context.host
 
     def listening_context(self, tls: TlsSettings) -> ssl.SSLContext:
         """Return the context that a listener's connections begin with."""
@@ -89,7 +116,7 @@ class Certificates:
         return context
 
     def _on_name(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
-        context = (self.find(name.lower()) if name else None) or self._default
+        context: ssl.SSLContext | None = (self.find(name.lower()) if name else None) or self._default
         if name and self.challenges:
             context = self.challenges.get(name.lower(), context)
         if context is None:
@@ -98,13 +125,14 @@ class Certificates:
         return None
 
 
-def context_of(pair: KeyPair) -> ssl.SSLContext:
-    """Return a context that shows ``pair``.
+def context_of(pair: KeyPair, *, host: str = "") -> HostContext:
+    """Return a context that shows ``pair``; ``host`` is whose it is.
 
     Raises:
         KeyProblem: certificate and key do not fit together, or one of them cannot be read.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = HostContext(ssl.PROTOCOL_TLS_SERVER)
+    context.host = host
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(ALPN)
     # The library reads files only; these are in memory, and nobody else sees them.
@@ -116,7 +144,20 @@ def context_of(pair: KeyPair) -> ssl.SSLContext:
         raise KeyProblem(f"certificate and key cannot be used ({error})") from error
     finally:
         os.close(file)
+    context.names = _names_of(pair.certificate)
     return context
+
+
+def _names_of(certificate: bytes) -> frozenset[str]:
+    """Return the DNS names that the first of ``certificate`` (PEM) stands for, lower-case."""
+    try:
+        first = x509.load_pem_x509_certificates(certificate)[0]
+        found = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()  # No client of today takes the subject's name instead.
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise KeyProblem(f"the certificate cannot be read ({error})") from error
+    return frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName))
 
 
 def client_context(tls: TlsSettings | None, *, alpn: list[str]) -> ssl.SSLContext:

@@ -14,8 +14,8 @@ SEAL_KEY_TEXT = "5f" * 32
 SEAL_KEY = SealKey(SEAL_KEY_TEXT)
 
 
-def make_pair(name: str) -> KeyPair:
-    """A certificate for ``name`` that signs itself."""
+def make_pair(name: str, *others: str) -> KeyPair:
+    """A certificate for ``name``, and for ``others``, that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -27,7 +27,9 @@ def make_pair(name: str) -> KeyPair:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(each) for each in (name, *others)]), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

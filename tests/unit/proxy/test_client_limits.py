@@ -6,7 +6,7 @@ import contextlib
 import h2.events
 import pytest
 from tests.unit.proxy.harness import OK, Peer, Upstream, fields_of, running, status_of
-from tests.unit.proxy.test_http2 import speaking
+from tests.unit.proxy.streams import speaking
 
 from fairlead.proxy.config import TICK_S, Limits
 from fairlead.proxy.pace import Pace

@@ -13,6 +13,7 @@ import pytest
 from tests.support.ports import free_ports
 from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, fields_of, running, status_of
 from tests.unit.proxy.pairs import host, make_pair, trusting
+from tests.unit.proxy.streams import Http2Peer
 
 from fairlead.proxy.certificates import context_of
 from fairlead.proxy.proxy_protocol import write_header
@@ -84,6 +85,8 @@ async def test_a_certificate_is_swapped_without_a_restart_and_connections_stay()
         after = await secure(port, "a.example", trusting(OTHER))
         assert certificate_of(after) == OTHER.certificate
         assert await ask(after, "a.example") == 200
+        assert await ask(before, "a.example") == 200, "what its client has seen stands for it still"
+        assert await ask(before, "c.example") == 200, "nobody's name is the default host's, before and after"
         assert await ask(before, "b.example") == 421
         before.close()
         after.close()
@@ -117,6 +120,33 @@ async def test_a_host_that_asks_for_stapling_is_served_and_the_operator_told_tha
         assert proxy.board.notes == {"OCSP": "not stapled, as Python's ssl cannot: a.example"}
         proxy.put({"hosts/a.example/host": host(A, is_default=True)})
         assert proxy.board.notes == {"OCSP": ""}
+
+
+async def test_a_connection_is_judged_by_the_certificate_that_it_has() -> None:
+    """Not by the one that its host has now: what its client may ask is what it was shown."""
+    async with secured(Upstream()) as (proxy, port):
+        both = make_pair("a.example", "b.example", "*.wild.example")
+        before = await secure(port, "a.example", trusting(A))
+        proxy.put({"hosts/a.example/host": host(both, is_default=True)})
+        after = await secure(port, "a.example", trusting(both))
+        assert [await ask(each, "b.example") for each in (before, after)] == [421, 200]
+        assert await ask(after, "x.wild.example") == 200
+        proxy.put({}, delete=("hosts/a.example/host",))
+        assert await ask(before, "a.example") == 200, "its host is gone, and its certificate is not"
+        assert await ask(before, "c.example") == 421, "b.example is the default host by now"
+        before.close()
+        after.close()
+
+
+async def test_streams_of_http_2_are_judged_by_the_certificate_of_their_connection() -> None:
+    async with secured(Upstream()) as (proxy, port):
+        peer = Http2Peer(await secure(port, "a.example", trusting(A, alpn=("h2",))))
+        await peer.greet()
+        hosts = ("a.example", "b.example", "a.example")
+        assert [await peer.status(await peer.ask(host=name)) for name in hosts] == [200, 421, 200]
+        proxy.put({"hosts/a.example/host": host(OTHER, is_default=True)})
+        assert [await peer.status(await peer.ask(host=name)) for name in hosts] == [200, 421, 200]
+        peer.peer.close()
 
 
 async def test_a_request_for_a_host_of_another_certificate_is_421() -> None:

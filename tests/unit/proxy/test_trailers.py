@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import h2.events
 import pytest
 from tests.unit.proxy.harness import OK, Peer, Proxy, Upstream, fields_of, running, status_of
-from tests.unit.proxy.test_http2 import speaking
+from tests.unit.proxy.streams import speaking
 
 from fairlead.proxy.trailers import may_trail, passed_on
 
