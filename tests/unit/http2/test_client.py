@@ -222,7 +222,7 @@ def test_late_frames_of_a_stream_that_was_cancelled_are_let_pass() -> None:
     client.reset(stream, 8)  # type: ignore[arg-type]
     late = [
         frames.HeadersFrame(1, b"\x88", flags=["END_HEADERS"]),
-        *[frames.DataFrame(1, b"x" * 16_384)] * 500,
+        *[frames.DataFrame(1, b"x" * 1024)] * 3000,
         frames.RstStreamFrame(1, 8),
     ]
     client.receive(b"".join(each.serialize() for each in late), 0.0)

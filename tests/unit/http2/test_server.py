@@ -417,6 +417,31 @@ class TestFrames:
         assert found[1].data == message(b"abc")
 
 
+def test_no_more_is_accepted_while_a_header_block_is_on_its_way() -> None:
+    """The block belongs to a stream that GOAWAY does not name, and its end must still be read as such."""
+    client = Raw()
+    client.send(client.request(1, path=KEEP))
+    block = client.block(grpc_head())
+    client.send(frames.HeadersFrame(3, block[:5]))
+    client.connection.stop_accepting()
+    found = client.send(frames.ContinuationFrame(3, block[5:], flags=["END_HEADERS"]))
+    assert goaway_of(found) == (0, "server is shutting down")
+    assert not client.has_closed()
+    client.calls[0].reply(b"")
+    assert client.has_closed()
+
+
+def test_a_block_is_not_interrupted_because_no_more_is_accepted() -> None:
+    client = Raw()
+    client.send(client.request(1, path=KEEP), frames.HeadersFrame(3, b""))
+    client.connection.stop_accepting()
+    client.take()
+    assert goaway_of(client.send(frames.PingFrame(0, b"8 octets"))) == (
+        PROTOCOL,
+        "a header block interrupted by another frame",
+    )
+
+
 class TestRequests:
     """Section 8: what makes a request malformed, a stream error PROTOCOL_ERROR."""
 
@@ -498,6 +523,15 @@ class TestRequests:
         client = Raw()
         head = client.headers(1, [*grpc_head(), ("content-length", "9")], "END_STREAM")
         assert reset_of(client.send(head)) == (1, PROTOCOL)
+
+    def test_content_length_without_data_behind_a_head_that_was_right_with_data(self) -> None:
+        """A block that is remembered may come with END_STREAM next."""
+        client = Raw()
+        fields = [*grpc_head(), ("content-length", "6")]
+        for number in (1, 3):
+            body = client.data(number, message(b"x"), "END_STREAM")
+            assert reset_of(client.send(client.headers(number, fields), body)) is None
+        assert reset_of(client.send(client.headers(5, fields, "END_STREAM"))) == (5, PROTOCOL)
 
     def test_trailers_end_the_request(self) -> None:
         """8.1: a request may end in trailers."""
