@@ -220,7 +220,7 @@ def test_a_server_that_does_not_begin_with_settings_speaks_something_else() -> N
 def test_late_frames_of_a_stream_that_was_cancelled_are_let_pass() -> None:
     client, stream = alone()
     client.reset(stream, 8)  # type: ignore[arg-type]
-    late = [
+    late: list[frames.Frame] = [
         frames.HeadersFrame(1, b"\x88", flags=["END_HEADERS"]),
         *[frames.DataFrame(1, b"x" * 1024)] * 3000,
         frames.RstStreamFrame(1, 8),

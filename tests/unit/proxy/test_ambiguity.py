@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 from tests.unit.proxy.harness import Upstream, running, status_of
-from tests.unit.proxy.test_http2 import Http2Peer
+from tests.unit.proxy.streams import Http2Peer
 
 from fairlead.proxy.ambiguity import KINDS, Ambiguity
 from fairlead.proxy.commands import run
