@@ -21,6 +21,7 @@ from fairlead.proxy.model import (
     Middleware,
     Object,
     Server,
+    TcpRoute,
     error_pages_of,
     read_object,
 )
@@ -38,7 +39,7 @@ class Touched:
         frontends: by id, as they were before; None: there was none.
         chains: ids of the frontends whose middlewares are others now.
         backends: ids of those that are others, or whose servers are.
-        sockets: listeners or hosts are others.
+        sockets: listeners, hosts or TCP routes are others.
     """
 
     frontends: dict[str, Frontend | None] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Catalog:
         self.discovered: dict[str, dict[str, Server]] = {}
         self.hosts: dict[str, Host] = {}
         self.listeners: dict[str, Listener] = {}
+        self.tcp_routes: dict[str, TcpRoute] = {}
         self._prefixes = prefixes
         self._check = check
         self._good: dict[ObjectId, dict[bytes, Object]] = {}
@@ -200,11 +202,17 @@ class Catalog:
                 touched.backends.add(name)
         elif kind is Kind.HOST:
             touched.sockets |= _replace(self.hosts, name, new)
+        elif kind is Kind.TCP_ROUTE:
+            touched.sockets |= _replace(self.tcp_routes, name, new)
         else:
             touched.sockets |= _replace(self.listeners, name, new)
 
+    def key_of(self, kind: Kind, name: str) -> bytes:
+        """Return the key of an object that is in force and that nobody owns."""
+        return min(self._good[ObjectId(kind, "", name)])
+
     def _key_of(self, frontend_id: str) -> bytes:
-        return min(self._good[ObjectId(Kind.FRONTEND, "", frontend_id)])
+        return self.key_of(Kind.FRONTEND, frontend_id)
 
     def _report(self, keys: set[bytes]) -> Report:
         fresh: dict[bytes, str] = {}

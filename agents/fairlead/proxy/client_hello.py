@@ -4,6 +4,8 @@ Sans-IO and strict about lengths; what is not a whole ClientHello has no name.  
 RFC 6066, section 3.
 """
 
+from typing import NamedTuple
+
 HELLO_BYTES_MAX = 16 * 1024
 _HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME, _HOST_NAME = 22, 1, 0, 0
 
@@ -36,6 +38,19 @@ class _Reader:
     @property
     def is_empty(self) -> bool:
         return self._at >= len(self._data)
+
+
+class Hello(NamedTuple):
+    """What a connection begins with."""
+
+    is_tls: bool
+    name: bytes = b""
+
+
+def read_hello(data: bytes) -> Hello | None:
+    """Return what the connection is that begins with ``data``; None: more must come."""
+    name = server_name(data)
+    return Hello(data[:1] == bytes([_HANDSHAKE]), name) if name is not None else None
 
 
 def server_name(data: bytes) -> bytes | None:

@@ -4,18 +4,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from fairlead.proxy.findings import Findings, FindingsBoard
 from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.service import Service
 
 
-class EdgeBoard(Protocol):
+class EdgeBoard(FindingsBoard, Protocol):
     """Where the operator is told; ``fairlead.agent.Status`` is one."""
-
-    def problem(self, key: bytes | str, text: str) -> None:
-        """``key`` is wrong."""
-
-    def healed(self, key: bytes | str) -> None:
-        """``key`` is right again, or gone."""
 
     def note(self, name: str, text: str) -> None:
         """How ``name`` stands; empty: nothing to say."""
@@ -29,8 +24,8 @@ class Edge:
         self._board = board
         self._listeners: dict[str, Listener] = {}
         self._changed = asyncio.Event()
-        self._reported: dict[str, str] = {}
-        self._host_problems: dict[str, str] = {}
+        self._findings = Findings(board)
+        self._host_problems: dict[bytes | str, str] = {}
 
     def follow(self, listeners: Iterable[Listener], hosts: Iterable[Host]) -> None:
         """Take the newest of both."""
@@ -48,12 +43,5 @@ class Edge:
             await self._changed.wait()
             self._changed.clear()
             wrong = await self._service.doors.follow(self._listeners.values())
-            self._report({f"listeners/{name}": text for name, text in wrong.items()} | self._host_problems)
-
-    def _report(self, problems: dict[str, str]) -> None:
-        for key in self._reported.keys() - problems.keys():
-            self._board.healed(key)
-        for key, text in problems.items():
-            if self._reported.get(key) != text:
-                self._board.problem(key, text)
-        self._reported = problems
+            found: dict[bytes | str, str] = {f"listeners/{name}": text for name, text in wrong.items()}
+            self._findings.tell(found | self._host_problems)

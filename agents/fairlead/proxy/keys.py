@@ -17,6 +17,7 @@ class Kind(Enum):
     MIDDLEWARE = "middleware"
     HOST = "host"
     LISTENER = "listener"
+    TCP_ROUTE = "TCP route"
 
 
 class ObjectId(NamedTuple):
@@ -38,6 +39,7 @@ _PATTERNS = (
     (Kind.SERVER, re.compile(r"backends/([^/]+)/servers/([^/]+)")),
     (Kind.MIDDLEWARE, re.compile(r"frontends/([^/]+)/middlewares/([^/]+)")),
     (Kind.HOST, re.compile(r"hosts/()([^/]+)(?:/host)?")),
+    (Kind.TCP_ROUTE, re.compile(r"tcp/()([^/]+)")),
     (Kind.LISTENER, re.compile(r"listeners/()([^/]+)(?:/.*)?")),
 )
 

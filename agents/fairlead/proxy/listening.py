@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from fairlead.agent import address_of as in_one_spelling
-from fairlead.proxy.client_hello import HELLO_BYTES_MAX, server_name
+from fairlead.proxy.client_hello import HELLO_BYTES_MAX, Hello, read_hello
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model import Listener
 from fairlead.proxy.origin import MAIN_ENTRYPOINT, Origin
 from fairlead.proxy.proxy_protocol import ProxyHeader, ProxyHeaderError, read_header
-from fairlead.proxy.relay import relay
+from fairlead.proxy.relay import HANDSHAKE_S, relay
+from fairlead.proxy.tcp_routes import passage_for, passages_of
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +34,6 @@ _BACKLOG = 4096
 _ACCEPTS_MAX = 64
 """Connections that are taken in one turn of the loop."""
 _LOOK_AGAIN_S = 0.02
-_HANDSHAKE_S = 10.0
 
 
 def address_of(listener: Listener) -> str:
@@ -96,8 +96,9 @@ class Door:
         self._is_open = False
         # What comes first is not for HTTP, so that it is read here.
         self._looks_first = bool(
-            listener.expects_proxy_protocol or listener.backend_id or listener.passthrough
+            listener.expects_proxy_protocol or listener.is_raw or listener.passthrough or listener.ended
         )
+        self._passages = passages_of(listener)
         self._scope = compile_expression(listener.scope) if listener.scope is not None else None
         self._forwarding = service.forwarding
         if listener.trusted_proxies is not None:
@@ -120,7 +121,7 @@ class Door:
             sock=self.socket,
             backlog=_BACKLOG,
             ssl=self._context,
-            ssl_handshake_timeout=_HANDSHAKE_S if self._context is not None else None,
+            ssl_handshake_timeout=HANDSHAKE_S if self._context is not None else None,
         )
 
     def close(self) -> None:
@@ -163,14 +164,6 @@ class Door:
         trusted = self.listener.proxy_protocol_from
         return not trusted or accepted.family == socket.AF_UNIX or accepted.getpeername()[0] in trusted
 
-    def _passes_to(self, name: bytes) -> str:
-        """The backend of a TLS client that asks for ``name``, if it is not ours to answer."""
-        if not name:
-            return ""
-        wanted = name.decode("latin-1")
-        routes = dict(self.listener.passthrough)
-        return routes.get(wanted) or routes.get("*." + wanted.partition(".")[2]) or routes.get("*", "")
-
     # What comes before HTTP
 
     def _accept(self) -> None:
@@ -197,16 +190,21 @@ class Door:
                 header = await _peek(accepted, read_header) if self.listener.expects_proxy_protocol else None
                 if header is not None:
                     accepted.recv(header.size_bytes)
-                name = await _peek(accepted, server_name) if self.listener.passthrough else b""
-            if backend_id := self.listener.backend_id or self._passes_to(name):
+                # Without names to choose by nobody is waited for: some servers speak first.
+                hello = await _peek(accepted, read_hello) if self._passages else Hello(is_tls=False)
+            backend_id, ends_tls = self.listener.backend_id, False
+            if hello.is_tls and (found := passage_for(self._passages, hello.name.decode("latin-1"))):
+                backend_id, ends_tls = found
+            if backend_id or self.listener.is_raw:
                 ends = header or ProxyHeader(0, *_socket_ends(accepted))
-                await relay(self._service, accepted, backend_id, name=name, ends=ends)
+                context = self._context if ends_tls else None
+                await relay(self._service, accepted, backend_id, name=hello.name, ends=ends, context=context)
                 return
             await loop.connect_accepted_socket(
                 lambda: ClientConnection(self._service, self, header),
                 accepted,
                 ssl=self._context,
-                ssl_handshake_timeout=_HANDSHAKE_S if self._context is not None else None,
+                ssl_handshake_timeout=HANDSHAKE_S if self._context is not None else None,
             )
         except (ProxyHeaderError, OSError, TimeoutError):
             self._service.stats.refused += 1
@@ -265,6 +263,10 @@ class Doors:
         """Take over what a predecessor listens on; each is used by the listener of the same address."""
         self._inherited.update(sockets)
 
+    def listener(self, name: str) -> Listener:
+        """Return the listener that is open under ``name``."""
+        return self._open[name].listener
+
     def sockets(self) -> list[tuple[str, socket.socket]]:
         """Return what a successor takes over."""
         return [(address_of(door.listener), door.socket) for door in self._open.values()]
@@ -292,7 +294,7 @@ class Doors:
         for name in [
             name for name in self._open if name != fixed and wanted.get(name) != self._open[name].listener
         ]:
-            self._open.pop(name).close()
+            self._replace(self._open.pop(name), wanted.get(name))
         for name, listener in wanted.items():
             if name in self._open:
                 continue
@@ -305,6 +307,13 @@ class Doors:
             except OSError as error:
                 problems[name] = f"listener {name}: cannot listen on {address}: {error.strerror}"
         return problems
+
+    def _replace(self, door: Door, listener: Listener | None) -> None:
+        """Close ``door``; a listener at the same address goes on with its socket, and with who waits there."""
+        address = address_of(door.listener)
+        if listener is not None and not listener.path and address_of(listener) == address:
+            self._inherited[address] = door.socket.dup()
+        door.close()
 
     def close(self) -> None:
         """Accept nobody any more; what was inherited and never wanted is closed too."""

@@ -5,6 +5,7 @@ The balancer chooses as for a request; a server that cannot be reached is passed
 
 import asyncio
 import socket
+import ssl
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,8 @@ from fairlead.proxy.state import Group, ServerState
 if TYPE_CHECKING:
     from fairlead.proxy.service import Service
 
+HANDSHAKE_S = 10.0
+"""For a client's TLS."""
 _ATTEMPTS_MAX = 3
 
 
@@ -36,7 +39,7 @@ class _Waiting(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._has_ended = True
-        return True
+        return self.transport.can_write_eof()
 
     def hand_over(self, successor: asyncio.Protocol) -> None:
         """Tell ``successor`` what has happened so far; it goes on."""
@@ -49,7 +52,13 @@ class _Waiting(asyncio.Protocol):
 
 
 async def relay(
-    service: "Service", accepted: socket.socket, backend_id: str, *, name: bytes, ends: ProxyHeader
+    service: "Service",
+    accepted: socket.socket,
+    backend_id: str,
+    *,
+    name: bytes,
+    ends: ProxyHeader,
+    context: ssl.SSLContext | None = None,
 ) -> None:
     """Join ``accepted`` to a server of ``backend_id``, or close it when there is none.
 
@@ -59,6 +68,7 @@ async def relay(
         backend_id: where it goes.
         name: the host that the client asked for, for balancers that hash; ``b""`` for none.
         ends: who the client is, and what it connected to.
+        context: ends the client's TLS; None: it goes on as it is, whatever it is.
     """
     snapshot = service.snapshot
     group = snapshot.groups.get(backend_id)
@@ -74,7 +84,7 @@ async def relay(
         if isinstance(dialled, _Waiting):
             if server.proxy_protocol:
                 dialled.transport.write(write_header(server.proxy_protocol, ends.source, ends.destination))
-            await _join(service, accepted, dialled, group, server)
+            await _join(service, accepted, dialled, group, server, context=context)
             return
         service.stats.connects_failed += 1
         _leave(group, server, failure=dialled)
@@ -95,11 +105,23 @@ async def _dial(group: Group, server: ServerState) -> _Waiting | Failure:
 
 
 async def _join(
-    service: "Service", accepted: socket.socket, dialled: _Waiting, group: Group, server: ServerState
+    service: "Service",
+    accepted: socket.socket,
+    dialled: _Waiting,
+    group: Group,
+    server: ServerState,
+    *,
+    context: ssl.SSLContext | None,
 ) -> None:
     loop = asyncio.get_running_loop()
+    client = _Waiting()  # Over TLS uvloop hands back a protocol of its own.
     try:
-        _, client = await loop.connect_accepted_socket(_Waiting, accepted)
+        await loop.connect_accepted_socket(
+            lambda: client,
+            accepted,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE_S if context is not None else None,
+        )
     except OSError:
         dialled.transport.abort()
         _leave(group, server, failure=None)

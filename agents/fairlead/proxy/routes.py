@@ -12,12 +12,15 @@ from fairlead.proxy.aliases import Alias
 from fairlead.proxy.catalog import Catalog, Touched, is_discovered
 from fairlead.proxy.config import Limits
 from fairlead.proxy.discovery import Discovery
+from fairlead.proxy.findings import Findings
+from fairlead.proxy.keys import Kind
 from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.model import Host, Listener
 from fairlead.proxy.registry import Registry
 from fairlead.proxy.relations import backends_of
 from fairlead.proxy.state import Snapshot
+from fairlead.proxy.tcp_routes import with_routes
 from fairlead.proxy.traefik import VIRTUAL, Translator
 
 
@@ -82,6 +85,7 @@ class Routes:
         self._board = board
         self._switch = switch
         self._edge = edge
+        self._findings = Findings(board)
         self._revision = 0
         self._has_switched = False
         self._panicking: frozenset[str] = frozenset()
@@ -96,8 +100,8 @@ class Routes:
         self._revision = max(self._revision, revision)
         self._follow_names(touched)
         self._follow(touched)
-        if touched.sockets:
-            self._edge(catalog.listeners.values(), catalog.hosts.values())
+        if touched.sockets or (touched.backends and catalog.tcp_routes):
+            self._follow_sockets()
         for key in sorted(report.healed):
             board.healed(self._named(key))
         for key, text in sorted(report.problems.items()):
@@ -137,6 +141,19 @@ class Routes:
         if touched or not self._has_switched:
             self._has_switched = True
             self._switch(self._registry.follow(self.catalog, touched, revision=self._revision))
+
+    def _follow_sockets(self) -> None:
+        catalog = self.catalog
+        listeners, wrong = with_routes(
+            catalog.listeners.values(), catalog.tcp_routes.values(), has_backend=catalog.has_backend
+        )
+        self._edge(listeners, catalog.hosts.values())
+        self._findings.tell(
+            {
+                self._named(catalog.key_of(Kind.TCP_ROUTE, name)): f"TCP route {name}: {text}"
+                for name, text in wrong.items()
+            }
+        )
 
     def _follow_names(self, touched: Touched) -> None:
         """Find out which backends are DNS names now, and what their servers are."""

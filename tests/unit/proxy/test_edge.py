@@ -357,3 +357,19 @@ async def test_a_server_is_known_by_the_name_and_the_authority_that_its_backend_
             answers.append(status_of((await proxy.get())[0]))
     server.close()
     assert answers == [200, 502, 502, 502, 200]
+
+
+async def test_who_waits_at_a_listener_that_changes_is_served_by_what_it_becomes() -> None:
+    async with running(Upstream()) as proxy:
+        (port,) = free_ports(1)
+        proxy.put({"listeners/l": listener(port, "http")})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        for n in range(10):
+            with socket.create_connection(("127.0.0.1", port)) as waiting:
+                proxy.put(
+                    {"listeners/l": listener(port, "http", Scope=f'Header("X-Nobody", "{n}") || Path("/")')}
+                )
+                waiting.setblocking(False)
+                peer = Peer(*await asyncio.open_connection(sock=waiting.dup()))
+            assert await ask(peer, "a.example") == 200
+            peer.close()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.ports import free_ports
@@ -114,3 +115,136 @@ async def test_tls_goes_through_by_name_and_the_rest_is_ended_here(pattern: str)
         through.close()
         here.close()
     database.close()
+
+
+def serving(route: dict[str, object], *, name: str = "r", **backends: int) -> dict[str, object]:
+    """The keys of one TCP route, and of backends by the port of their server."""
+    servers = {
+        f"backends/{each}/servers/s": {"URL": f"http://127.0.0.1:{port}"} for each, port in backends.items()
+    }
+    return {f"tcp/{name}": route, **servers}
+
+
+async def test_routes_say_which_backend_a_name_goes_to_and_where_its_tls_ends() -> None:
+    plain, unopened = Upstream(_shout), Named(b"unopened")
+    ours = make_pair("ended.example")
+    async with running(Upstream()) as proxy, unopened.serving() as behind:
+        await plain.start()
+        (port,) = free_ports(1)
+        proxy.put(
+            {
+                "hosts/ended.example/host": host(ours),
+                "listeners/l": {**listener(port, "tcp"), "Settings": {"TLS": {}}},
+                **serving(
+                    {"Entrypoints": ["l"], "Names": ["ended.example"], "TLS": "end", "BackendId": "plain"},
+                    plain=plain.port,
+                ),
+                **serving(
+                    {"Entrypoints": ["l"], "Names": ["*.example"], "TLS": "pass", "BackendId": "tls"},
+                    name="q",
+                    tls=behind,
+                ),
+            }
+        )
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        ended = await secure(port, "ended.example", trusting(ours))
+        assert await ended.until(b"\n") == b"hello\n"
+        await ended.send(b"quiet\n")
+        assert await ended.until(b"\n") == b"QUIET\n"
+        through = await secure(port, "db.example", trusting(DB))
+        assert await through.until(b"\n") == b"unopened\n"
+        for name in ("other.test", None):
+            with pytest.raises((ConnectionError, ssl.SSLError)):
+                await secure(port, name, trusting(DB))
+        proxy.put({"tcp/q": {"Entrypoints": ["l"], "TLS": "pass", "BackendId": "tls"}})
+        await eventually(lambda: "*" in dict(proxy.service.doors.listener("l").passthrough))
+        nameless = trusting(DB)
+        nameless.check_hostname = False
+        anyone = await secure(port, None, nameless)
+        assert await anyone.until(b"\n") == b"unopened\n"
+        ended.close()
+        through.close()
+        anyone.close()
+        await plain.stop()
+        assert proxy.board.problems == {}
+
+
+class Named:
+    """A TLS server that says its name."""
+
+    def __init__(self, name: bytes) -> None:
+        self._name = name
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[int]:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(self._name + b"\n")
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context_of(DB))
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+
+
+async def test_a_plain_route_takes_all_of_a_raw_listener_and_waits_for_no_word_of_the_client() -> None:
+    upstream = Upstream(_shout)
+    async with running(Upstream()) as proxy:
+        await upstream.start()
+        (port,) = free_ports(1)
+        proxy.put(
+            {
+                "listeners/l": listener(port, "tcp"),
+                **serving({"Entrypoints": ["l"], "BackendId": "t"}, t=upstream.port),
+            }
+        )
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
+        assert await peer.until(b"\n") == b"hello\n"
+        peer.close()
+        proxy.put({}, delete=("tcp/r",))
+        await eventually(lambda: proxy.service.doors.listener("l").backend_id == "")
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
+        with contextlib.suppress(ConnectionResetError):
+            assert await peer.rest() == b"", "nobody's"
+        peer.close()
+        await upstream.stop()
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ({"Entrypoints": ["nowhere"]}, "there is no listener nowhere"),
+        ({"Entrypoints": ["web"]}, "the socket of --listen speaks HTTP"),
+        ({"Entrypoints": ["http"]}, "listener http speaks HTTP, and this would take all of it"),
+        ({"Entrypoints": ["http"], "TLS": "end"}, "listener http has no TLS to end"),
+        ({"Entrypoints": ["raw"]}, "listener raw has another route for all"),
+        (
+            {"Entrypoints": ["https"], "TLS": "pass", "Names": ["A.test", "c"]},
+            "another route for a.test goes first",
+        ),
+        ({"Entrypoints": ["raw"], "TLS": "pass", "BackendId": "gone"}, "there is no backend gone"),
+        ({"Entrypoints": ["raw"], "Names": ["a"]}, "only TLS clients say a name"),
+        ({}, "Entrypoints is missing"),
+        ({"Entrypoints": ["raw"], "TLS": "maybe"}, 'TLS must be "plain", "pass", "end"'),
+    ],
+)
+async def test_a_route_that_cannot_be_is_named_and_costs_only_itself(
+    route: dict[str, object], said: str
+) -> None:
+    async with running(Upstream()) as proxy:
+        http, https, raw = free_ports(3)
+        proxy.put(
+            {
+                "listeners/http": listener(http, "http"),
+                "listeners/https": listener(https, Passthrough={"a.test": "b"}),
+                "listeners/raw": listener(raw, "tcp", BackendId="b"),
+                "tcp/good": {"Entrypoints": ["https"], "TLS": "pass", "Names": ["good"], "BackendId": "b"},
+                "tcp/bad": {"BackendId": "b", **route},
+            }
+        )
+        assert said in proxy.board.problems[b"/vulcand/tcp/bad"]
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 4)
+        assert ("good", "b") in proxy.service.doors.listener("https").passthrough
+        proxy.put({}, delete=("tcp/bad",))
+        assert proxy.board.problems == {}

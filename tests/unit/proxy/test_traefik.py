@@ -1,6 +1,7 @@
 """Traefik's keys: what its routers, services and middlewares become, and what one bad key costs."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fairlead.proxy.expression import parse_rule
 from fairlead.proxy.keys import watched_prefixes
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.middleware.world import World
-from fairlead.proxy.model import TlsSettings
+from fairlead.proxy.model import Host, Listener, TlsSettings
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.state import Snapshot
 from fairlead.proxy.traefik import Translator
@@ -30,6 +31,7 @@ class Traefik:
     def __init__(self) -> None:
         self.board = Board()
         self.snapshots: list[Snapshot] = []
+        self.listeners: dict[str, Listener] = {}
         self.translator = Translator("traefik")
         self.routes = Routes(
             watched_prefixes("/vulcand"),
@@ -38,7 +40,11 @@ class Traefik:
             switch=self.snapshots.append,
             tools=World().tools,
             translator=self.translator,
+            edge=self._edge,
         )
+
+    def _edge(self, listeners: Iterable[Listener], _: Iterable[Host]) -> None:
+        self.listeners = {each.id: each for each in listeners}
 
     @property
     def now(self) -> Snapshot:
@@ -346,6 +352,83 @@ def test_udp_and_tls_objects_are_refused_by_name() -> None:
     assert traefik.problems == {}
 
 
+def listening(traefik: Traefik, **protocols: str) -> None:
+    """Open listeners: Traefik's entry points are none of its keys."""
+    puts = {
+        f"/vulcand/listeners/{name}".encode(): json.dumps(
+            {"Protocol": protocol, "Address": {"Address": f"127.0.0.1:{port}"}}
+        ).encode()
+        for port, (name, protocol) in enumerate(protocols.items(), 1000)
+    }
+    traefik.routes.apply(traefik.board.revision + 1, puts, [])
+
+
+def tcp(name: str, rule: str, *entrypoints: str, service: str = "s", **options: str) -> dict[str, str]:
+    keys = {f"tcp/routers/{name}/rule": rule, f"tcp/routers/{name}/service": service}
+    keys |= {f"tcp/routers/{name}/entrypoints/{n}": each for n, each in enumerate(entrypoints)}
+    return keys | {f"tcp/routers/{name}/{option}": value for option, value in options.items()}
+
+
+TCP_SERVICE = {"tcp/services/s/loadbalancer/servers/0/address": "10.0.0.9:5432"}
+
+
+def test_tcp_routers_become_routes_of_listeners() -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp", secure="https")
+    passing = {"tls/passthrough": "true"}
+    traefik.put(
+        TCP_SERVICE,
+        tcp("all", "HostSNI(`*`)", "db"),
+        tcp("a", "HostSNI(`a.example`) || hostsni(`*.B.example`)", "secure", **passing),
+        tcp("c", "HostSNI(`c.example`, `d.example`)", "secure", tls="true", ruleSyntax="v2"),
+        {"tcp/services/s/loadbalancer/proxyprotocol/version": "1"},
+    )
+    assert traefik.problems == {}
+    assert traefik.listeners["db"].backend_id == "tcp:s"
+    secure = traefik.listeners["secure"]
+    assert dict(secure.passthrough) == {"a.example": "tcp:s", "*.b.example": "tcp:s"}
+    assert dict(secure.ended) == {"c.example": "tcp:s", "d.example": "tcp:s"}
+    group = traefik.now.groups["tcp:s"]
+    assert [(each.server.host, each.server.port) for each in group.servers] == [("10.0.0.9", 5432)]
+    assert group.backend.proxy_protocol == 1
+    traefik.put(delete=tuple(tcp("all", "", "db")))
+    assert traefik.listeners["db"].backend_id == ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "named", "said"),
+    [
+        (tcp("bad", "HostSNI(`*`)"), "tcp/routers/bad", "entryPoints are missing"),
+        (tcp("bad", "HostSNI(`*`)", "web"), "tcp/routers/bad", "the socket of --listen speaks HTTP"),
+        (tcp("bad", "HostSNI(`*`)", "secure"), "tcp/routers/bad", "this would take all of it"),
+        (tcp("bad", "HostSNI(`a`)", "db"), "tcp/routers/bad", "only TLS clients say a name"),
+        (tcp("bad", "HostSNIRegexp(`a`)", "db"), "tcp/routers/bad", "TCP goes by HostSNI"),
+        (tcp("bad", "HostSNI(`*`) && ClientIP(`::1`)", "db"), "tcp/routers/bad", "TCP goes by HostSNI"),
+        (tcp("bad", "HostSNI(`*`", "db"), "tcp/routers/bad", "rule, character"),
+        (tcp("bad", "HostSNI(`*`)", "db", service="none"), "tcp/routers/bad", "there is no backend tcp:none"),
+        ({"tcp/services/bad/weighted/services/0/name": "s"}, "tcp/services/bad", "only loadBalancer"),
+        (
+            {"tcp/services/bad/loadbalancer/servers/0/address": "nowhere at all"},
+            "tcp/services/bad/loadBalancer/servers/0",
+            "URL must look like",
+        ),
+        (
+            {**TCP_SERVICE, "tcp/services/s/loadbalancer/servers/0/tls": "true"},
+            "tcp/services/*/loadbalancer/servers/*/tls",
+            "servers get plain TCP",
+        ),
+    ],
+)
+def test_a_bad_key_for_tcp_costs_only_itself(keys: dict[str, str], named: str, said: str) -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp", secure="https")
+    traefik.put(TCP_SERVICE, tcp("good", "HostSNI(`good`)", "secure", tls="true"), keys)
+    assert said in traefik.problems[f"traefik/{named}"]
+    assert traefik.listeners["secure"].ended == (("good", "tcp:s"),)
+    traefik.put(delete=tuple(keys.keys() - TCP_SERVICE.keys()))
+    assert traefik.problems == {}
+
+
 def test_an_option_without_effect_is_said_once_however_many_objects_have_it() -> None:
     traefik = Traefik()
     option = {f"http/routers/r{n}/tls/certresolver": "le" for n in range(3)}
@@ -395,6 +478,9 @@ def test_several_mirrors_get_their_parts_and_are_lost_inside_weighted_services()
     mirrors = traefik.object("frontends", "r").mirrors
     assert [(each.backend_id, each.ratio) for each in mirrors] == [("t", 0.1), ("u", 0.5)]
     assert traefik.problems == {}
+    traefik.put({"http/services/n/mirroring/service": "m", "http/services/n/mirroring/mirrors/0/name": "t"})
+    traefik.put({"http/routers/r/service": "n"})
+    assert len(traefik.object("frontends", "r").mirrors) == 3, "mirrors inside mirrors"
     traefik.put({"http/services/w/weighted/services/0/name": "m", "http/routers/r/service": "w"})
     assert "put it inside them" in traefik.problems["traefik/http/routers/*/service"]
     assert traefik.found() == "r"
@@ -470,6 +556,7 @@ def test_rules_of_version_2_say_the_same_in_version_3(rule: str, says: str) -> N
         ("Query(`a`)", "name=value"),
         ("Path(`/{a`)", "a brace has no other"),
         ("Path(`/a}/{b}`)", "a brace has no other"),
+        ("Path(`/}{`)", "a brace has no other"),
         ("Path(`/{}`)", "a placeholder is written as"),
         ("Path(`/a`", "expected )"),
     ],

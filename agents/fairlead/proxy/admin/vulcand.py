@@ -123,7 +123,11 @@ def _listener(listener: Listener) -> dict[str, Any]:
         "Network": "unix" if is_unix else "tcp",
         "Address": listener.path if is_unix else f"{listener.host}:{listener.port}",
     }
-    return {"Id": listener.id, "Protocol": "https" if listener.tls else "http", "Address": address}
+    return {
+        "Id": listener.id,
+        "Protocol": "tcp" if listener.is_raw else "https" if listener.tls else "http",
+        "Address": address,
+    }
 
 
 def _frontend(frontend: Frontend) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fairlead.proxy.model.listener import Listener
 from fairlead.proxy.model.middleware import Middleware, error_pages_of
 from fairlead.proxy.model.read import Object, read_object
 from fairlead.proxy.model.server import DEFAULT_PORTS, DRAIN, MAINTENANCE, UP, Server, read_url
+from fairlead.proxy.model.tcp_route import END, PASS, PLAIN, TcpRoute
 from fairlead.proxy.model.tls import AutoCert, Ocsp, TlsSettings
 
 __all__ = [
@@ -19,7 +20,10 @@ __all__ = [
     "BALANCES",
     "DEFAULT_PORTS",
     "DRAIN",
+    "END",
     "MAINTENANCE",
+    "PASS",
+    "PLAIN",
     "UP",
     "AutoCert",
     "Backend",
@@ -38,6 +42,7 @@ __all__ = [
     "Retry",
     "Server",
     "Sticky",
+    "TcpRoute",
     "Timeouts",
     "TlsSettings",
     "error_pages_of",

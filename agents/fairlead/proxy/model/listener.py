@@ -28,9 +28,11 @@ class Listener:
         tls: None: plain HTTP.
         proxy_protocol_from: whose headers are believed; others may not connect.  Empty: everybody's.
         trusted_proxies: whose X-Forwarded-For (or Forwarded) is believed here; None: those of ``--trusted-proxies``.
-        backend_id: connections go there as they are, whatever they speak; empty: they speak HTTP.
+        is_raw: connections are passed on, whatever they speak; else they speak HTTP.
+        backend_id: where those of a raw listener go as they are; empty: only those that have a route.
         passthrough: names of TLS clients (``*.example`` stands for one more label) and the backends where their
             connections go as they are, TLS and all.
+        ended: the same of connections whose TLS is ended here; only TCP routes say that.
         expects_proxy_protocol: connections begin with a PROXY header, of either version.
     """
 
@@ -43,8 +45,10 @@ class Listener:
     expects_proxy_protocol: bool = False
     proxy_protocol_from: Networks = NOBODY
     trusted_proxies: Networks | None = None
+    is_raw: bool = False
     backend_id: str = ""
     passthrough: tuple[tuple[str, str], ...] = ()
+    ended: tuple[tuple[str, str], ...] = ()
 
 
 def read_listener(identity: ObjectId, fields: Fields) -> Listener:
@@ -59,7 +63,8 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
     host, port = ("", 0) if is_unix else _split(where)
     scope = fields.text("Scope")
     protocol = fields.choice("Protocol", PROTOCOLS, "http")
-    is_tls = protocol == "https"
+    is_raw = protocol == "tcp"
+    is_tls = protocol == "https" or is_raw
     names = fields.inside("Passthrough")
     return Listener(
         id=identity.name,
@@ -70,7 +75,8 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
         tls=read_tls(fields.inside("Settings").inside("TLS")) if is_tls else None,
         proxy_protocol_from=_read_networks(fields, "ProxyProtocolFrom"),
         trusted_proxies=_read_networks(fields, "TrustedProxies") if "TrustedProxies" in fields else None,
-        backend_id=fields.required_text("BackendId") if protocol == "tcp" else "",
+        is_raw=is_raw,
+        backend_id=fields.text("BackendId") if is_raw else "",
         passthrough=tuple((name.lower(), names.required_text(name)) for name in sorted(names.values)),
         expects_proxy_protocol=fields.choice("ProxyProtocol", PROXY_PROTOCOLS, "") not in ("", "none"),
     )

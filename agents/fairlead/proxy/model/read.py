@@ -10,8 +10,9 @@ from fairlead.proxy.model.host import Host, read_host
 from fairlead.proxy.model.listener import Listener, read_listener
 from fairlead.proxy.model.middleware import Middleware, read_middleware
 from fairlead.proxy.model.server import Server, read_server
+from fairlead.proxy.model.tcp_route import TcpRoute, read_tcp_route
 
-Object = Frontend | Backend | Server | Middleware | Host | Listener
+Object = Frontend | Backend | Server | Middleware | Host | Listener | TcpRoute
 
 _READERS: dict[Kind, Callable[[ObjectId, Fields], Object]] = {
     Kind.FRONTEND: read_frontend,
@@ -20,6 +21,7 @@ _READERS: dict[Kind, Callable[[ObjectId, Fields], Object]] = {
     Kind.MIDDLEWARE: read_middleware,
     Kind.HOST: read_host,
     Kind.LISTENER: read_listener,
+    Kind.TCP_ROUTE: read_tcp_route,
 }
 
 

@@ -10,6 +10,7 @@ from fairlead.proxy.traefik.middlewares import expand, middlewares_of
 from fairlead.proxy.traefik.node import Node, without_provider
 from fairlead.proxy.traefik.routers import frontend_of
 from fairlead.proxy.traefik.services import backend_of, settings_of, transport_of, way_of
+from fairlead.proxy.traefik.tcp import BACKEND, tcp_backend_of, tcp_route_of
 from fairlead.proxy.traefik.unread import Unread
 
 Identity = tuple[str, str]
@@ -17,6 +18,7 @@ Identity = tuple[str, str]
 ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS = (
     f"http/{each}" for each in ("routers", "services", "middlewares", "serverstransports")
 )
+TCP_ROUTERS, TCP_SERVICES = "tcp/routers", "tcp/services"
 _REFUSED = {
     **dict.fromkeys(("udp/routers", "udp/services"), "UDP is not served here; this has no effect"),
     **dict.fromkeys(
@@ -27,7 +29,7 @@ _REFUSED = {
         ("tls/stores", "tls/certificates"), "certificates are those of hosts; this has no effect"
     ),
 }
-_KINDS = frozenset({ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS, *_REFUSED})
+_KINDS = frozenset({ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS, TCP_ROUTERS, TCP_SERVICES, *_REFUSED})
 VIRTUAL = b"traefik:"
 """What the keys that are made here begin with; no store has them."""
 
@@ -85,11 +87,16 @@ class Translator:
         if not key.startswith(VIRTUAL):
             return key
         _, kind, name, *rest = key.decode().split("/")
+        if kind == "tcp":
+            return f"{self._root}/{TCP_ROUTERS}/{name}".encode()
         if kind == "frontends":
             option = "rule" if len(rest) == 1 else f"middlewares/{rest[1]}"
             return f"{self._root}/http/routers/{name}/{option}".encode()
         option = "" if len(rest) == 1 else f"/servers/{rest[1]}"
-        return f"{self._root}/http/services/{name}/loadBalancer{option}".encode()
+        services = SERVICES
+        if name.startswith(BACKEND.format("")):
+            services, name = TCP_SERVICES, name.removeprefix(BACKEND.format(""))
+        return f"{self._root}/{services}/{name}/loadBalancer{option}".encode()
 
     def _place(self, key: bytes) -> tuple[Identity, str] | None:
         """Return the object that a key is of, and the path of the option in it."""
@@ -138,6 +145,10 @@ class Translator:
             raise KeyProblem(_REFUSED[kind])
         if kind == ROUTERS:
             return _encoded(self._router(name, node))
+        if kind == TCP_ROUTERS:
+            return _encoded({f"tcp/{name}": tcp_route_of(node)})
+        if kind == TCP_SERVICES:
+            return _encoded(tcp_backend_of(name, node))
         if kind == SERVICES and "loadbalancer" in node:
             return _encoded(self._balancer(name, node))
         # What is wrong with one is said once, not at each router that uses it.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 _WHY = {
+    "tcp/services/*/loadbalancer/servers/*/tls": "servers get plain TCP, or the client's own TLS (tls/passthrough)",
     "http/routers/*/tls/certresolver": "hosts say which certificates are ordered (AutoCert)",
     "http/routers/*/tls/domains": "hosts say which certificates are ordered (AutoCert)",
     "http/routers/*/tls/options": "listeners say which TLS is spoken (Settings.TLS)",
