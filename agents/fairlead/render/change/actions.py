@@ -117,13 +117,9 @@ class RunVerify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
-    """Write a record to the journal and see it to the disk; ``Done`` carries it as written.
-
-    Where ``logs`` are named, the record gets their sizes as its ``marks``.
-    """
+    """Write a record to the journal and see it to the disk; ``Done`` carries it as written."""
 
     record: Mapping[str, Any]
-    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

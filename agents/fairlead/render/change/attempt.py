@@ -227,14 +227,14 @@ class Attempt:
 
     def undo(self) -> Action | None:
         """Write down that the old files come back."""
-        return self._append("rolling_back", logs=self._logs(), error=self.problem)
+        return self._append("rolling_back", error=self.problem)
 
     def quarantine(self) -> Action | None:
         """Write down that the program runs on the old files."""
         return self._append("rolled_back")
 
-    def _append(self, kind: str, *, logs: tuple[str, ...] = (), **more: Any) -> Action:
-        return actions.Append(record={"group": self.group, "kind": kind, **more}, logs=logs)
+    def _append(self, kind: str, **more: Any) -> Action:
+        return actions.Append(record={"group": self.group, "kind": kind, **more})
 
     def _logs(self) -> tuple[str, ...]:
         probes = [one.probe for one in self.resource.verify]

@@ -139,8 +139,7 @@ class Effects:
 
     def append(self, action: actions.Append) -> Result:
         """Write one record."""
-        marks = {"marks": log_sizes(action.logs)}
-        return Done(value=self._journal.append({**action.record, **marks}))
+        return Done(value=self._journal.append(action.record))
 
     # Commands
 

@@ -59,7 +59,7 @@ class Memory:
         is_unsure: a reload has failed since, so the program may run on something else by now.
         prunable: those files of the last change that a later list may drop.
         change: the change that ``phase`` is about; None before the first one.
-        marks: log file to its size just before the swap, or before the old files were put back.
+        marks: log file to its size just before the swap.
         counts: what the guards' expressions gave when the program last took a change.
         quarantined: the output that was rolled back; empty where there is none.
         reason: why it was.
@@ -153,7 +153,6 @@ def _rolling_back(memory: Memory, record: Mapping[str, Any]) -> Memory:
         phase=Phase.ROLLING_BACK,
         change=_begun(memory),
         reason=jsonio.text(record["error"]),
-        marks=jsonio.integers(record["marks"]),
     )
 
 

@@ -155,7 +155,7 @@ class Host:
         return self._write(record)
 
     def _append(self, action: act.Append) -> Result:
-        return self._write({**action.record, "marks": dict.fromkeys(action.logs, 0)})
+        return self._write(action.record)
 
     def _write(self, record: Mapping[str, object]) -> Result:
         self._effect()

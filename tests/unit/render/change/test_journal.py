@@ -252,9 +252,7 @@ def test_records_of_the_wrong_shape_are_refused_with_their_place_or_do_no_harm()
     """The checksum is right, so somebody has written them on purpose: what is taken in must bear being used."""
     first = pending(_digest(b"x"))
     lives = [[first], [first, {"group": "g", "kind": "done", "at_s": 1.0}]]
-    lives += [
-        [*life, {"group": "g", "kind": "rolling_back", "error": "x", "marks": {}}] for life in lives[:1]
-    ]
+    lives += [[*life, {"group": "g", "kind": "rolling_back", "error": "x"}] for life in lives[:1]]
     lives += [[*lives[2], {"group": "g", "kind": "rolled_back", "at_s": 1.0}]]
     memories = [replay(b"".join(map(encode_record, life)))["g"] for life in lives]
     lives += [[{"group": "g", "kind": "memory", "memory": memory_as_json(memory)}] for memory in memories]

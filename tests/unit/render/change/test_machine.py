@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
-from tests.unit.render.change.simulated import ROLLOUT, Crash, Host, Process, Program, group, is_settled
+from tests.unit.render.change.simulated import (
+    COMMAND,
+    ROLLOUT,
+    Crash,
+    Host,
+    Process,
+    Program,
+    group,
+    is_settled,
+)
 from tests.unit.render.conftest import rendered_as
 
 from fairlead.render.change import Phase, State, Step
@@ -533,6 +542,22 @@ def test_a_host_that_comes_to_harm_halts_the_rollout(host: Host) -> None:
     refused = process.offer(b"3", b"2")
     assert isinstance(refused.error, RolloutError)
     assert host.files["/a"] == b"1"
+
+
+def test_only_what_has_not_begun_gives_way_to_what_is_newer(host: Host) -> None:
+    """A wait before the swap ends when newer files come; a soak is a look at what is in place, and lasts."""
+    process = Process(host, group(rollout=ROLLOUT, reload=Reload(command=COMMAND, min_interval_s=60.0)))
+    waits: list[bool] = []
+
+    def note(action: Action) -> str:
+        if isinstance(action, Pause):
+            waits.append(action.is_interruptible)
+        return ""
+
+    host.fails = note
+    process.offer(b"1", b"2")
+    process.offer(b"3", b"2")
+    assert waits == [False, True, False]
 
 
 def test_a_halt_stands_for_the_keys_that_did_the_harm(host: Host) -> None:
