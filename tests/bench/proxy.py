@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tests import peers
-from tests.bench import propagation, proxies
+from tests.bench import propagation, proxies, slow_heads
 from tests.bench.contenders import OURS, Contender
 from tests.bench.h2load import LoadError
 from tests.bench.table import Figure, Results
@@ -25,6 +25,8 @@ from tests.support.store import EtcdServer, FairleadStore
 
 RECORD = Path(__file__).with_name("RESULTS.md")
 IDLE_CONNECTIONS = 10_000
+_HEAD_S = 15.0
+"""Ours has 10 seconds of patience with a head."""
 _REQUESTS = re.compile(r"(\d+) requests in")
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 _P99 = re.compile(r"99%\s+([\d.]+)(us|ms|s)")
@@ -91,7 +93,7 @@ CASES: dict[str, Load] = {
     "tls": _wrk("-c64", is_secure=True),
     "http/2": _h2load,
 }
-NAMES = (*CASES, "workers", "idle", "live")
+NAMES = (*CASES, "workers", "idle", "slow", "live")
 
 
 @click.command()
@@ -131,6 +133,8 @@ def _bench(
             yield _workers(folder, backend, certificates, seconds=seconds, say=say)
         if "idle" in wanted:
             yield _idle(folder, backend, certificates, say=say)
+        if "slow" in wanted:
+            yield _slow(folder, backend, certificates, seconds=seconds, say=say)
     if "live" in wanted:
         stores = [Contender(OURS, FairleadStore)]
         stores += [Contender("etcd 3.4", EtcdServer)] if peers.find("etcd") else []
@@ -211,6 +215,24 @@ def _idle(folder: Path, backend: int, certificates: Certificates, *, say: Callab
                 for client in clients:
                     client.close()
             results.add("idle", name, **{"KiB each": grown / len(clients) / 1024})
+    return results
+
+
+def _slow(
+    folder: Path, backend: int, certificates: Certificates, *, seconds: float, say: Callable[[str], None]
+) -> Results:
+    """What others notice of half-open heads; ``cut`` after so long, as each has its own patience."""
+    results = Results(f"Proxy: {slow_heads.HEADS} half-open heads", (*_figures(), Figure("cut")))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for name in proxies.present():
+        say(f"slow heads, {name}")
+        with proxies.running(name, folder / f"{name}-slow", backend, certificates) as proxy:
+            _measure(results, "quiet", CASES["small"], proxy, folder, seconds)
+            attack = slow_heads.Trickle(proxy.plain)
+            with attack.going_on():
+                _measure(results, "attacked", CASES["small"], proxy, folder, max(seconds, _HEAD_S))
+            results.add("attacked", name, cut=attack.cut)
     return results
 
 
