@@ -1,9 +1,10 @@
-"""Questions whose answer is yes or no, and commands with a time limit: what a lock and a registration ask before they act.
+"""Questions whose answer is yes or no, and commands with a time limit: what a lock, a registration and a name server ask before they act.
 
 It never decides what follows from an answer.
 """
 
 from fairlead.checks.check import Check, CommandCheck, HttpCheck, TcpCheck, read_check, run_check
+from fairlead.checks.probe import ProbeError, Prober
 from fairlead.checks.process import Ended, run_process
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "CommandCheck",
     "Ended",
     "HttpCheck",
+    "ProbeError",
+    "Prober",
     "TcpCheck",
     "read_check",
     "run_check",

@@ -5,8 +5,6 @@
 {cmd: [pg_isready, -q]}
 """
 
-import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +12,11 @@ from typing import Any
 import httpx
 
 from fairlead.agent import Address, ConfigError, parse_duration_s
+from fairlead.checks.probe import ProbeError, Prober
 from fairlead.checks.process import run_process
 
 TIMEOUT_S = 5.0
+_USER_AGENT = "fairlead check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,28 +114,19 @@ async def run_check(check: Check) -> str | None:
 
 async def _ask_page(check: HttpCheck) -> str | None:
     try:
-        async with (
-            asyncio.timeout(check.timeout_s),
-            httpx.AsyncClient(timeout=check.timeout_s, trust_env=False) as client,
-            client.stream("GET", check.url) as answer,
-        ):
-            status = answer.status_code
-    except (httpx.HTTPError, TimeoutError) as error:
-        reason = str(error) or (f"no answer within {check.timeout_s:g} s")
-        return f"{check.url}: {reason}"
+        async with Prober(user_agent=_USER_AGENT) as prober:
+            status = await prober.status_of(check.url, timeout_s=check.timeout_s)
+    except ProbeError as error:
+        return f"{check.url}: {error}"
     if status == check.status or (not check.status and status < 400):
         return None
     return f"{check.url}: status {status}"
 
 
 async def _connect(check: TcpCheck) -> str | None:
+    address = check.address
     try:
-        async with asyncio.timeout(check.timeout_s):
-            _, writer = await asyncio.open_connection(check.address.host, check.address.port)
-    except (OSError, TimeoutError) as error:
-        number = getattr(error, "errno", None)
-        # asyncio wraps the system's text in its own; errno has the plain one.
-        reason = os.strerror(number).lower() if number else f"no answer within {check.timeout_s:g} s"
-        return f"{check.address}: {reason}"
-    writer.transport.abort()
+        await Prober(user_agent=_USER_AGENT).connect(address.host, address.port, timeout_s=check.timeout_s)
+    except ProbeError as error:
+        return f"{address}: {error}"
     return None

@@ -13,10 +13,11 @@ from typing import Final
 
 import structlog
 
+from fairlead.checks import Prober
 from fairlead.client import Client, ClientError, Compare, Lease, op_put
 from fairlead.dns import names
 from fairlead.dns.errors import BadNameError
-from fairlead.dns.health.probe import Prober
+from fairlead.dns.health.probe import new_prober, probe
 from fairlead.dns.health.schedule import Chance, Schedule, Target
 from fairlead.dns.health.state import Verdict
 from fairlead.dns.names import Name
@@ -179,7 +180,7 @@ class Doctor:
             for owner, verdict in self._verdicts.items():
                 await publish(owner, verdict)
             self._news.set()
-            prober = Prober()
+            prober = new_prober()
             try:
                 while self._targets and not until():
                     await self._round(prober, publish)
@@ -205,7 +206,7 @@ class Doctor:
         await asyncio.sleep(pause_s)
 
     async def _probe(self, prober: Prober, target: Target, publish: Publish) -> None:
-        failure = await prober.probe(target)
+        failure = await probe(prober, target)
         self.probed += 1
         if self._targets.get(target.owner) != target:
             return

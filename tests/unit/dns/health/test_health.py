@@ -8,12 +8,13 @@ import pytest
 from tests.support.ports import free_port
 from tests.unit.dns.site import Site
 
+from fairlead.checks import Prober
 from fairlead.dns import names
 from fairlead.dns.errors import BadRecordError
 from fairlead.dns.health.check import Check, parse_check
 from fairlead.dns.health.doctor import GRACE_S, down_key, owner_of, target_of
 from fairlead.dns.health.findings import Findings
-from fairlead.dns.health.probe import Prober
+from fairlead.dns.health.probe import new_prober, probe
 from fairlead.dns.health.schedule import Schedule, Target
 from fairlead.dns.health.state import Verdict
 
@@ -143,7 +144,7 @@ async def web() -> AsyncIterator[tuple[Web, int]]:
 
 @pytest.fixture
 async def prober() -> AsyncIterator[Prober]:
-    made = Prober()
+    made = new_prober()
     yield made
     await made.close()
 
@@ -151,25 +152,25 @@ async def prober() -> AsyncIterator[Prober]:
 async def test_http_is_well_by_its_status(web: tuple[Web, int], prober: Prober) -> None:
     server, port = web
     target = Target(OWNER, "127.0.0.1", port, Check(path="/healthz", host="www.example"))
-    assert await prober.probe(target) == ""
+    assert await probe(prober, target) == ""
     assert b"GET /healthz " in server.heads[0]
     assert b"Host: www.example" in server.heads[0]
     server.response = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
-    assert await prober.probe(target) == "status 503"
+    assert await probe(prober, target) == "status 503"
     server.response = b"HTTP/1.1 302 There\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
-    assert await prober.probe(target) == "", "and is not followed"
+    assert await probe(prober, target) == "", "and is not followed"
     server.response = b"garbage\r\n\r\n"
-    assert await prober.probe(target) != ""
+    assert await probe(prober, target) != ""
 
 
 async def test_silence_and_a_closed_port_are_failures(web: tuple[Web, int], prober: Prober) -> None:
     server, port = web
     server.response = None
-    assert "within 0.1 s" in await prober.probe(
-        Target(OWNER, "127.0.0.1", port, Check(path="/", timeout_s=0.1))
+    assert "within 0.1 s" in await probe(
+        prober, Target(OWNER, "127.0.0.1", port, Check(path="/", timeout_s=0.1))
     )
-    assert await prober.probe(Target(OWNER, "127.0.0.1", free_port(), Check())) != ""
-    assert await prober.probe(Target(OWNER, "127.0.0.1", port, Check())) == ""
+    assert await probe(prober, Target(OWNER, "127.0.0.1", free_port(), Check())) != ""
+    assert await probe(prober, Target(OWNER, "127.0.0.1", port, Check())) == ""
 
 
 def test_findings_count_while_their_prober_lives_and_for_a_grace_after_it() -> None:
