@@ -266,7 +266,7 @@ class ClientConnection(asyncio.Protocol, Timed):
             return
         self._is_pumping = True
         try:
-            while self._can_start() and self._take_request():
+            while self._buffer and self._can_start() and self._take_request():
                 pass
         finally:
             self._is_pumping = False
@@ -275,7 +275,7 @@ class ClientConnection(asyncio.Protocol, Timed):
 
     def _can_start(self) -> bool:
         """Whether to start on a request; a client that does not read answers gets no more of them."""
-        if not self._buffer or self.exchange is not None or self._is_blocked:
+        if self.exchange is not None or self._is_blocked:
             return False
         return self._linger_bytes < 0 and not self.transport.is_closing()
 

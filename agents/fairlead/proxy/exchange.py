@@ -96,7 +96,7 @@ class Exchange(Outward):
 
     def _respond(self, response: Response, pieces: list[bytes], *, is_end: bool) -> None:
         request = self.plan.request
-        if self._call is not None:
+        if self._call is not None and self._call.sees_answers:
             response = self._through_chain(response)
             pieces = self._call.filter_response(response, pieces, is_end=is_end, is_start=True)
         self._response = response
@@ -119,10 +119,13 @@ class Exchange(Outward):
 
     def _send_head(self, response: Response, pieces: list[bytes], added: bytes, *, is_end: bool) -> None:
         head = response.head_for(minor=self.plan.request.minor, keep_alive=self._keep, added=added)
-        if pieces or self._is_chunking:
-            self._client.transport.write(b"".join([head, *self._framed(pieces, is_end=is_end)]))
-        else:
-            self._client.transport.write(head)
+        if self._is_chunking or len(pieces) > 1:
+            head = b"".join([head, *self._framed(pieces, is_end=is_end)])
+        elif pieces:
+            body = pieces[0]
+            self.sent_bytes += len(body)
+            head += body
+        self._client.transport.write(head)
 
     def _through_chain(self, response: Response) -> Response:
         assert self._call is not None

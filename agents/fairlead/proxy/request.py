@@ -34,7 +34,6 @@ from fairlead.proxy.lines import (
     MalformedLine,
     Role,
     as_fields,
-    passed_data,
 )
 
 _LINE = re.compile(rb"([A-Z][A-Z_-]*) ([!-~]+) HTTP/1\.([01])")
@@ -153,7 +152,9 @@ class Request:
 
     def passed_data(self) -> bytes:
         """Return the lines that are passed on."""
-        return passed_data(self.lines) if self.passed is None else encode_fields(self.passed)
+        if self.passed is not None:
+            return encode_fields(self.passed)
+        return b"".join([line.data for line in self.lines if not line.role])
 
     def header(self, name: bytes) -> bytes:
         """Return the first value of the field ``name`` (lower-case) as the client sent it, or ``b""``."""
@@ -234,17 +235,17 @@ Special = dict[bytes, list[bytes]]
 
 def _read_special(request: Request) -> None:
     """Decide from the fields that the proxy reads itself."""
-    special: Special = {}
-    for line in request.lines:
-        if line.role == SPECIAL:
-            special.setdefault(line.name, []).append(line.value)
-    if len(special) == 1 and b"host" in special and request.minor:
+    read = [line for line in request.lines if line.role == SPECIAL]
+    if len(read) == 1 and read[0].name == b"host" and request.minor:
         # The common case: nothing is said about the connection, and there is no body.
         request.framing, request.length, request.keep_alive = NO_BODY, 0, True
         request.upgrade, request.expects_continue, request.via = b"", False, []
         request.takes_trailers, request.announced = False, []
-        _read_target(request, special[b"host"])
+        _read_target(request, [read[0].value])
         return
+    special: Special = {}
+    for line in read:
+        special.setdefault(line.name, []).append(line.value)
     connection = list_items(special[b"connection"]) if b"connection" in special else []
     if any(may_be_named(item) for item in connection):
         request.passed = [

@@ -90,6 +90,7 @@ class Chain:
 
     __slots__ = (
         "body_bytes_max", "body_first_bytes_max", "ends", "request_filters", "requests", "response_filters", "responses",
+        "sees_answers",
     )  # fmt: skip
 
     def __init__(self, middlewares: Sequence[Middleware]) -> None:
@@ -97,6 +98,7 @@ class Chain:
         self.request_filters = _overriding(middlewares, "request_filter")
         self.responses = _overriding(middlewares, "on_response")[::-1]
         self.response_filters = _overriding(middlewares, "response_filter")[::-1]
+        self.sees_answers = bool(self.responses or self.response_filters)
         self.ends = _overriding(middlewares, "on_end")
         bounds = [each.body_first_bytes_max for each in middlewares if each.body_first_bytes_max]
         self.body_first_bytes_max = min(bounds, default=0)
@@ -124,6 +126,7 @@ class Call:
         now_s: when the request came; monotonic.
         is_edited: ``request`` is this call's own copy.
         request_id: the name of the request, for the log; empty when it has none.
+        sees_answers: whether anybody in the chain has something to do with responses.
     """
 
     __slots__ = (
@@ -139,6 +142,7 @@ class Call:
         "plan",
         "request",
         "request_id",
+        "sees_answers",
     )  # fmt: skip
 
     def __init__(self, plan: "Plan", chain: Chain, *, now_s: float) -> None:
@@ -149,6 +153,7 @@ class Call:
         self.now_s = now_s
         self.is_edited = False
         self.request_id = b""
+        self.sees_answers = chain.sees_answers
         self.passed = 0  # how many middlewares let it pass
         self._chain = chain
         self._next = 0
