@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 from fairlead.proxy.outward import Outward
 
+_JOINED_BYTES_MAX = 16 * 1024
+"""A larger piece of a body is not copied to stand behind its head."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,6 +126,9 @@ class Exchange(Outward):
         elif pieces:
             body = pieces[0]
             self.sent_bytes += len(body)
+            if len(body) > _JOINED_BYTES_MAX:
+                self._client.transport.writelines((head, body))
+                return
             head += body
         self._client.transport.write(head)
 
