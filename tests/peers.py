@@ -27,6 +27,7 @@ PACKAGES = {
     "memcached": "memcached",
     "named": "bind9",
     "nft": "nftables",
+    "nghttp": "nghttp2-client",
     "nginx": "nginx-light",
     "nsd": "nsd",
     "openssl": "openssl",

@@ -5,9 +5,12 @@ store into an attribute; the wheel looks again when the old moment comes, and mo
 the shell calls ``advance`` once per tick.
 """
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fairlead.proxy.config import TICK_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NEVER = 1 << 60
 
@@ -27,18 +30,22 @@ class Timed:
 
 
 class Alarm(Timed):
-    """A deadline of something that cannot be ``Timed`` itself."""
+    """A deadline of something that is shorter-lived than it: the wheel holds what was set until its old moment comes.
 
-    __slots__ = ("_ring",)
+    Attributes:
+        ring: called when it is due; None: nobody has it.
+    """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        """Call ``ring`` when it is due."""
+    __slots__ = ("ring",)
+
+    def __init__(self) -> None:
         super().__init__()
-        self._ring = ring
+        self.ring: Callable[[], None] | None = None
 
     def on_deadline(self) -> None:
         """Ring."""
-        self._ring()
+        if self.ring is not None:
+            self.ring()
 
 
 class Wheel:

@@ -13,7 +13,6 @@ from fairlead.proxy.headers import Fields
 from fairlead.proxy.http2.messages import block_of, head_of
 from fairlead.proxy.http2.wire import Wire, protocol_limits
 from fairlead.proxy.record import Refused
-from fairlead.proxy.timers import Alarm
 from fairlead.proxy.upload import Upload
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.response import Response
     from fairlead.proxy.service import Service
+    from fairlead.proxy.timers import Alarm
 
 
 _CONTINUE = http2.encoded([(b":status", b"100")])
@@ -271,12 +271,13 @@ class ClientStream(http2.Stream):
 
     def _ring_in(self, seconds: float) -> None:
         if self._alarm is None:
-            self._alarm = Alarm(self._on_deadline)
+            self._alarm = self._client.lend_alarm(self._on_deadline)
         self._client.service.wheel.set(self._alarm, seconds)
 
     def _quiet(self) -> None:
         if self._alarm is not None:
-            self._client.service.wheel.clear(self._alarm)
+            self._client.take_alarm(self._alarm)
+            self._alarm = None
 
     def _on_deadline(self) -> None:
         """The client has sent none of its body, or taken none of the answer, for too long."""

@@ -11,12 +11,12 @@ from fairlead import http2
 from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT
 from fairlead.proxy.http2.messages import fields_of, response_of
 from fairlead.proxy.http2.wire import Wire, protocol_limits
-from fairlead.proxy.timers import Alarm
 
 if TYPE_CHECKING:
     from fairlead.proxy.balance import Failure
     from fairlead.proxy.exchange import Exchange
     from fairlead.proxy.service import Service
+    from fairlead.proxy.timers import Alarm
 
 _NEVER_S = float("inf")
 _KNOWN_MAX = 128
@@ -43,7 +43,7 @@ class ServerStream(http2.ClientStream):
     def __init__(self, server: "Http2Server") -> None:
         super().__init__(server.connection)
         self._server = server
-        self._alarm = Alarm(self._on_deadline)
+        self._alarm: Alarm | None = None
         self._exchange: Exchange | None = None
         self._is_paused = False
         self._read_s = self._body_s = 0.0
@@ -62,7 +62,7 @@ class ServerStream(http2.ClientStream):
         if not self._server.is_usable:
             self._fail(LOST, "the server takes no more requests")
             return
-        self._server.service.wheel.set(self._alarm, self._read_s)
+        self._be_patient()
         self._server.connection.open(self)
         self._server.on_stream()
         has_body = bool(pieces) or not is_end or bool(exchange.request_trailers())
@@ -74,7 +74,7 @@ class ServerStream(http2.ClientStream):
         """Send more of the request; the server need not answer before it has it."""
         if not self.is_open or self.has_ended:
             return
-        self._server.service.wheel.set(self._alarm, self._read_s)
+        self._be_patient()
         sender = self.connection.sender
         for piece in pieces:
             if piece:
@@ -100,7 +100,7 @@ class ServerStream(http2.ClientStream):
     def read_on(self) -> None:
         """The client takes more."""
         self._is_paused = False
-        self._server.service.wheel.set(self._alarm, self._read_s)
+        self._be_patient()
         self._give_back()
 
     # What the connection reports
@@ -118,7 +118,7 @@ class ServerStream(http2.ClientStream):
         if is_last:
             self._leave(exchange)
         else:
-            self._server.service.wheel.set(self._alarm, self._read_s)
+            self._be_patient()
         exchange.on_response(response, [], is_end=is_last)
 
     def data_received(self, payload: bytes, *, is_last: bool) -> None:
@@ -129,9 +129,9 @@ class ServerStream(http2.ClientStream):
         if is_last:
             self._leave(exchange)
         else:
-            self._server.service.wheel.set(self._alarm, self._read_s)
+            self._be_patient()
         exchange.on_body([payload] if payload else [], is_end=is_last)
-        if self._is_paused and not is_last:
+        if self._is_paused and self._exchange is not None:
             self._withheld_bytes += len(payload)
             self.connection.withheld_bytes += len(payload)
 
@@ -167,10 +167,16 @@ class ServerStream(http2.ClientStream):
         """Give up on a server that does not answer."""
         exchange = self._exchange
         if self._is_paused or (exchange is not None and exchange.upload is not None and not self.is_blocked):
-            self._server.service.wheel.set(self._alarm, self._read_s)  # It is the client that is slow.
+            self._be_patient()  # It is the client that is slow.
         else:
             self._cancel()
             self._fail(TIMEOUT, "the server did not answer in time")
+
+    def _be_patient(self) -> None:
+        """From now on the server, or whoever it waits for, has its time again."""
+        if self._alarm is None:
+            self._alarm = self._server.lend_alarm(self._on_deadline)
+        self._server.service.wheel.set(self._alarm, self._read_s)
 
     def _leave(self, exchange: "Exchange") -> None:
         """Part from the exchange before it sends the end on, so that what it does next cannot meet us."""
@@ -183,12 +189,14 @@ class ServerStream(http2.ClientStream):
             exchange.on_server_failure(failure, reason)
 
     def _cancel(self) -> None:
-        self.is_open = False
         self.connection.reset(self, http2.ErrorCode.CANCEL)
 
     def _let_go(self) -> "Exchange | None":
         exchange, self._exchange = self._exchange, None
-        self._server.service.wheel.clear(self._alarm)
+        self.is_open = False
+        if self._alarm is not None:
+            self._server.take_alarm(self._alarm)
+            self._alarm = None
         self._give_back()
         return exchange
 

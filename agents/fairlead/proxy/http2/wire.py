@@ -5,11 +5,12 @@ passed on, and what cannot be sent holds back whoever sends it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from fairlead import http2
 from fairlead.proxy.config import TICK_S
-from fairlead.proxy.timers import Timed
+from fairlead.proxy.timers import Alarm, Timed
 
 if TYPE_CHECKING:
     from fairlead.proxy.config import Limits
@@ -57,6 +58,7 @@ class Wire(asyncio.Protocol, Timed):
         self.is_open = False
         self._is_idle = False
         self._is_reading = True
+        self._alarms: list[Alarm] = []
         self._call_soon: Any = asyncio.get_running_loop().call_soon
 
     def __repr__(self) -> str:
@@ -118,6 +120,18 @@ class Wire(asyncio.Protocol, Timed):
         if self._is_idle:
             self._is_idle = False
             self.service.wheel.set(self, _LOOK_S)
+
+    def lend_alarm(self, ring: Callable[[], None]) -> Alarm:
+        """Return an alarm for a stream that has a deadline; they are as many as there were such streams at a time."""
+        alarm = self._alarms.pop() if self._alarms else Alarm()
+        alarm.ring = ring
+        return alarm
+
+    def take_alarm(self, alarm: Alarm) -> None:
+        """Take it back: it rings no more."""
+        self.service.wheel.clear(alarm)
+        alarm.ring = None
+        self._alarms.append(alarm)
 
     @property
     def idle_s(self) -> float:

@@ -104,10 +104,9 @@ async def test_an_answer_that_is_not_taken_is_cut_and_others_go_on(size: int) ->
     """CVE-2019-9517: what a window of nothing holds back costs memory as long as it waits."""
 
     async def serve(peer: Peer) -> None:
-        head = await peer.head()
-        count = size if b"x-large" in head else 0
-        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % count + b"x" * count)
-        await peer.rest()
+        while True:
+            count = size if b"x-large" in await peer.head() else 0
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % count + b"x" * count)
 
     async with speaking(Upstream(serve), write_stall_s=0.5) as (_, peer):
         peer.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
