@@ -39,7 +39,7 @@ CORES = {
     "forward/cache forward/exchange forward/packet forward/routes forward/upstream "
     "choose/conditions choose/nearness choose/ramp choose/turns guard/guard health/check health/findings explain/live explain/lint explain/popular "
     "health/schedule health/state outage",
-    "proxy": "aliases acme/certs acme/client acme/jose admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/standing balance/sticky "
+    "proxy": "aliases acme/certs acme/client acme/jose admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/rebalance balance/standing balance/sticky "
     "balance/turns catalog discovery expression failover findings forwarding grammar headers health/verdict keys match model/backend model/fields model/frontend "
     "model/host model/listener model/middleware model/read model/server model/tcp_route model/tls paths pattern predicate relations retry rolling router split tcp_routes traefik/middlewares "
     "traefik/node traefik/routers traefik/rules traefik/services traefik/tcp traefik/translator traefik/unread",

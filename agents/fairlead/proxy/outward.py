@@ -59,9 +59,8 @@ class Outward:
         self.peer = plan.peer
         self._body = self.upload = self._pace = None
         if plan.request.framing is not NO_BODY:
-            self._body = Upload(
-                plan.request, limit=plan.body_bytes_max, keep_bytes_max=service.limits.replay_bytes_max
-            )
+            keep = plan.kept_bytes_max(service.limits.replay_bytes_max)
+            self._body = Upload(plan.request, limit=plan.body_bytes_max, keep_bytes_max=keep)
             self.upload = None if self._body.is_complete else self._body
             self._pace = Pace(service.limits)
         self.is_gathering = False

@@ -60,6 +60,10 @@ class Plan:
         """How large the request body may be; 0 means no limit."""
         return self.frontend.body_bytes_max if self.frontend is not None else 0
 
+    def kept_bytes_max(self, usual: int) -> int:
+        """How much of the request body is kept to be sent again; ``usual`` is for frontends that do not say."""
+        return (self.frontend.memory_bytes_max if self.frontend is not None else 0) or usual
+
     def head_for(self, server: ServerState, added: bytes = b"") -> bytes:
         """Return the request head as ``server`` gets it; ``added`` are lines that belong to this request alone."""
         if added:

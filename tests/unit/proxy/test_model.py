@@ -267,6 +267,7 @@ def test_every_field_tells_two_objects_apart(kind: type) -> None:
         (Kind.MIDDLEWARE, {"Type": "t", "Middleware": []}, "Middleware must be an object"),
         (Kind.MIDDLEWARE, {"Type": "t", "Priority": True}, "Priority must be a whole number, not true"),
         (Kind.BACKEND, {"Balance": "random"}, 'Balance must be "wrr", "p2c"'),
+        (Kind.BACKEND, {"Balance": "p2c", "Rebalance": True}, 'Rebalance goes with "Balance":"wrr"'),
         (Kind.BACKEND, {"Sticky": {"Cookie": "a;b"}}, "Sticky.Cookie must be a cookie's name"),
         (Kind.BACKEND, {"Sticky": {"Cookie": "a\r\nb"}}, "Sticky.Cookie must be printable ASCII"),
         (Kind.BACKEND, {"Health": {"Path": "up"}}, "Health.Path must begin with a slash"),

@@ -149,6 +149,36 @@ async def test_a_request_that_one_server_drops_is_answered_by_another() -> None:
         assert sorted(statuses) == [200, 502], "what may have been done is not done again"
 
 
+@pytest.mark.parametrize(("kept", "expected"), [(0, {200, 502}), (4_000_000, {200}), (1_000_000, {200, 502})])
+async def test_a_body_is_kept_for_another_attempt_as_far_as_its_frontend_says(
+    kept: int, expected: set[int]
+) -> None:
+    """vulcand's MaxMemBodyBytes; beyond it vulcand writes to a disk, and here a request has one attempt."""
+    body, taken = b"x" * 3_000_000, []
+
+    async def drop(peer: Peer) -> None:
+        await peer.head()
+        await peer.exactly(len(body))
+        peer.writer.transport.abort()
+
+    async def take(peer: Peer) -> None:
+        while True:
+            await peer.head()
+            taken.append(await peer.exactly(len(body)))
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    upstreams = (Upstream(drop), Upstream(take))
+    async with running(*upstreams) as proxy:
+        proxy.serve(*upstreams, settings={"Limits": {"MaxMemBodyBytes": kept}})
+        statuses = set()
+        for _ in range(2):
+            client = await proxy.connect()
+            await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + body)
+            statuses.add(status_of(await client.head()))
+    assert statuses == expected
+    assert set(taken) == {body}
+
+
 async def test_nothing_was_sent_to_a_server_that_refuses_and_so_everything_is_repeated() -> None:
     good = Named("good")
     gone = Upstream()

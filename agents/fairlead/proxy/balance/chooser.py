@@ -32,6 +32,7 @@ _NEVER_S = float("inf")
 _RAMP_S = 0.25
 """How often the share of a server that starts slowly grows."""
 _SERVER_ERROR = 500
+_BAD_GATEWAY = 502
 
 
 def make_balancer(
@@ -56,7 +57,7 @@ def make_balancer(
     asks_for_more = (
         backend.balance != "wrr"
         or backend.sticky or backend.health or backend.outlier or backend.slow_start_s
-        or backend.connections_max or backend.queue
+        or backend.connections_max or backend.queue or backend.rebalances
     )  # fmt: skip
     plain = ("up", 1, 0, False)
     if asks_for_more or any(
@@ -137,6 +138,11 @@ class Chooser:
             if head_us:
                 standing.measure(head_us, now_s=now_s)
             standing.succeed(outlier, now_s=now_s)
+        if self._backend.rebalances and (failure is not None or status):
+            rebalancer = self._memory.rebalancer
+            rebalancer.record(server, status if failure is None else _BAD_GATEWAY, now_s=now_s)
+            if rebalancer.adjust(self._servers, now_s=now_s):
+                self._memory.changed()
         if len(self._memory.queue) and self.has_place(now_s):
             self._memory.queue.call()
 
@@ -193,6 +199,8 @@ class Chooser:
                 slow_start_s = self._backend.slow_start_s
                 if standing.weigh(each.server.weight, slow_start_s=slow_start_s, now_s=now_s):
                     until_s = min(until_s, now_s + _RAMP_S)
+                if self._backend.rebalances:
+                    standing.weight *= self._memory.rebalancer.factor(each)
                 up.append(each)
         fit = [each for each in up if each.standing.is_available(now_s)]
         eligible = [each for each in fit if not each.server.is_backup] or fit

@@ -46,7 +46,7 @@ class StreamExchange(Exchange):
             self.upload = self._body = Upload(
                 plan.request,
                 limit=plan.body_bytes_max,
-                keep_bytes_max=service.limits.replay_bytes_max,
+                keep_bytes_max=plan.kept_bytes_max(service.limits.replay_bytes_max),
                 decoder=UntilClose(),
             )
         if plan.request.header(b"content-type").startswith(b"application/grpc"):

@@ -93,6 +93,7 @@ class Backend:
         balance: one of ``BALANCES``.
         slow_start_s: how long a server that is new or healed takes to its full share; 0: at once.
         connections_max: requests at a time for each server; 0: no limit.
+        rebalances: servers that fail more than the others get less than their share.
         discover: a name of the store's DNS records that gives the servers, such as ``web.svc``; empty: none.
     """
 
@@ -111,6 +112,7 @@ class Backend:
     slow_start_s: float = 0.0
     connections_max: int = 0
     queue: Queue | None = None
+    rebalances: bool = False
     discover: str = ""
 
 
@@ -125,6 +127,11 @@ def read_backend(identity: ObjectId, fields: Fields) -> Backend:
     timeouts = settings.inside("Timeouts")
     keep_alive = settings.inside("KeepAlive")
     idle_max = keep_alive.number("MaxIdleConnsPerHost")
+    balance = fields.choice("Balance", BALANCES, "wrr")
+    if fields.flag("Rebalance") and balance != "wrr":
+        raise KeyProblem(
+            f'Rebalance goes with "Balance":"wrr", not {balance!r}, which looks at servers itself'
+        )
     return Backend(
         id=identity.name,
         dial_s=timeouts.duration_s("Dial"),
@@ -134,7 +141,8 @@ def read_backend(identity: ObjectId, fields: Fields) -> Backend:
         idle_max=idle_max if idle_max > 0 else None,
         tls=read_tls(settings.inside("TLS")) if "TLS" in settings else None,
         proxy_protocol=PROXY_PROTOCOLS[fields.choice("ProxyProtocol", tuple(PROXY_PROTOCOLS), "")],
-        balance=fields.choice("Balance", BALANCES, "wrr"),
+        balance=balance,
+        rebalances=fields.flag("Rebalance"),
         sticky=_read_sticky(fields.inside("Sticky")),
         health=_read_health(fields.inside("Health")) if "Health" in fields else None,
         outlier=_read_outlier(fields.inside("Outlier")) if "Outlier" in fields else None,

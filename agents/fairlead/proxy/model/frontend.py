@@ -15,6 +15,8 @@ from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.trailers import may_trail
 
 ATTEMPTS_MAX = 10
+KEPT_BYTES_MAX = 16 * 1024 * 1024
+"""Of one request body, whatever a frontend asks for: it is kept in memory while the answer has not begun."""
 _BUDGET_RATIO = 0.2
 
 
@@ -76,7 +78,7 @@ class Frontend:
         priority: higher is tried first; without one, 0, and a rule of Traefik's has its length, as there.  Among
             equals vulcand's order rules.
         body_bytes_max: larger request bodies are answered 413; 0 means no limit.
-        memory_bytes_max: of a body that is held back, what may be in memory; 0: the proxy's default.
+        memory_bytes_max: of a request body, what is kept to be sent again; 0: the proxy's default.
         hostname: put into X-Forwarded-Server when not empty.
         failover: the predicate that says when a request is repeated; empty: the default one.
         stream: bodies are passed on as they come; vulcand's default holds them back first.
@@ -138,7 +140,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         trust_forward_header=settings.flag("TrustForwardHeader"),
         hostname=settings.header_text("Hostname"),
         body_bytes_max=max(0, limits.number("MaxBodyBytes")),
-        memory_bytes_max=max(0, limits.number("MaxMemBodyBytes")),
+        memory_bytes_max=min(max(0, limits.number("MaxMemBodyBytes")), KEPT_BYTES_MAX),
         failover=_read_failover(settings),
         stream=settings.flag("Stream"),
         flush_s=max(0, settings.number("StreamFlushIntervalNanoSecs")) / 1e9,
