@@ -11,10 +11,14 @@ import time
 
 import click
 import dns.message
+import dns.tsig
 from tests.unit.dns.site import Asker, Site
 
+from fairlead.dns import names
 from fairlead.dns.client import LATER, Transport
 from fairlead.dns.message import is_answerable
+from fairlead.dns.transfer import Keyring, SignedAnswerer
+from fairlead.dns.transfer.keyring import SharedKey
 
 RECORDS = {
     **{f"{n}.web.skydns.test": {"host": f"10.0.0.{n}", "port": 80} for n in range(1, 20)},
@@ -29,6 +33,7 @@ NAMES = (
     "x.example", "localhost", "1.0.0.10.in-addr.arpa", ".",
 )  # fmt: skip
 TYPES = ("A", "AAAA", "SRV", "TXT", "MX", "NS", "SOA", "CNAME", "PTR", "ANY", "AXFR", "HTTPS", "DS")
+KEY = SharedKey(names.from_text("k1.skydns.test"), "hmac-sha256", bytes(32))
 OPTIONS = (3, 8, 10, 11, 12, 15, 65001)
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 """By how much the process may grow after the first tenth of the packets."""
@@ -42,6 +47,10 @@ def seeds() -> list[bytes]:
             packets.append(dns.message.make_query(name, rtype, id=7).to_wire())
             packets.append(dns.message.make_query(name, rtype, id=7, use_edns=0, want_dnssec=True).to_wire())
     packets.append(dns.message.make_query("version.bind", "TXT", rdclass="CH", id=7).to_wire())
+    for _ in range(len(packets) // 8):
+        query = dns.message.make_query("web.skydns.test", "A", id=7)
+        query.use_tsig(dns.tsig.Key(names.to_text(KEY.name), KEY.secret, KEY.algorithm))
+        packets.append(query.to_wire())
     return packets
 
 
@@ -77,13 +86,15 @@ class Fuzz:
         self._rng = random.Random(seed)
         self._originals = seeds()
         self.site = Site(RECORDS)
+        keyring = Keyring({KEY.name: KEY})
+        self._answerer = SignedAnswerer(self.site.responder, keyring, clock=time.time, fudge_s=300)
         self.answered = 0
 
     def step(self, number: int) -> None:
         """Send one packet; AssertionError when its answer is not proper."""
         packet = mutated(self._rng.choice(self._originals), self._rng)
         transport = tuple(Transport)[number % len(Transport)]
-        responder = self.site.responder
+        responder = self._answerer
         is_udp = transport is Transport.UDP
         response = (responder.from_table if is_udp else responder.from_table_whole)(packet)
         if response is None:
@@ -97,7 +108,7 @@ class Fuzz:
         assert response[2] & 0x80, packet.hex()
         assert len(response) <= (1232 if is_udp else 65535), packet.hex()
         if number % 8 == 0:  # dnspython takes ten times as long as we do
-            dns.message.from_wire(response)  # parses, to its last byte
+            dns.message.from_wire(response, keyring=False)  # parses, to its last byte
         self.answered += 1
 
 

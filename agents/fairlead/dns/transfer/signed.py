@@ -61,7 +61,7 @@ class SignedAnswerer:
 
     def respond(self, packet: bytes, client: Client) -> bytes | None:
         """Return the response, as `Answerer.respond` does."""
-        if not message.may_be_signed(packet):
+        if not message.may_be_signed(packet) or not message.is_answerable(packet):
             return self._answerer.respond(packet, client)
         try:
             opened = open_signed(packet, self._keyring, now_s=int(self._clock()), fudge_s=self._fudge_s)

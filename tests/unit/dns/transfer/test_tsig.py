@@ -194,6 +194,15 @@ def test_a_clock_that_is_wrong_is_told_the_time_under_a_signature(
     assert told.mac == told.mac_after(asked.mac)
 
 
+def test_a_response_is_never_answered_whatever_its_signature(keyed: PrimarySite) -> None:
+    """Two servers that tell each other what is wrong with their signatures would do so for ever."""
+    asked = Tsig.of(signed("SOA").to_wire())
+    for mac in (asked.mac, bytes(32), bytes(3)):
+        wire = bytearray(replace(asked, mac=mac).to_wire())
+        wire[2] |= 0x80
+        assert keyed.answerer.respond(bytes(wire), Asker()) is None
+
+
 @pytest.mark.parametrize("size", [16, 31])
 def test_a_mac_that_is_cut_short_is_not_enough_here(keyed: PrimarySite, size: int) -> None:
     """BADTRUNC (section 5.2.4), signed in full: the key is the right one."""
