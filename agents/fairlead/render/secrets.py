@@ -56,7 +56,7 @@ def read_key(path: Path) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        raise SealError(f"{path} holds no key; make one with: fairlead render keygen {path}")
+        raise SealError(f"{path} holds no key; move it away and make one with: fairlead render keygen {path}")
     return key
 
 

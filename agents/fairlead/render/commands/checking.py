@@ -1,12 +1,11 @@
 """``fairlead render check``."""
 
 import json
-from collections.abc import Sized
 from pathlib import Path
 
 import click
 
-from fairlead.render.commands.options import json_option, require_resources, source_options
+from fairlead.render.commands.options import counted, json_option, require_resources, source_options
 from fairlead.render.config import RenderSettings
 from fairlead.render.environment import Renderer
 from fairlead.render.resource import load_resources
@@ -29,9 +28,7 @@ def check(*, confdir: Path, prefix: str, as_json: bool) -> int:
     for name, text in problems:
         click.echo(json.dumps({"resource": name, "problem": text}, ensure_ascii=False) if as_json else text)
     if not as_json:
-        click.echo(f"{_count(loaded.resources, 'resource')}, {_count(problems, 'problem')}", err=True)
+        click.echo(
+            f"{counted(len(loaded.resources), 'resource')}, {counted(len(problems), 'problem')}", err=True
+        )
     return 1 if problems else 0
-
-
-def _count(things: Sized, name: str) -> str:
-    return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from fairlead.agent import ConfigError
-from fairlead.render.commands.options import json_option
+from fairlead.render.commands.options import counted, json_option
 from fairlead.render.importer import ImportRefusedError, import_tree
 
 
@@ -30,5 +30,6 @@ def import_(*, source: Path, output: Path, as_json: bool) -> int:
         click.echo(json.dumps(line, ensure_ascii=False) if as_json else str(finding))
     if not as_json:
         written = sum(name.startswith(("conf.d/", "templates/")) for name in tree.files)
-        click.echo(f"{written} files written to {output}, {len(tree.findings)} things left to you", err=True)
+        left = counted(len(tree.findings), "thing")
+        click.echo(f"{counted(written, 'file')} written to {output}, {left} left to you", err=True)
     return 1 if tree.findings else 0

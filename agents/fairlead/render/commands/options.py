@@ -72,3 +72,8 @@ def require_resources(settings: RenderSettings) -> RenderSettings:
     if not settings.resource_dir.is_dir():
         raise ConfigError(f"no directory {settings.resource_dir}", "give --confdir, or make it")
     return settings
+
+
+def counted(number: int, name: str) -> str:
+    """Return how many there are, as people say it."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
