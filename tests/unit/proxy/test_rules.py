@@ -163,7 +163,7 @@ RULES = {
         "no renegotiation": "rules.nobody_may_renegotiate",
         "a pair is tried before it serves": "edge.a_pair_that_does_not_fit_never_replaces_one_that_does",
         "sealed": "secretbox.what_is_sealed_opens_with_the_same_key_only",
-        "operators elsewhere": "admin.admin.only_operators_read_from_the_admin_socket",
+        "operators elsewhere": "admin.admin.only_operators_are_answered",
         "and with a token": "admin.admin.an_admin_open_to_others_wants_a_token",
     },
     17: {
