@@ -151,8 +151,7 @@ async def test_a_store_that_dies_again_and_again_loses_no_event_and_repeats_none
             writer = asyncio.create_task(put_patiently(client, f"/a/after-{life}", "y"))
             await follower.until_held(f"/a/after-{life}".encode(), b"y")
             await writer
-            assert mirror.is_live
-            assert mirror.problem is None
+            await until(lambda: mirror.is_live and mirror.problem is None)
         result = await client.get("/a/", prefix=True)
         assert follower.pairs == held(mirror) == {kv.key: kv.value for kv in result.kvs}
 
