@@ -95,8 +95,6 @@ def test_the_port_of_the_store_is_in_use(home: Path, taken: str) -> None:
         (["--config", "broken.yaml"], "broken.yaml is not YAML: line 1: "),
         (["--config", "unknown.yaml"], "unknown.yaml: unknown setting listn; "),
         (["--cacert", "none.pem"], "cannot read none.pem; check --cacert"),
-        (["--cert", "text.pem"], "a client certificate needs both files: give --cert and --key"),
-        (["--endpoints", "x"], "not an endpoint: 'x'; write --endpoints http://HOST:PORT"),
     ],
 )
 def test_every_agent(
@@ -107,6 +105,25 @@ def test_every_agent(
 
     # The renderer tells its command line from all else, as its page says.
     assert answer.status == (64 if agent == "render" and words[0] in {"--cert", "--endpoints"} else 1)
+    assert says in answer.refusal
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--cert", "text.pem"], "a client certificate needs both files: give --cert and --key"),
+        (["--endpoints", "x"], "not an endpoint: 'x'; write --endpoints http://HOST:PORT"),
+    ],
+)
+def test_every_agent_refuses_a_value_that_it_cannot_read(
+    home: Path, agent: str, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The renderer, to whose scripts 1 and 2 say other things, has 64 for every wrong command line."""
+    status = main([agent, *words])
+    answer = Answer(status, *capsys.readouterr())
+
+    assert answer.status == (64 if agent == "render" else 1)
     assert says in answer.refusal
 
 
