@@ -336,3 +336,26 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         assert program.wait(within_s=30) == 1
     assert f"cannot listen on {address} (--listen): the port is in use" in program.log()
     assert "Traceback" not in program.log()
+
+
+async def test_flags_say_which_proxies_before_it_are_believed(
+    fairlead_store: StoreServer, tmp_path: Path
+) -> None:
+    flags = ["--trusted-proxies", "127.0.0.0/8,10.0.0.0/8", "--trusted-header", "forwarded", "--forwarded"]
+    proxy = RunningProxy(fairlead_store, tmp_path / "proxy", flags=flags)
+    echo = Echo()
+    proxy.start()
+    try:
+        async with upstreams(echo):
+            await proxy.put({"frontends/f/frontend": frontend("/"), "backends/b/servers/s": server(echo)})
+            await proxy.until("/", 200)
+            await proxy.get(
+                extra='Forwarded: for="[2001:db8::7]", for=10.1.1.1\r\nX-Forwarded-For: 6.6.6.6\r\n'
+            )
+    finally:
+        proxy.program.stop()
+        await proxy.client.close()
+    fields = fields_of(echo.heads[-1])
+    assert fields["x-real-ip"] == ["2001:db8::7"]
+    assert fields["x-forwarded-for"] == ["2001:db8::7, 10.1.1.1, 127.0.0.1"]
+    assert fields["forwarded"][0].startswith('for="[2001:db8::7]", for=10.1.1.1, for=127.0.0.1;host=')
