@@ -113,6 +113,14 @@ def test_dnsmasq_serves_what_the_keys_say_and_a_hup_takes_new_hosts(tmp_path: Pa
         dnsmasq.wait_until(lambda: dig("web.lan") == "10.1.2.4", "serving the new host")
 
 
+def test_a_value_of_more_than_a_word_is_refused_before_unbound_is_asked(tmp_path: Path) -> None:
+    """Its check is of the whole host's configuration: ``test_ready_hosts`` has it."""
+    smuggled = put_in_place("unbound", {"/unbound/allow/a": "127.0.0.1; }\nevil"}, tmp_path)["fairlead.conf"]
+    assert isinstance(smuggled.error, TemplateError)
+    assert "not one plain word" in str(smuggled.error)
+    assert not (tmp_path / "fairlead.conf").exists()
+
+
 @pytest.mark.parametrize(
     ("app", "file", "key"),
     [
@@ -123,7 +131,6 @@ def test_dnsmasq_serves_what_the_keys_say_and_a_hup_takes_new_hosts(tmp_path: Pa
         pytest.param("dnsmasq", "fairlead.conf", "/dnsmasq/servers/1", marks=pytest.mark.peer("dnsmasq")),
         pytest.param("dnsmasq", "dnsmasq.hosts", "/dnsmasq/hosts/a", marks=pytest.mark.peer("dnsmasq")),
         pytest.param("redis", "redis.conf", "/redis/maxmemory", marks=pytest.mark.peer("redis-server")),
-        pytest.param("unbound", "fairlead.conf", "/unbound/allow/a", marks=pytest.mark.peer("unbound")),
         pytest.param(
             "nftables",
             "fairlead.nft",
