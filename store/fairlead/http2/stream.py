@@ -35,6 +35,7 @@ class Stream:
         "queue",
         "stream_id",
         "unacknowledged",
+        "withheld_bytes",
     )
 
     def __init__(self, connection: Any, stream_id: int, expected_bytes: int | None = None) -> None:
@@ -52,6 +53,8 @@ class Stream:
         """Body received so far, padding not counted."""
         self.unacknowledged = 0
         """DATA received that no WINDOW_UPDATE has given back yet."""
+        self.withheld_bytes = 0
+        """What of the connection's window is not given back before this stream says so."""
         self.credit = 0
         """What we may send beyond the peer's SETTINGS_INITIAL_WINDOW_SIZE; negative for what was sent."""
         self.queue: deque[bytes | memoryview] | None = None
@@ -90,6 +93,20 @@ class Stream:
         """Give back what was taken while paused."""
         self.is_reading = True
         self.connection.grant(self)
+
+    def withhold(self, size: int) -> None:
+        """Keep ``size`` bytes of what arrived from being sent again on any stream, until they are passed on."""
+        self.withheld_bytes += size
+        self.connection.withheld_bytes += size
+
+    def give_back(self) -> None:
+        """Let the peer send as much again as is withheld here, and be read."""
+        if self.withheld_bytes:
+            self.connection.withheld_bytes -= self.withheld_bytes
+            self.withheld_bytes = 0
+            self.connection.return_window()
+        if not self.is_reading:
+            self.resume()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.stream_id} held back {self.buffered_bytes} bytes>"

@@ -87,7 +87,7 @@ class StreamExchange(Exchange):
 class ClientStream(http2.Stream):
     """One request; to its exchange, what a connection is to one over HTTP/1.1."""
 
-    __slots__ = ("_alarm", "_client", "_head", "_is_blocked", "_waiting", "_withheld_bytes", "exchange")
+    __slots__ = ("_alarm", "_client", "_head", "_is_blocked", "_waiting", "exchange")
 
     connection: http2.ServerConnection
     is_last = False  # Other streams go on; the connection says when it ends.
@@ -101,7 +101,6 @@ class ClientStream(http2.Stream):
         self._alarm: Alarm | None = None
         self._is_blocked = False
         self._waiting: list[bytes] = []  # body, for middlewares that have still to see the head
-        self._withheld_bytes = 0
         self.exchange: StreamExchange | None = None
 
     # What the connection reports
@@ -129,8 +128,7 @@ class ClientStream(http2.Stream):
         exchange = self.exchange
         if exchange is None or exchange.upload is None:
             return
-        self._withheld_bytes += len(payload)
-        self.connection.withheld_bytes += len(payload)
+        self.withhold(len(payload))
         if exchange.is_passing:
             self._waiting.append(payload)
         elif payload:
@@ -225,7 +223,7 @@ class ClientStream(http2.Stream):
             or exchange.is_gathering
             or (connection is not None and not connection.is_blocked)
         ):
-            self._give_back()
+            self.give_back()
         else:
             self.is_reading = False
             exchange.excuse_pace()
@@ -254,20 +252,11 @@ class ClientStream(http2.Stream):
         self.is_open = False
         self.connection.reset(self, code)
 
-    def _give_back(self) -> None:
-        """Let the client send as much again as is held here."""
-        if self._withheld_bytes:
-            self.connection.withheld_bytes -= self._withheld_bytes
-            self._withheld_bytes = 0
-            self.connection.return_window()
-        if not self.is_reading:
-            self.resume()
-
     def _let_go(self) -> None:
         """Nothing of the request is held any more, and nobody waits for anything."""
         self._waiting = []
         self._quiet()
-        self._give_back()
+        self.give_back()
 
     def _ring_in(self, seconds: float) -> None:
         if self._alarm is None:

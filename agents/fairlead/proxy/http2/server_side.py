@@ -34,7 +34,6 @@ class ServerStream(http2.ClientStream):
         "_is_paused",
         "_read_s",
         "_server",
-        "_withheld_bytes",
         "is_blocked",
     )
 
@@ -47,7 +46,6 @@ class ServerStream(http2.ClientStream):
         self._exchange: Exchange | None = None
         self._is_paused = False
         self._read_s = self._body_s = 0.0
-        self._withheld_bytes = 0
         self.is_blocked = False  # the server does not take what is sent; then the client is not read
 
     # What the exchange asks for
@@ -101,7 +99,7 @@ class ServerStream(http2.ClientStream):
         """The client takes more."""
         self._is_paused = False
         self._be_patient()
-        self._give_back()
+        self.give_back()
 
     # What the connection reports
 
@@ -132,8 +130,7 @@ class ServerStream(http2.ClientStream):
             self._be_patient()
         exchange.on_body([payload] if payload else [], is_end=is_last)
         if self._is_paused and self._exchange is not None:
-            self._withheld_bytes += len(payload)
-            self.connection.withheld_bytes += len(payload)
+            self.withhold(len(payload))
 
     def trailers_received(self, fields: list[http2.Field]) -> None:
         """Pass them on with the end."""
@@ -197,17 +194,8 @@ class ServerStream(http2.ClientStream):
         if self._alarm is not None:
             self._server.take_alarm(self._alarm)
             self._alarm = None
-        self._give_back()
+        self.give_back()
         return exchange
-
-    def _give_back(self) -> None:
-        """Let the server send as much again as is held here."""
-        if self._withheld_bytes:
-            self.connection.withheld_bytes -= self._withheld_bytes
-            self._withheld_bytes = 0
-            self.connection.return_window()
-        if not self.is_reading:
-            self.resume()
 
 
 class Http2Server(Wire):
