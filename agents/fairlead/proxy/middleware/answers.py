@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.headers import Fields
-from fairlead.proxy.middleware.chain import Answer, BodyFilter, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, BodyFilter, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 

@@ -17,7 +17,8 @@ from typing import Any
 import bcrypt
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import LOGINS_KEPT_MAX, LOGINS_KEPT_S, LOGINS_WAITING_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.sources import Bounded

@@ -6,7 +6,8 @@
 Buffering keeps slow clients from holding a server, and lets every request be sent again to another one.
 """
 
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import BUFFER_BYTES_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Chain, Middleware
+from fairlead.proxy.middleware.chain import Chain
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.middleware.types import maker_of

@@ -11,7 +11,8 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.middleware.chain import BodyFilter, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import BodyFilter, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 

@@ -7,7 +7,8 @@ More get 429.  With ``"Cluster": true`` all proxies of the store share the numbe
 
 from typing import Any
 
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.shares import WHOLE, Share
 from fairlead.proxy.middleware.sources import Source, read_source

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.headers import Fields
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.pattern import compile_regexp

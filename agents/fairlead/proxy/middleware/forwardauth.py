@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fairlead.proxy.headers import RESPONSE_FIELDS, Fields
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 

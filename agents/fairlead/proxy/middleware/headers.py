@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairlead.proxy.headers import FORWARDED_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS, Fields
-from fairlead.proxy.middleware.chain import Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.middleware.template import Part, parse_template, render

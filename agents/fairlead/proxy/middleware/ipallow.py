@@ -7,7 +7,8 @@ that of the connection, of its PROXY header, or the one that a trusted proxy nam
 """
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.sources import address_of
 from fairlead.proxy.middleware.spec import Network, Spec

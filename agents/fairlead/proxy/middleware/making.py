@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from fairlead.proxy.headers import Fields
-from fairlead.proxy.middleware.chain import Middleware
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.shares import Share
 from fairlead.proxy.middleware.spec import Spec
 

@@ -7,7 +7,8 @@ redirect     {"Scheme": "https", "Host": "www.example", "Port": 443, "Permanent"
 """
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import URL_BYTES_SEARCHED_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.rewrite import Replacement, encoded, redirect_to

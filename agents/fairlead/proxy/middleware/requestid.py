@@ -8,7 +8,8 @@ With ``Trust`` a name that the client brings stays, if it is a plain one.
 import re
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.middleware.chain import Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 

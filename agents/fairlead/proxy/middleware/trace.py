@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.headers import Fields
-from fairlead.proxy.middleware.chain import Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.making import SyslogAddress, Tools
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.record import Record

@@ -9,7 +9,8 @@ here, sampled, and a tracestate that came alone is dropped.  Source: W3C Trace C
 import re
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.middleware.chain import Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
 

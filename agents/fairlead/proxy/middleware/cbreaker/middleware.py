@@ -19,7 +19,8 @@ from urllib.parse import urlencode, urlsplit
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware.cbreaker.breaker import Breaker, Settings, State
 from fairlead.proxy.middleware.cbreaker.condition import parse_condition
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import WEBHOOK_S
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec

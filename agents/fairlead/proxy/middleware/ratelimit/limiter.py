@@ -12,7 +12,8 @@ import json
 from typing import Any
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Answer, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import RATES_MAX, SOURCES_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.ratelimit.buckets import NS, BucketSet, Rate, unambiguous

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.middleware.chain import Answer, BodyFilter, Call, Middleware
+from fairlead.proxy.middleware.chain import Call
+from fairlead.proxy.middleware.hooks import Answer, BodyFilter, Middleware
 from fairlead.proxy.middleware.limits import BODY_TEMPLATE_BYTES_MAX, URL_BYTES_SEARCHED_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.rewrite.replacement import Replacement
