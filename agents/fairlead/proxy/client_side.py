@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from fairlead.proxy.answers import error_response
 from fairlead.proxy.config import TICK_S
 from fairlead.proxy.errors import BadRequest
-from fairlead.proxy.exchange import Exchange
+from fairlead.proxy.http1_exchange import Http1Exchange
 from fairlead.proxy.record import Refused
 from fairlead.proxy.timers import Timed
 
@@ -68,7 +68,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         self._service = service
         self._door = door
         self._header = header
-        self.exchange: Exchange | None = None
+        self.exchange: Http1Exchange | None = None
         self.peer = b""
         self._buffer = b""
         self._is_blocked = False
@@ -321,7 +321,7 @@ class ClientConnection(asyncio.Protocol, Timed):
     def _start(self, plan: "Plan", rest: bytes) -> None:
         self._left -= 1
         self.is_last = self._left <= 0 or self._service.wheel.now >= self._ends
-        exchange = self.exchange = Exchange(self._service, self, plan)
+        exchange = self.exchange = Http1Exchange(self._service, self, plan)
         self._service.wheel.clear(self)
         self._buffer = rest
         if exchange.upload is not None:

@@ -19,22 +19,18 @@ from typing import TYPE_CHECKING
 
 from fairlead.proxy.answers import as_response
 from fairlead.proxy.balance import Failure
-from fairlead.proxy.body import chunk
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.middleware import Answer
+from fairlead.proxy.outward import Outward
 from fairlead.proxy.response import Response
-from fairlead.proxy.trailers import USUAL, announcement, last_chunk, passed_on
+from fairlead.proxy.trailers import USUAL, passed_on
 
 if TYPE_CHECKING:
     from fairlead.proxy.client_side import ClientConnection
     from fairlead.proxy.plan import Plan
-    from fairlead.proxy.server_side import ServerConnection
+    from fairlead.proxy.seams import ClientSide, ServerSide
     from fairlead.proxy.service import Service
 
-from fairlead.proxy.outward import Outward
-
-_JOINED_BYTES_MAX = 16 * 1024
-"""A larger piece of a body is not copied to stand behind its head."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,18 +44,17 @@ class Exchange(Outward):
     """
 
     is_framed = False  # the client speaks HTTP/2
-    __slots__ = ("_is_chunking", "_keep", "_response", "duration_us", "request_id", "sent_bytes", "trailers")
+    __slots__ = ("_keep", "_response", "duration_us", "request_id", "sent_bytes", "trailers")
 
-    def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
+    def __init__(self, service: "Service", client: "ClientSide", plan: "Plan") -> None:
         super().__init__(service, client, plan)
         self.duration_us = self.sent_bytes = 0
         self.request_id = b""
         self.trailers: Fields = []
         self._response: Response | None = None
-        self._is_chunking = False
         self._keep = False
 
-    def attach(self, connection: "ServerConnection") -> None:
+    def attach(self, connection: "ServerSide") -> None:
         """Send what there is of the request over ``connection``."""
         server = self._server
         if self.is_over or server is None:
@@ -86,9 +81,6 @@ class Exchange(Outward):
         if request.minor == 1 and (response.status != 100 or request.expects_continue):
             self._send_interim(response)
 
-    def _send_interim(self, response: Response) -> None:
-        self._client.transport.write(response.start() + b"\r\n")
-
     def on_response(self, response: Response, pieces: list[bytes], *, is_end: bool) -> None:
         """Send the head on, with what came of the body in the same write."""
         self.head_us = int((perf_counter() - self._chosen_s) * 1e6)
@@ -97,40 +89,18 @@ class Exchange(Outward):
         self._respond(response, pieces, is_end=is_end)
 
     def _respond(self, response: Response, pieces: list[bytes], *, is_end: bool) -> None:
-        request = self.plan.request
         if self._call is not None and self._call.sees_answers:
             response = self._through_chain(response)
             pieces = self._call.filter_response(response, pieces, is_end=is_end, is_start=True)
         self._response = response
         self.status = response.status
-        # An early answer: the rest of the request is still coming, so that the connection ends with it.
-        is_last = self._service.is_draining or self._client.is_last
-        keep = request.keep_alive and self.upload is None and not is_last
-        if response.is_of_unknown_length:
-            self._is_chunking = request.minor == 1
-            keep = keep and self._is_chunking
-        self._keep = keep
+        self._keep = self._may_keep(response)
         added = b""
         if self._server is not None and self.group.balancer.marks:
             added = self.group.balancer.lines_for(self.plan, self._server)
-        if response.announced and self._is_chunking and self._tells_trailers:
-            added += announcement(response.announced, self._trailer_names)
         self._send_head(response, pieces, added, is_end=is_end)
         if is_end:
             self._finish()
-
-    def _send_head(self, response: Response, pieces: list[bytes], added: bytes, *, is_end: bool) -> None:
-        head = response.head_for(minor=self.plan.request.minor, keep_alive=self._keep, added=added)
-        if self._is_chunking or len(pieces) > 1:
-            head = b"".join([head, *self._framed(pieces, is_end=is_end)])
-        elif pieces:
-            body = pieces[0]
-            self.sent_bytes += len(body)
-            if len(body) > _JOINED_BYTES_MAX:
-                self._client.transport.writelines((head, body))
-                return
-            head += body
-        self._client.transport.write(head)
 
     def _through_chain(self, response: Response) -> Response:
         assert self._call is not None
@@ -140,14 +110,6 @@ class Exchange(Outward):
             _LOG.exception("a middleware failed on an answer")
             return response
 
-    def _framed(self, pieces: list[bytes], *, is_end: bool) -> list[bytes]:
-        self.sent_bytes += sum(map(len, pieces))
-        if self._is_chunking:
-            pieces = chunk(pieces)
-            if is_end:
-                pieces.append(last_chunk(self.trailers if self._tells_trailers else []))
-        return pieces
-
     def on_body(self, pieces: list[bytes], *, is_end: bool) -> None:
         """Send body on."""
         if self._call is not None and self._response is not None:
@@ -155,10 +117,6 @@ class Exchange(Outward):
         self._send_body(pieces, is_end=is_end)
         if is_end:
             self._finish()
-
-    def _send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
-        if pieces := self._framed(pieces, is_end=is_end):
-            self._client.transport.writelines(pieces)
 
     # Trailers
 
@@ -168,10 +126,9 @@ class Exchange(Outward):
         return self.plan.frontend.trailers if self.plan.frontend is not None else None
 
     @property
-    def _tells_trailers(self) -> bool:
-        """Whether the client reads them, and what they say of the body still holds."""
-        is_changed = self._call is not None and self._call.has_response_filters
-        return self.plan.request.takes_trailers and not is_changed
+    def _is_body_changed(self) -> bool:
+        """Whether a middleware changes the response body on its way."""
+        return self._call is not None and self._call.has_response_filters
 
     def on_trailers(self, fields: Fields, *, is_framed: bool = False) -> None:
         """Keep for the end what may go on of the server's; ``is_framed``: it speaks HTTP/2."""
@@ -187,32 +144,10 @@ class Exchange(Outward):
             return []
         return passed_on(body.trailers, USUAL if names is None else names)
 
-    def splice_target(self) -> "ClientConnection | None":
-        """Return the client's connection if the rest of the body may go there as it is."""
-        is_changed = self._is_chunking or (self._call is not None and self._call.has_response_filters)
-        return None if self.is_over or is_changed or not self._client.is_plain else self._client
-
     def on_client_broken(self) -> None:
         """The client takes no more of a body that the kernel has in hand."""
         self.flag = "DC"
         self.cut()
-
-    def on_upgrade(self, response: Response, early: bytes) -> None:
-        """Both sides agreed to speak something else: step out of the way."""
-        assert self.connection is not None
-        assert self._server is not None
-        if self._call is not None:
-            response = self._through_chain(response)
-        self.status = 101
-        self.is_over = True
-        self._client.transport.write(
-            b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (response.start(), response.upgrade)
-        )
-        is_websocket = response.upgrade == b"websocket"
-        self._service.tunnel(
-            self._client, self.connection, self._leave_server, early, is_websocket=is_websocket
-        )
-        self._record()
 
     def on_server_failure(self, failure: Failure, reason: str) -> None:
         """The server's fault: ask another, answer if that is still possible, or let the client see the cut."""
@@ -286,3 +221,27 @@ class Exchange(Outward):
             self._call.end(self)
         for observer in service.observers:
             observer(self)
+
+    # What is said differently in the two versions of HTTP
+
+    def _may_keep(self, response: Response) -> bool:
+        """Return whether the client's connection may serve another request after this answer."""
+        raise NotImplementedError
+
+    def _send_interim(self, response: Response) -> None:
+        raise NotImplementedError
+
+    def _send_head(self, response: Response, pieces: list[bytes], added: bytes, *, is_end: bool) -> None:
+        """Send the head with ``added`` lines, and what there is of the body."""
+        raise NotImplementedError
+
+    def _send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
+        raise NotImplementedError
+
+    def splice_target(self) -> "ClientConnection | None":
+        """Return the client's connection if the rest of the body may go there as it is."""
+        raise NotImplementedError
+
+    def on_upgrade(self, response: Response, early: bytes) -> None:
+        """Both sides agreed to speak something else; only HTTP/1.1 lets a client ask for that."""
+        raise NotImplementedError

@@ -6,7 +6,7 @@ to be kept for another attempt.  So a mirror costs its clients nothing, and a sl
 
 from random import Random
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from fairlead.proxy.config import MIRRORED_MAX
 from fairlead.proxy.exchange import Exchange
@@ -14,13 +14,15 @@ from fairlead.proxy.state import ServerState
 
 if TYPE_CHECKING:
     from fairlead.proxy.balance import Chance, Failure
+    from fairlead.proxy.client_side import ClientConnection
     from fairlead.proxy.headers import Fields
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.record import Record
     from fairlead.proxy.response import Response
-    from fairlead.proxy.server_side import ServerConnection
+    from fairlead.proxy.seams import ServerSide
     from fairlead.proxy.service import Service
     from fairlead.proxy.state import Group
+    from fairlead.proxy.upload import Upload
 
 
 class Mirroring:
@@ -57,23 +59,28 @@ class Mirroring:
             return
         self.sent += 1
         self._under_way += 1
-        _Copy(self, self._service, plan, group, server).begin(body)
+        Copy(self, self._service, plan, group, server).begin(body)
 
     def ended(self) -> None:
         """A copy has got its answer, or will get none."""
         self._under_way -= 1
 
 
-class _Copy:
+class Copy:
     """One copy: what an exchange is to a server's connection, without anybody behind it."""
+
+    __slots__ = (
+        "_body", "_mirroring", "_server", "_service", "connection", "group", "is_over", "plan", "sent_bytes", "upload",
+    )  # fmt: skip
 
     def __init__(
         self, mirroring: Mirroring, service: "Service", plan: "Plan", group: "Group", server: ServerState
     ) -> None:
         self.plan = plan
         self.group = group
-        self.upload = None
-        self.connection: ServerConnection | None = None
+        self.upload: Upload | None = None
+        self.sent_bytes = 0
+        self.connection: ServerSide | None = None
         self._mirroring = mirroring
         self._service = service
         self._server = server
@@ -81,6 +88,7 @@ class _Copy:
         self.is_over = False
 
     def begin(self, body: list[bytes]) -> None:
+        """Send it."""
         self._body = body
         self._server.requests += 1
         self._server.in_flight += 1
@@ -90,40 +98,58 @@ class _Copy:
         else:
             self._service.connect(self, self._server, dial_s=self.group.dial_s)
 
-    def attach(self, connection: "ServerConnection") -> None:
+    def attach(self, connection: "ServerSide") -> None:
+        """Send it over ``connection``."""
         self.connection = connection
-        connection.start(cast("Exchange", self), self.plan.head_for(self._server), self._body)
+        connection.start(self, self.plan.head_for(self._server), self._body)
 
     def patience_s(self) -> tuple[float, float]:
+        """As for any request."""
         return self.group.read_s, self.group.read_s
 
-    def splice_target(self) -> None:
-        pass
+    def splice_target(self) -> "ClientConnection | None":
+        """Nobody gets the body."""
+        return None
+
+    def request_trailers(self) -> "Fields":
+        """None are kept for a copy."""
+        return []
+
+    # What the server's connection reports; nobody is told of it
 
     def on_interim(self, response: "Response") -> None:
-        pass
+        """The final answer follows."""
 
     def on_response(self, response: "Response", pieces: list[bytes], *, is_end: bool) -> None:
+        """Count the answer."""
         if is_end:
             self._end(response.status, None)
 
     def on_body(self, pieces: list[bytes], *, is_end: bool) -> None:
+        """Throw it away."""
         if is_end:
             self._end(200, None)
 
-    def on_server_writable(self) -> None:
-        pass
-
-    def request_trailers(self) -> "Fields":
-        return []
-
     def on_trailers(self, fields: "Fields", *, is_framed: bool = False) -> None:
-        pass
+        """Throw them away."""
+
+    def on_upgrade(self, response: "Response", early: bytes) -> None:
+        """Never: what asks for another protocol is not copied."""
+        raise NotImplementedError
+
+    def on_client_broken(self) -> None:
+        """Never: there is none."""
+        raise NotImplementedError
+
+    def on_server_writable(self) -> None:
+        """All of it was sent at once."""
 
     def on_server_lost(self, *, was_reused: bool, was_seen: bool = True) -> None:
+        """Do not try again."""
         self._end(0, None)
 
     def on_server_failure(self, failure: "Failure", reason: str) -> None:
+        """Count it as the server's fault."""
         self._end(0, failure)
 
     def _end(self, status: int, failure: "Failure | None") -> None:

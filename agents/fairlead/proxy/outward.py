@@ -24,9 +24,8 @@ from fairlead.proxy.state import ServerState
 from fairlead.proxy.upload import TooLarge, Upload
 
 if TYPE_CHECKING:
-    from fairlead.proxy.client_side import ClientConnection
     from fairlead.proxy.plan import Plan
-    from fairlead.proxy.server_side import ServerConnection
+    from fairlead.proxy.seams import ClientSide, ServerSide
     from fairlead.proxy.service import Service
     from fairlead.proxy.state import Group
 
@@ -54,7 +53,7 @@ class Outward:
 
     group: "Group"
 
-    def __init__(self, service: "Service", client: "ClientConnection", plan: "Plan") -> None:
+    def __init__(self, service: "Service", client: "ClientSide", plan: "Plan") -> None:
         self.plan = plan
         self.peer = plan.peer
         self._body = self.upload = self._pace = None
@@ -64,7 +63,7 @@ class Outward:
             self.upload = None if self._body.is_complete else self._body
             self._pace = Pace(service.limits)
         self.is_gathering = False
-        self.connection: ServerConnection | None = None
+        self.connection: ServerSide | None = None
         self.server: ServerState | None = None
         self.status = self.attempts = self.head_us = 0
         self.flag = ""
@@ -377,7 +376,7 @@ class Outward:
 
     # What the way back adds
 
-    def attach(self, connection: "ServerConnection") -> None:
+    def attach(self, connection: "ServerSide") -> None:
         """Send what there is of the request over ``connection``."""
         raise NotImplementedError
 

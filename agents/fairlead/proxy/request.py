@@ -62,6 +62,13 @@ CHUNKED: Final = Framing.CHUNKED
 UNTIL_CLOSE: Final = Framing.UNTIL_CLOSE
 
 
+_PARTS = (
+    "announced", "entrypoint", "expects_continue", "framing", "host", "host_field", "is_idempotent", "is_secure",
+    "keep_alive", "length", "lines", "method", "minor", "passed", "path", "peer", "takes_trailers", "target",
+    "upgrade", "via",
+)  # fmt: skip
+
+
 class Request:
     """What a request head says, once it has been found fit to forward.
 
@@ -77,28 +84,7 @@ class Request:
         announced: names of the trailers that it will send, lower-case.
     """
 
-    __slots__ = (
-        "announced",
-        "entrypoint",
-        "expects_continue",
-        "framing",
-        "host",
-        "host_field",
-        "is_idempotent",
-        "is_secure",
-        "keep_alive",
-        "length",
-        "lines",
-        "method",
-        "minor",
-        "passed",
-        "path",
-        "peer",
-        "takes_trailers",
-        "target",
-        "upgrade",
-        "via",
-    )  # fmt: skip
+    __slots__ = _PARTS
 
     passed: Fields | None
     lines: list[Line]
@@ -124,7 +110,7 @@ class Request:
     def copy(self) -> "Request":
         """Return one that may be changed; this one may be shared by many requests."""
         other = Request()
-        for name in Request.__slots__:
+        for name in _PARTS:
             setattr(other, name, getattr(self, name))
         other.passed = list(self.fields)
         return other

@@ -19,7 +19,7 @@ from fairlead.proxy.timers import Timed
 from fairlead.proxy.trailers import last_chunk
 
 if TYPE_CHECKING:
-    from fairlead.proxy.exchange import Exchange
+    from fairlead.proxy.seams import Asker
     from fairlead.proxy.service import Service
     from fairlead.proxy.state import ServerState
 
@@ -47,7 +47,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         self.is_blocked = False
         self._service = service
         self._server = server
-        self._exchange: Exchange | None = None
+        self._exchange: Asker | None = None
         self._buffer = b""
         self._response: Response | None = None
         self._decoder: Decoder | None = None
@@ -69,7 +69,7 @@ class ServerConnection(asyncio.Protocol, Timed):
     # What the exchange asks for
 
     def start(
-        self, exchange: "Exchange", head: bytes, pieces: Sequence[bytes] = (), *, is_end: bool = True
+        self, exchange: "Asker", head: bytes, pieces: Sequence[bytes] = (), *, is_end: bool = True
     ) -> None:
         """Send the beginning of a request, or all of it, and expect its response."""
         self._exchange = exchange
@@ -188,7 +188,7 @@ class ServerConnection(asyncio.Protocol, Timed):
 
     # The response
 
-    def _read_heads(self, exchange: "Exchange", data: bytes) -> None:
+    def _read_heads(self, exchange: "Asker", data: bytes) -> None:
         """Read interim heads and the final one."""
         while True:
             end = data.find(b"\r\n\r\n") + 4
@@ -211,7 +211,7 @@ class ServerConnection(asyncio.Protocol, Timed):
             if not self._take_interim(exchange, response, data):
                 return
 
-    def _parse(self, exchange: "Exchange", head: bytes) -> Response:
+    def _parse(self, exchange: "Asker", head: bytes) -> Response:
         is_head = exchange.plan.request.method == b"HEAD"
         memo = self._memo
         if memo is not None and memo[0] == head and memo[1] is is_head:
@@ -222,7 +222,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         self._memo = (head, is_head, response)
         return response
 
-    def _take_interim(self, exchange: "Exchange", response: Response, rest: bytes) -> bool:
+    def _take_interim(self, exchange: "Asker", response: Response, rest: bytes) -> bool:
         """Deal with 1xx; return whether there is more to read."""
         self._interims += 1
         self._buffer = b""
@@ -239,7 +239,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         exchange.on_interim(response)
         return bool(rest)
 
-    def _begin_response(self, exchange: "Exchange", response: Response, data: bytes, end: int) -> None:
+    def _begin_response(self, exchange: "Asker", response: Response, data: bytes, end: int) -> None:
         if response.framing is BY_LENGTH and len(data) - end == response.length:
             # The common case: all of it is here.
             self._end_response(exchange, response, is_clean=True)
@@ -267,7 +267,7 @@ class ServerConnection(asyncio.Protocol, Timed):
         if stop < 0 and response.framing is BY_LENGTH and response.length >= splicing.BYTES_MIN:
             self._splice_if_plain(exchange)
 
-    def _splice_if_plain(self, exchange: "Exchange") -> None:
+    def _splice_if_plain(self, exchange: "Asker") -> None:
         """Leave the rest of a large body to the kernel, once what was sent before it is out."""
         client = exchange.splice_target() if splicing.IS_POSSIBLE and self._exchange is exchange else None
         if client is not None and self.transport.get_extra_info("ssl_object") is None:
@@ -318,7 +318,7 @@ class ServerConnection(asyncio.Protocol, Timed):
             failure = TIMEOUT if who == "timeout" else LOST
             self._fail(failure, "the server broke off in the middle of its answer")
 
-    def _read_body(self, exchange: "Exchange", data: bytes) -> None:
+    def _read_body(self, exchange: "Asker", data: bytes) -> None:
         assert self._decoder is not None
         assert self._response is not None
         pieces: list[bytes] = []
@@ -333,7 +333,7 @@ class ServerConnection(asyncio.Protocol, Timed):
             self._service.wheel.set(self, self._read_s)
         exchange.on_body(pieces, is_end=stop >= 0)
 
-    def _end_response(self, exchange: "Exchange", response: Response, *, is_clean: bool) -> None:
+    def _end_response(self, exchange: "Asker", response: Response, *, is_clean: bool) -> None:
         """Part from the exchange before it sends the end on, so that what it does next cannot meet us."""
         exchange.connection = None
         decoder = self._decoder
@@ -350,7 +350,7 @@ class ServerConnection(asyncio.Protocol, Timed):
             exchange.on_server_failure(failure, reason)
 
 
-def _framed(exchange: "Exchange | None", pieces: Sequence[bytes], *, is_end: bool) -> Sequence[bytes]:
+def _framed(exchange: "Asker | None", pieces: Sequence[bytes], *, is_end: bool) -> Sequence[bytes]:
     if exchange is None or exchange.plan.request.framing is not CHUNKED:
         return pieces
     framed = chunk(pieces)

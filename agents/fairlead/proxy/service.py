@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
@@ -36,6 +36,7 @@ from fairlead.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from fairlead.proxy.record import Observer
+    from fairlead.proxy.seams import ServerSide
 
 _LOG = logging.getLogger(__name__)
 _SECURE = frozenset({"https", "h2"})
@@ -53,7 +54,7 @@ class Connecting(Protocol):
     def is_over(self) -> bool:
         """Whether nobody waits any more."""
 
-    def attach(self, connection: ServerConnection) -> None:
+    def attach(self, connection: "ServerSide") -> None:
         """Here it is."""
 
     def on_server_failure(self, failure: Failure, reason: str) -> None:
@@ -215,14 +216,14 @@ class Service:
 
     # Servers
 
-    def pooled(self, server: ServerState, *, is_repeatable: bool) -> ServerConnection | None:
+    def pooled(self, server: ServerState, *, is_repeatable: bool) -> "ServerSide | None":
         """Return a kept-alive connection, or None.
 
         One that the server has just closed may still be among them.  If the request cannot be sent twice,
         the kernel is asked; else finding out is cheaper than asking.
         """
         if (shared := server.multiplexed) is not None:
-            return cast("ServerConnection", shared.open_stream()) if shared.is_usable else None
+            return shared.open_stream() if shared.is_usable else None
         while (connection := server.pool.take()) is not None:
             if connection.is_open and (is_repeatable or connection.is_quiet()):
                 return connection
@@ -232,7 +233,7 @@ class Service:
     def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
         """Open a connection for ``waiting``, unless there is one that all share."""
         if (shared := server.multiplexed) is not None and shared.is_usable:
-            waiting.attach(cast("ServerConnection", shared.open_stream()))
+            waiting.attach(shared.open_stream())
         else:
             self.spawn(self._connect(waiting, server, dial_s))
 
@@ -273,8 +274,9 @@ class Service:
                 _probe_idle(transport, server.keep_alive_s)
             if isinstance(connection, Http2Server):
                 server.multiplexed = connection
-                connection = cast("ServerConnection", connection.open_stream())
-            elif server.proxy_protocol:
+                waiting.attach(connection.open_stream())
+                return
+            if server.proxy_protocol:
                 # This connection is for this client alone; it is never pooled.
                 origin = waiting.plan.origin
                 source, destination = (

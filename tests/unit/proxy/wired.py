@@ -131,6 +131,7 @@ class Wired:
             client.data_received(piece)
             while (exchange := client.exchange) is not None and exchange.connection is not None:
                 connection = exchange.connection
+                assert isinstance(connection, ServerConnection)
                 upstream = cast("Wire", connection.transport)
                 requests = strictly(bytes(upstream.written))
                 done = answered.get(id(upstream), 0)

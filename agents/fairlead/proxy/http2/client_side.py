@@ -1,87 +1,26 @@
 """A client's connection that speaks HTTP/2: each stream is a request of its own, with an exchange of its own."""
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from fairlead import http2
 from fairlead.proxy.answers import as_response, error_answer
-from fairlead.proxy.body import UntilClose
 from fairlead.proxy.config import TICK_S
 from fairlead.proxy.errors import BadRequest
-from fairlead.proxy.exchange import Exchange
 from fairlead.proxy.headers import Fields
+from fairlead.proxy.http2.exchange import Http2Exchange
 from fairlead.proxy.http2.messages import block_of, head_of
 from fairlead.proxy.http2.wire import Wire, protocol_limits
 from fairlead.proxy.record import Refused
-from fairlead.proxy.upload import Upload
 
 if TYPE_CHECKING:
-    from fairlead.proxy.client_side import ClientConnection
     from fairlead.proxy.origin import Origin
     from fairlead.proxy.plan import Plan
-    from fairlead.proxy.response import Response
     from fairlead.proxy.service import Service
     from fairlead.proxy.timers import Alarm
 
 
 _CONTINUE = http2.encoded([(b":status", b"100")])
-
-
-class StreamExchange(Exchange):
-    """An exchange whose client speaks HTTP/2."""
-
-    is_framed = True
-    __slots__ = ("_stream",)
-
-    def __init__(self, service: "Service", stream: "ClientStream", plan: "Plan") -> None:
-        # A stream has all that an exchange asks of a client's connection.
-        super().__init__(service, cast("ClientConnection", stream), plan)
-        self._stream = stream
-        if self._body is None:
-            return
-        if stream.has_half_closed:
-            self._body.end()
-            self.upload = None
-        else:
-            self.upload = self._body = Upload(
-                plan.request,
-                limit=plan.body_bytes_max,
-                keep_bytes_max=plan.kept_bytes_max(service.limits.replay_bytes_max),
-                decoder=UntilClose(),
-            )
-        if plan.request.header(b"content-type").startswith(b"application/grpc"):
-            self._pace = None  # A stream of messages, each in its own time.
-
-    def _send_interim(self, response: "Response") -> None:
-        self._stream.send_head(block_of(response))
-
-    def _send_head(self, response: "Response", pieces: list[bytes], added: bytes, *, is_end: bool) -> None:
-        if added:
-            block = block_of(response, added)
-        elif not (block := response.block):
-            # Servers repeat themselves, and then this is the same object.
-            block = response.block = block_of(response)
-        if is_end and not self.trailers:
-            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self.sent_bytes += len(body)
-            self._stream.send_whole(block, body)
-        else:
-            self._stream.send_head(block)
-            self._send_body(pieces, is_end=is_end)
-
-    def _send_body(self, pieces: list[bytes], *, is_end: bool) -> None:
-        self.sent_bytes += sum(map(len, pieces))
-        self._stream.send_body(pieces)
-        if is_end:
-            self._stream.end(self.trailers if self._tells_trailers else [])
-
-    def splice_target(self) -> None:
-        """Frames stand around every piece of a body."""
-
-    @property
-    def _tells_trailers(self) -> bool:
-        """They are part of every message here, whether the client speaks of them or not."""
-        return self._call is None or not self._call.has_response_filters
 
 
 class ClientStream(http2.Stream):
@@ -101,7 +40,7 @@ class ClientStream(http2.Stream):
         self._alarm: Alarm | None = None
         self._is_blocked = False
         self._waiting: list[bytes] = []  # body, for middlewares that have still to see the head
-        self.exchange: StreamExchange | None = None
+        self.exchange: Http2Exchange | None = None
 
     # What the connection reports
 
@@ -114,7 +53,7 @@ class ClientStream(http2.Stream):
         except BadRequest as error:
             self._refuse(error)
             return
-        self.exchange = exchange = StreamExchange(client.service, self, plan)
+        self.exchange = exchange = Http2Exchange(client.service, self, plan)
         limit = plan.body_bytes_max
         if limit and plan.request.length > limit:
             exchange.fail_request(413, "request body too large")

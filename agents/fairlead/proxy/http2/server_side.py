@@ -14,7 +14,7 @@ from fairlead.proxy.http2.wire import Wire, protocol_limits
 
 if TYPE_CHECKING:
     from fairlead.proxy.balance import Failure
-    from fairlead.proxy.exchange import Exchange
+    from fairlead.proxy.seams import Asker
     from fairlead.proxy.service import Service
     from fairlead.proxy.timers import Alarm
 
@@ -43,7 +43,7 @@ class ServerStream(http2.ClientStream):
         super().__init__(server.connection)
         self._server = server
         self._alarm: Alarm | None = None
-        self._exchange: Exchange | None = None
+        self._exchange: Asker | None = None
         self._is_paused = False
         self._read_s = self._body_s = 0.0
         self.is_blocked = False  # the server does not take what is sent; then the client is not read
@@ -51,7 +51,7 @@ class ServerStream(http2.ClientStream):
     # What the exchange asks for
 
     def start(
-        self, exchange: "Exchange", head: bytes, pieces: Sequence[bytes] = (), *, is_end: bool = True
+        self, exchange: "Asker", head: bytes, pieces: Sequence[bytes] = (), *, is_end: bool = True
     ) -> None:
         """Send the beginning of a request, or all of it, and expect its response."""
         self._exchange = exchange
@@ -175,7 +175,7 @@ class ServerStream(http2.ClientStream):
             self._alarm = self._server.lend_alarm(self._on_deadline)
         self._server.service.wheel.set(self._alarm, self._read_s)
 
-    def _leave(self, exchange: "Exchange") -> None:
+    def _leave(self, exchange: "Asker") -> None:
         """Part from the exchange before it sends the end on, so that what it does next cannot meet us."""
         exchange.connection = None
         self._let_go()
@@ -188,7 +188,7 @@ class ServerStream(http2.ClientStream):
     def _cancel(self) -> None:
         self.connection.reset(self, http2.ErrorCode.CANCEL)
 
-    def _let_go(self) -> "Exchange | None":
+    def _let_go(self) -> "Asker | None":
         exchange, self._exchange = self._exchange, None
         self.is_open = False
         if self._alarm is not None:
