@@ -127,8 +127,11 @@ class Forwarding:
 
 
 def as_received(received: Fields, *, peer: bytes) -> Sender:
-    """Return all that came, unread, as vulcand's TrustForwardHeader lets it through; the client is the peer."""
-    found = _by_name(received)
+    """Return all that came, unread, as vulcand's TrustForwardHeader lets it through; the client is the peer.
+
+    Of fields that came several times vulcand passes the first on, but for the lists of hops.
+    """
+    found = _by_name(received[::-1])
     return Sender(
         peer,
         real_ip=found.get(b"x-real-ip", peer),

@@ -3,12 +3,13 @@
 A request is repeated if its predicate says so, if doing it twice does no more than doing it once (an idempotent method,
 or nothing of it has reached a server; RFC 9110, section 9.2.2), if all of its body is still here, if there is a server
 that has not failed it yet, and if the budget has room: repeats must not multiply the load of servers that are failing
-because of it.  Sans-IO.
+because of it.  So a repeat costs nothing when the attempt before it reached no server, and what it cost comes back when
+a predicate, which sees all answers, is content with its answer.  Sans-IO.
 """
 
 from typing import TYPE_CHECKING
 
-from fairlead.proxy.balance import Attempt, Chance
+from fairlead.proxy.balance import REFUSED, Attempt, Chance
 from fairlead.proxy.failover import Failed, decides_about_methods, parse_failover
 from fairlead.proxy.model import Frontend, Retry
 
@@ -55,6 +56,10 @@ class Budget:
         self._repeats = 1
         return True
 
+    def give_back(self) -> None:
+        """Give one repeat back: it was worth its while."""
+        self._tokens = min(self._tokens + 1, _SAVED_MAX)
+
 
 class Repeating:
     """The policy of one frontend; see ``RetryPolicy``."""
@@ -87,10 +92,13 @@ class Repeating:
         if self._predicate is None:
             is_wanted = attempt.failure is not None
         else:
-            is_wanted = self._predicate(
-                Failed(attempt.status, attempt.attempts, plan.request.method.decode("latin-1"))
-            )
+            failed = Failed(attempt.status, attempt.attempts, plan.request.method.decode("latin-1"))
+            is_wanted = self._predicate(failed)
             is_safe = is_safe or self._trusts_predicate
+            # What a predicate would not have repeated after a first attempt either is not merely the last one allowed.
+            is_content = attempt.failure is None and not self._predicate(failed._replace(attempts=1))
+            if is_content and attempt.attempts > 1:
+                self._budget.give_back()
         if not is_wanted or not is_safe:
             return None
         servers = [
@@ -100,7 +108,10 @@ class Repeating:
             for server in group.servers
         ]
         requests = sum(server.requests for server in servers)
-        if attempt.attempts >= len(servers) or not self._budget.take(
+        if attempt.attempts >= len(servers):
+            return None
+        # Who could not even be connected to has had no load.
+        if attempt.failure is not REFUSED and not self._budget.take(
             self._ratio, requests=requests, now_s=now_s
         ):
             return None

@@ -92,7 +92,7 @@ class Service:
         self.on_switch: tuple[Callable[[int], None], ...] = ()
         self.snapshot = Snapshot(0, Router(()), {}, {})
         self.stats = Stats()
-        self.wheel = Wheel()
+        self.wheel = Wheel(lambda seconds, ring: asyncio.get_running_loop().call_later(seconds, ring))
         self.response_parser = ResponseParser(self.limits)
         self.is_draining = False
         self._request_parser = RequestParser(self.limits, ambiguity)

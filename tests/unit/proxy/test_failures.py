@@ -62,6 +62,23 @@ async def test_the_timeouts_of_a_backend_are_its_own() -> None:
         assert status_of((await proxy.get())[0]) == 504
 
 
+async def test_a_short_timeout_is_as_short_as_it_says() -> None:
+    """vulcand's users give milliseconds: a server that takes ten times as long is too slow, whatever the ticks are."""
+
+    async def serve(peer: Peer) -> None:
+        while True:
+            await peer.head()
+            await asyncio.sleep(0.1)
+            await peer.send(OK)
+
+    upstream = Upstream(serve)
+    async with running(upstream) as proxy:
+        proxy.serve(upstream, backend={"Timeouts": {"Read": "10ms"}})
+        assert status_of((await proxy.get())[0]) == 504
+        proxy.serve(upstream, backend={"Timeouts": {"Read": "30s"}})
+        assert status_of((await proxy.get())[0]) == 200
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -45,6 +45,25 @@ async def test_what_a_client_says_of_its_origin_is_believed_only_when_told_to() 
     assert trusting["forwarded"] == ["for=9.9.9.9"]
 
 
+async def test_of_what_a_trusted_client_says_twice_the_first_goes_on() -> None:
+    """As vulcand has it: the lists of hops are joined, and scheme and host are those of the first line."""
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        proxy.serve(upstream, settings={"TrustForwardHeader": True})
+        lines = [
+            ("For", "a, b"),
+            ("For", "c"),
+            ("Proto", "d, e"),
+            ("Proto", "f"),
+            ("Host", "g"),
+            ("Host", "h"),
+        ]
+        await proxy.get(extra="".join(f"X-Forwarded-{name}: {value}\r\n" for name, value in lines))
+    fields = fields_of(upstream.heads[0])
+    assert fields["x-forwarded-for"] == ["a, b, c, 127.0.0.1"]
+    assert (fields["x-forwarded-proto"], fields["x-forwarded-host"]) == (["d, e"], ["g"])
+
+
 async def test_the_host_field_follows_the_setting_from_one_request_to_the_next() -> None:
     """vulcand compared frontends without this setting, so that a live change did nothing (1.6, fault 2)."""
     upstream = Upstream()

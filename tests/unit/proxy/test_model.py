@@ -260,6 +260,11 @@ def test_every_field_tells_two_objects_apart(kind: type) -> None:
         ),
         (
             Kind.BACKEND,
+            {"Settings": {"TLS": {"CipherSuites": ["best"]}}},
+            "Settings.TLS.CipherSuites has 'best'",
+        ),
+        (
+            Kind.BACKEND,
             {"Settings": {"TLS": {"MaxVersion": "VersionTLS11"}}},
             "Settings.TLS.MaxVersion is lower than MinVersion",
         ),

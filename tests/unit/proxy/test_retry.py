@@ -136,6 +136,37 @@ def test_the_budget_is_a_fifth_of_the_requests_and_three_a_second() -> None:
     assert sum(quiet.take(0.2, requests=0, now_s=n / 100) for n in range(1000)) == pytest.approx(40, abs=2)
 
 
+def test_a_repeat_costs_nothing_when_nobody_was_reached_or_when_it_helped() -> None:
+    """Half of the servers may be ill for long, and no request has to suffer; a storm still gets no more than its budget."""
+    predicate = {"FailoverPredicate": "(ResponseCode() == 502 || ResponseCode() == 500) && Attempts() < 3"}
+    repeating, plan = policy(Settings=predicate)
+    for _ in range(100):
+        assert repeating.delay_s(plan, asked(None, 500), 0.0) is not None
+        assert repeating.delay_s(plan, asked(REFUSED, sent=False, attempts=2), 0.0) is not None
+        assert repeating.delay_s(plan, asked(None, 200, attempts=3), 0.0) is None
+    storm, plan = policy(Settings=predicate)
+    granted = 0
+    for _ in range(100):
+        granted += storm.delay_s(plan, asked(None, 500), 0.0) is not None
+        assert storm.delay_s(plan, asked(None, 500, attempts=3), 0.0) is None
+    assert granted == 10
+
+
+async def test_a_predicate_finds_the_one_server_of_three_that_is_well() -> None:
+    """vulcand's users run with it: one server answers 500, one is not there, and clients see neither."""
+
+    async def ill(peer: Peer) -> None:
+        while True:
+            await peer.head()
+            await peer.send(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 3\r\n\r\nill")
+
+    async with running(Upstream(), Upstream(ill)) as proxy:
+        predicate = "(ResponseCode() == 502 && Attempts() < 20) || (ResponseCode() == 500 && Attempts() < 3)"
+        route = {"BackendId": "b", "Route": 'Path("/")', "Settings": {"FailoverPredicate": predicate}}
+        proxy.put({"frontends/f/frontend": route, "backends/b/servers/gone": {"URL": "http://127.0.0.1:1"}})
+        assert {status_of((await proxy.get())[0]) for _ in range(40)} == {200}
+
+
 async def _refuse(peer: Peer) -> None:
     peer.writer.transport.abort()
 

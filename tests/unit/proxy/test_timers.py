@@ -1,5 +1,7 @@
 """The timer wheel against the plain rule that it approximates."""
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +61,30 @@ def test_what_falls_due_may_set_itself_again() -> None:
     for _ in range(10):
         wheel.advance()
     assert again.count == 5
+
+
+def test_what_is_shorter_than_ticks_can_tell_has_a_timer_of_its_own() -> None:
+    """Ten milliseconds are ten milliseconds; only the last deadline counts here, too, and a clear one is none."""
+    timers: list[tuple[float, Callable[[], None]]] = []
+    wheel, fired = Wheel(lambda seconds, ring: timers.append((seconds, ring))), list[int]()
+    timed = Noted(wheel, fired)
+    for seconds in (0.01, 0.02):
+        wheel.set(timed, seconds)
+    assert [seconds for seconds, _ in timers] == [0.01, 0.02]
+    timers[0][1]()
+    assert not fired
+    timers[1][1]()
+    timers[1][1]()
+    assert fired == [0]
+    wheel.set(timed, 0.01)
+    wheel.clear(timed)
+    timers[2][1]()
+    wheel.set(timed, 0.01)
+    wheel.set(timed, 4 * TICK_S)
+    timers[3][1]()
+    assert fired == [0]
+    wheel.set(timed, 0.01)
+    for _ in range(20):
+        wheel.advance()
+    timers[4][1]()
+    assert fired == [0, 20]

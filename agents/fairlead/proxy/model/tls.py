@@ -7,6 +7,7 @@ engine/tls.go and engine/model.go.
 import base64
 import binascii
 import json
+import re
 import ssl
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ _VERSIONS = {
     "VersionTLS12": ssl.TLSVersion.TLSv1_2,
     "VersionTLS13": ssl.TLSVersion.TLSv1_3,
 }
+# The names of crypto/tls in Go; an unknown one would be passed over in silence.
+_SUITE = re.compile(
+    r"TLS_(?:(?:RSA|ECDHE_RSA|ECDHE_ECDSA)_WITH_)?"
+    r"(?:RC4_128|3DES_EDE_CBC|AES_(?:128|256)_(?:CBC|GCM)|CHACHA20_POLY1305)(?:_SHA(?:256|384)?)?"
+)
 _RENEW_BEFORE_S = 30 * 24 * 3600.0
 _OCSP_PERIOD_S = 3600.0
 
@@ -81,7 +87,7 @@ def read_tls(fields: Fields) -> TlsSettings:
     """Return the TLS settings in ``fields``.
 
     Raises:
-        KeyProblem: a version that does not exist, or a field of the wrong kind.
+        KeyProblem: a version or a cipher suite that does not exist, or a field of the wrong kind.
     """
     cache = fields.inside("SessionCache")
     cache.choice("Type", ("lru",), "lru")
@@ -95,7 +101,7 @@ def read_tls(fields: Fields) -> TlsSettings:
     return TlsSettings(
         min_version=oldest,
         max_version=newest,
-        cipher_suites=fields.texts("CipherSuites"),
+        cipher_suites=_read_suites(fields),
         prefer_server_ciphers=fields.flag("PreferServerCipherSuites"),
         session_tickets=not fields.flag("SessionTicketsDisabled"),
         session_cache_max=cache.inside("Settings").number("Capacity", low=0) or default.session_cache_max,
@@ -139,6 +145,15 @@ def read_sealed(fields: Fields, name: str) -> bytes:
         return base64.b64decode(fields.text(name), validate=True)
     except binascii.Error as error:
         raise KeyProblem(f"{fields.path(name)} must be a sealed value in base64") from error
+
+
+def _read_suites(fields: Fields) -> tuple[str, ...]:
+    suites = fields.texts("CipherSuites")
+    for each in suites:
+        if _SUITE.fullmatch(each) is None:
+            said = f"has {each!r}; suites have Go's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+            raise KeyProblem(f"{fields.path('CipherSuites')} {said}")
+    return suites
 
 
 def _version(fields: Fields, name: str) -> ssl.TLSVersion | None:

@@ -139,6 +139,12 @@ def test_fallbacks_answer_in_the_servers_place() -> None:
     answer = answer_of(redirecting, call_of("/somePath", now_s=1))
     assert answer is not None
     assert (answer.status, value(answer.fields, "Location")) == (302, b"http://localhost:5000")
+    action = {"URL": "http://localhost:6000/", "PreservePath": True}
+    keeping = made("cbreaker", SPEC | {"Fallback": {"Type": "redirect", "Action": action}})
+    ended(keeping, call_of(), 502)
+    answer = answer_of(keeping, call_of("/some/path?q=1", now_s=1))
+    assert answer is not None
+    assert value(answer.fields, "Location") == b"http://localhost:6000/some/path"
 
 
 @pytest.mark.parametrize(

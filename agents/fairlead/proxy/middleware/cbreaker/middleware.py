@@ -23,6 +23,7 @@ from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import WEBHOOK_S
 from fairlead.proxy.middleware.making import Tools
+from fairlead.proxy.middleware.rewrite import encoded
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.record import Record
 
@@ -50,9 +51,11 @@ class CircuitBreaker(Middleware):
         tools: Tools,
         on_tripped: Webhook | None = None,
         on_standby: Webhook | None = None,
+        keeps_path: bool = False,
     ) -> None:
         self.breaker = breaker
         self._fallback = fallback
+        self._keeps_path = keeps_path
         self._tools = tools
         self._hooks = {State.TRIPPED: on_tripped, State.STANDBY: on_standby}
 
@@ -64,7 +67,10 @@ class CircuitBreaker(Middleware):
         if passes:
             return None
         fallback = self._fallback
-        return Answer(fallback.status, fallback.body, fields=list(fallback.fields), flag=fallback.flag)
+        fields = list(fallback.fields)
+        if self._keeps_path:
+            fields = [(name, url + encoded(call.request.path)) for name, url in fields]
+        return Answer(fallback.status, fallback.body, fields=fields, flag=fallback.flag)
 
     def on_end(self, call: Call, record: Record) -> None:
         """Take note of the answer; nobody is to blame when the client left."""
@@ -101,7 +107,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> CircuitBre
         recovery_s=spec.long_s("RecoveryDuration", 10.0),
         check_s=spec.long_s("CheckPeriod", 0.1),
     )
-    fallback = _read_fallback(_inner(spec, "Fallback"))
+    fallback, keeps_path = _read_fallback(_inner(spec, "Fallback"))
     hooks = {
         name: _read_webhook(_inner(spec, name)) if spec.raw(name) else None
         for name in ("OnTripped", "OnStandby")
@@ -109,7 +115,12 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> CircuitBre
     breaker = previous.breaker if isinstance(previous, CircuitBreaker) else Breaker(settings)
     breaker.settings = settings
     return CircuitBreaker(
-        breaker, fallback=fallback, tools=tools, on_tripped=hooks["OnTripped"], on_standby=hooks["OnStandby"]
+        breaker,
+        fallback=fallback,
+        tools=tools,
+        on_tripped=hooks["OnTripped"],
+        on_standby=hooks["OnStandby"],
+        keeps_path=keeps_path,
     )
 
 
@@ -126,7 +137,8 @@ def _inner(spec: Spec, name: str) -> Spec:
     return Spec(value, where=name)
 
 
-def _read_fallback(spec: Spec) -> Answer:
+def _read_fallback(spec: Spec) -> tuple[Answer, bool]:
+    """Return what is answered, and whether the path of the request comes behind its Location."""
     action = spec.spec("Action")
     match spec.required_text("Type"):
         case "response":
@@ -134,10 +146,11 @@ def _read_fallback(spec: Spec) -> Answer:
             if kind := action.text("ContentType"):
                 fields.append((b"Content-Type", action.field_value("ContentType", kind)))
             status = action.whole("StatusCode", low=200, high=599)
-            return Answer(status, _read_body(action), fields=fields, flag="CB")
+            return Answer(status, _read_body(action), fields=fields, flag="CB"), False
         case "redirect":
-            url = _read_url(action)
-            return Answer(302, b"Found", fields=[(b"Location", url.encode())], flag="CB")
+            url, keeps_path = _read_url(action), action.flag("PreservePath")
+            location = (url.rstrip("/") if keeps_path else url).encode()
+            return Answer(302, b"Found", fields=[(b"Location", location)], flag="CB"), keeps_path
         case other:
             raise spec.problem("Type", f'must be "response" or "redirect", not {other!r}')
 
