@@ -128,11 +128,14 @@ class Service:
 
     async def drain(self, *, limit_s: float | None = None) -> None:
         """Stop accepting, finish what is under way within ``limit_s`` seconds; then end all that is left."""
+        patience_s = self.limits.drain_s if limit_s is None else limit_s
         self.is_draining = True
         self.doors.close()
         for client in list(self._clients):
             client.expect_last()
-        if not await self._outlast(self._clients, self.limits.drain_s if limit_s is None else limit_s):
+        # Who was let in a moment ago is a client only after a turn of the loop, or after a handshake.
+        await asyncio.sleep(min(patience_s, self.limits.drain_idle_s))
+        if not await self._outlast(self._clients, patience_s):
             _LOG.warning("%d requests were still under way and are cut off", len(self._clients))
         for tunnel in list(self._tunnels):
             tunnel.leave()
@@ -180,7 +183,7 @@ class Service:
         """Count a new client; False when there are too many."""
         self._clients.add(client)
         self.stats.clients = len(self._clients)
-        return self.stats.clients <= self.limits.connections_max and not self.is_draining
+        return self.stats.clients <= self.limits.connections_max
 
     def forget(self, client: ClientConnection | Http2Client) -> None:
         """A client's connection has ended, or is no longer HTTP."""
@@ -302,6 +305,8 @@ class Service:
         self.admit(successor)
         transport.set_protocol(successor)
         successor.take_over(transport, data)
+        if self.is_draining:
+            successor.expect_last()
 
     def tunnel(
         self,

@@ -54,7 +54,8 @@ class Http2Peer:
             data = await asyncio.wait_for(self.peer.reader.read(65536), 10)
             assert data, f"the connection ended before {kind}"
             self._take(self._unread + data)
-            await self.flush()
+            with contextlib.suppress(ConnectionError):  # It may have been the last that came.
+                await self.flush()
 
     def _take(self, data: bytes) -> None:
         while len(data) >= 9 and len(data) >= (end := 9 + int.from_bytes(data[:3], "big")):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import h2.events
 import pytest
 from tests.support.ports import free_ports
 from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, fields_of, running, status_of
@@ -373,3 +374,53 @@ async def test_who_waits_at_a_listener_that_changes_is_served_by_what_it_becomes
                 peer = Peer(*await asyncio.open_connection(sock=waiting.dup()))
             assert await ask(peer, "a.example") == 200
             peer.close()
+
+
+@contextlib.asynccontextmanager
+async def halfway(port: int, gate: asyncio.Event) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """A relay to ``port`` that holds back all but a client's first words until ``gate``; and when the answer came."""
+    answered = asyncio.Event()
+
+    async def relay(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection("127.0.0.1", port)
+        to_server.write(await client.read(2**16))
+        to_client.write(await server.read(2**16))
+        answered.set()
+        await gate.wait()
+
+        async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(2**16):
+                target.write(data)
+            target.close()
+
+        await asyncio.gather(pass_on(client, to_server), pass_on(server, to_client))
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
+        yield listening.sockets[0].getsockname()[1], answered
+
+
+@pytest.mark.parametrize("alpn", [[], ["h2"]])
+async def test_a_client_in_the_middle_of_its_handshake_is_served_by_a_proxy_that_drains(
+    alpn: list[str],
+) -> None:
+    context, gate = trusting(A), asyncio.Event()
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    async with secured(Upstream()) as (proxy, port), halfway(port, gate) as (relay_port, answered):
+        connecting = asyncio.create_task(secure(relay_port, "a.example", context))
+        await answered.wait()
+        draining = asyncio.create_task(proxy.service.drain(limit_s=5))
+        await asyncio.sleep(0)
+        gate.set()
+        peer = await connecting
+        if alpn:
+            speaking = Http2Peer(peer)
+            await speaking.greet()
+            assert await speaking.status(await speaking.ask()) == 200
+            await speaking.event(h2.events.ConnectionTerminated)
+        else:
+            head, _ = await peer.ask(HEAD.format("a.example").encode())
+            assert status_of(head) == 200
+            assert b"Connection: close" in head
+        await draining
+        peer.close()
