@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fairlead.proxy.config import ALTERNATIVES_MAX, CACHED_MAX, QUERY_FIELDS_MAX, REGEXP_SUBJECT_BYTES_MAX
 from fairlead.proxy.errors import ExpressionError, KeyProblem
@@ -20,6 +20,8 @@ from fairlead.proxy.expression import Both, Call, Either, Expression, Not
 from fairlead.proxy.pattern import compile_pattern, compile_regexp, is_literal, literal_prefix
 
 _SEPARATORS = {"Host": ".", "Path": "/", "Method": " ", "Header": "/"}
+# What is decoded where a rule of Traefik's looks at a path: all but RFC 3986's reserved characters and the sign itself.
+_ENCODED = re.compile(rb"%(?!2[1346-9A-Ca-c]|25|2[Ff]|3[AaBbDdFf]|40|5[BbDd])[0-9A-Fa-f]{2}")
 _ONE_MORE_LABEL = re.compile(r"(?:\*|<(?:string:)?[^>:]+>)\.([^<>*]+)")
 
 
@@ -64,6 +66,7 @@ class Condition:
         prefix: what a path must begin with, or None.
         domain: the host is this with one more label before it; or None.
         is_partial: being filed under ``prefix`` or ``domain`` is not enough; ``test`` decides.
+        is_decoded: it looks at ``decoded`` of a path.
     """
 
     field: str
@@ -73,6 +76,7 @@ class Condition:
     prefix: bytes | None = None
     domain: bytes | None = None
     is_partial: bool = False
+    is_decoded: bool = False
 
 
 Conjunction = tuple[Condition, ...]
@@ -81,6 +85,18 @@ Conjunction = tuple[Condition, ...]
 def meets(conjunctions: tuple[Conjunction, ...], request: Routable) -> bool:
     """Whether ``request`` meets one of ``conjunctions``."""
     return any(all(each.test(request) for each in conjunction) for conjunction in conjunctions)
+
+
+def decoded(path: bytes) -> bytes:
+    """Return what rules of Traefik's match of a path, as Traefik does.
+
+    ``/%61dmin`` is ``/admin`` there, or a rule that guards it would be passed by; ``%2F`` stays what it is.
+    """
+    return _ENCODED.sub(_decode, path) if b"%" in path else path
+
+
+def _decode(found: re.Match[bytes]) -> bytes:
+    return unquote_to_bytes(found[0])
 
 
 @lru_cache(CACHED_MAX)
@@ -162,7 +178,12 @@ def _make_pattern(call: Call) -> Condition:
         return _make_domain(more[1], may_be_empty=text[0] == "<")
     if call.is_plain or is_literal(text):
         wanted = text.encode()
-        return Condition(field, lambda request: value_of(request) == wanted, literal=wanted)
+        is_decoded = call.is_plain and field == "Path"
+        if is_decoded:
+            value_of = _decoded_path
+        return Condition(
+            field, lambda request: value_of(request) == wanted, literal=wanted, is_decoded=is_decoded
+        )
     pattern = compile_pattern(text, separator=_SEPARATORS[field])
     return Condition(field, lambda request: pattern.fullmatch(value_of(request)) is not None, pattern=text)
 
@@ -190,7 +211,10 @@ def _make_prefix(call: Call) -> Condition:
     if not text.startswith("/"):
         raise KeyProblem(f"the path {text!r} does not begin with a slash")
     prefix = text.encode()
-    return Condition("Path", lambda request: request.path.startswith(prefix), prefix=prefix)
+    value_of = _decoded_path if call.is_plain else _VALUES["Path"]
+    return Condition(
+        "Path", lambda request: value_of(request).startswith(prefix), prefix=prefix, is_decoded=call.is_plain
+    )
 
 
 def _make_regexp(call: Call) -> Condition:
@@ -211,8 +235,15 @@ def _make_regexp(call: Call) -> Condition:
         )
     value_of = _header(call) if field == "Header" else _VALUES[field]
     prefix = literal_prefix(call.arguments[0]).encode() if field == "Path" else b""
+    is_decoded = call.is_plain and field == "Path"
+    if is_decoded:
+        value_of = _decoded_path
     return Condition(
-        field, lambda request: _finds(regexp, value_of(request)), prefix=prefix or None, is_partial=True
+        field,
+        lambda request: _finds(regexp, value_of(request)),
+        prefix=prefix or None,
+        is_partial=True,
+        is_decoded=is_decoded,
     )
 
 
@@ -285,6 +316,10 @@ _VALUES: dict[str, Callable[[Routable], bytes]] = {
     "Path": lambda request: request.path,
     "Method": lambda request: request.method,
 }
+
+
+def _decoded_path(request: Routable) -> bytes:
+    return decoded(request.path)
 
 
 def _header(call: Call) -> Callable[[Routable], bytes]:

@@ -21,11 +21,16 @@ Order = tuple[int, bytes, str]
 
 
 class Candidate(NamedTuple):
-    """A frontend that fits if ``tests`` do."""
+    """A frontend that fits if ``tests`` do.
+
+    Attributes:
+        is_decoded: it is filed under what is left of a path after ``decoded``.
+    """
 
     order: Order
     tests: tuple[Test, ...]
     frontend: Frontend
+    is_decoded: bool = False
 
 
 Candidates = tuple[Candidate, ...]
@@ -105,6 +110,15 @@ class Paths:
             for candidates in self.patterns.walk(path.split(b"/"), 0):
                 best = better(candidates, request, best)
         return better(self.rest, request, best) if self.rest else best
+
+    def find_decoded(self, request: Routable, path: bytes, best: Candidate | None) -> Candidate | None:
+        """Do as ``find`` does for those that see ``path``, decoded, in place of the request's."""
+        places = [self.literal.get(path)]
+        places += [self.prefixes.get(path[:length]) for length in self._lengths if length <= len(path)]
+        for found in places:
+            if found is not None:
+                best = better(tuple(each for each in found if each.is_decoded), request, best)
+        return best
 
     def add(self, path: Condition | None, new: Candidate) -> None:
         """File ``new``; who owns this may call it."""

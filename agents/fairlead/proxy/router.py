@@ -11,7 +11,7 @@ A router never changes; ``changed`` makes another one that shares all but what i
 
 from collections.abc import Iterable
 
-from fairlead.proxy.match import Condition, Conjunction, Routable, Test, compile_expression
+from fairlead.proxy.match import Condition, Conjunction, Routable, Test, compile_expression, decoded
 from fairlead.proxy.model import Frontend
 from fairlead.proxy.paths import Candidate, Order, Paths
 
@@ -65,7 +65,19 @@ class Router:
             domain = host.partition(b".")[2]
             if (paths := self._domains.get(domain)) is not None and domain:
                 best = paths.find(request, best)
+        if b"%" in request.path:
+            best = self._find_decoded(request, best)
         return None if best is None else best.frontend
+
+    def _find_decoded(self, request: Routable, best: Candidate | None) -> Candidate | None:
+        path = decoded(request.path)
+        if path == request.path:
+            return best
+        domain = request.host.partition(b".")[2]
+        for paths in (self._anywhere, self._hosts.get(request.host), self._domains.get(domain)):
+            if paths is not None:
+                best = paths.find_decoded(request, path, best)
+        return best
 
     def _file(self, frontend: Frontend, owner: object, *, is_new: bool) -> None:
         order = precedence(frontend)
@@ -85,7 +97,8 @@ class Router:
                 tests = (_is_secure, *tests)
             paths = self._paths(host, domain, owner)
             if is_new:
-                paths.add(path, Candidate(order, tests, frontend))
+                is_decoded = path is not None and path.is_decoded
+                paths.add(path, Candidate(order, tests, frontend, is_decoded))
             else:
                 paths.remove(path, order)
             if paths.is_empty:

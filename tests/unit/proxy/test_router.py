@@ -176,7 +176,23 @@ def test_the_index_finds_what_trying_all_finds(routes: list[str], path: str, hos
 
 _asked = st.builds(
     Asked,
-    st.sampled_from(["/", "/a", "/a/b", "/b", "/7", "/a/7", "/xy/b", "/a/", "/a/b/c", "/other", "/a?q=1"]),
+    st.sampled_from(
+        [
+            "/",
+            "/a",
+            "/a/b",
+            "/b",
+            "/7",
+            "/a/7",
+            "/xy/b",
+            "/a/",
+            "/a/b/c",
+            "/other",
+            "/a?q=1",
+            "/%61",
+            "/a%2Fb",
+        ]
+    ),
     host=st.sampled_from(["", "a", "b", "q.c", ".c"]),
     method=st.sampled_from(["GET", "PUT"]),
 )

@@ -98,6 +98,31 @@ def test_a_rule_of_traefiks_has_its_length_as_priority_unless_one_is_given() -> 
     assert winner(frontend('PathPrefix("/my")', name="a"), ruled(short, name="b")) == "b"
 
 
+def test_a_rule_that_guards_a_path_is_not_passed_by_with_percent_signs() -> None:
+    """Servers decode what Traefik decodes, so that its rules look at that; vulcand's look at the bytes that came."""
+    router = Router(
+        [
+            ruled("PathPrefix(`/`)", name="open"),
+            ruled("PathPrefix(`/admin`)", name="guarded"),
+            ruled("Host(`a.h`) && Path(`/admin`)", name="host"),
+            ruled("Host(`*.b`) && Path(`/admin`)", name="domain"),
+            frontend('Path("/plain")', name="plain", priority=99),
+        ]
+    )
+    for where, expected in (
+        ("h/%61dmin", "guarded"),
+        ("h/%61dmin/x", "guarded"),
+        ("a.h/adm%69n", "host"),
+        ("x.b/%61dmin", "domain"),
+        ("h/plain", "plain"),
+        ("h/plai%6E", "open"),
+        ("h/x%2Fadmin", "open"),
+    ):
+        found = router.find(asked(where))
+        assert found is not None
+        assert found.id == expected, where
+
+
 def test_a_frontend_may_have_several_rules() -> None:
     router = Router([ruled("Path(`/a`)", "Path(`/b`) && Host(`h`)")])
     assert router.find(Asked("/a"))
