@@ -82,7 +82,7 @@ class Forwarding:
         return (self._from_forwarded if self.header == FORWARDED else self._from_x_forwarded)(received, peer)
 
     def _from_x_forwarded(self, received: Fields, peer: bytes) -> Sender:
-        nodes, found = _x_forwarded_for(received), _by_name(received)
+        nodes, found = hops_in(received), _by_name(received)
         address, _ = self._client(nodes, peer)
         proto = found.get(b"x-forwarded-proto", b"")
         return Sender(
@@ -138,7 +138,7 @@ def as_received(received: Fields, *, peer: bytes) -> Sender:
         proto=found.get(b"x-forwarded-proto", b""),
         host=found.get(b"x-forwarded-host", b""),
         port=found.get(b"x-forwarded-port", b""),
-        hops=_x_forwarded_for(received),
+        hops=hops_in(received),
         elements=tuple(value for name, value in received if name.lower() == FORWARDED),
     )
 
@@ -211,7 +211,8 @@ def _element(node: bytes) -> bytes:
     return b'for="[%b]"' % address if b":" in address else b"for=%b" % address
 
 
-def _x_forwarded_for(received: Fields) -> tuple[bytes, ...]:
+def hops_in(received: Fields) -> tuple[bytes, ...]:
+    """Return what X-Forwarded-For names, from the client on."""
     values = [value for name, value in received if name.lower() == X_FORWARDED_FOR]
     return tuple(node for each in b",".join(values).split(b",") if (node := each.strip(b" \t")))
 

@@ -28,6 +28,7 @@ _PIECE = re.compile(
        |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_FOLDING = re.compile(r"(\^?)\(\?i\)")
 _FIXED = re.compile(r"\{\d+\}\??")
 
 
@@ -73,8 +74,9 @@ def compile_regexp(text: str, *, ignore_case: bool = False) -> re.Pattern[bytes]
     if len(text) > REGEXP_CHARS_MAX:
         raise KeyProblem(f"a regular expression may have {REGEXP_CHARS_MAX} characters, not {len(text)}")
     flags = re.IGNORECASE if ignore_case else 0
-    if text.startswith("(?i)"):
-        text, flags = text[4:], re.IGNORECASE
+    if (found := _FOLDING.match(text)) is not None:
+        # Go takes the flag behind the anchor, too; Python at the very beginning alone.
+        text, flags = found[1] + text[found.end() :], re.IGNORECASE
     _check_bounded(text)
     try:
         with warnings.catch_warnings():

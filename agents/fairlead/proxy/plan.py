@@ -5,6 +5,7 @@ configuration is the same, gets the same plan without any of the work.
 """
 
 from fairlead.proxy.forwarding import Sender, as_received, forwarding_lines
+from fairlead.proxy.headers import FORWARDED_FIELDS
 from fairlead.proxy.match import meets
 from fairlead.proxy.middleware import Answer, Call, Chain, Middleware
 from fairlead.proxy.model import Frontend
@@ -82,7 +83,8 @@ class Plan:
     def with_request(self, request: Request) -> "Plan":
         """Return the same plan for a request that a middleware has changed."""
         plan = Plan(request, self.snapshot, peer=self.peer, port=self.port)
-        plan.frontend, plan.target, plan._added = self.frontend, self.target, self._added
+        plan.frontend, plan.target = self.frontend, self.target
+        plan._added = _without(self._added, request)
         plan.origin = self.origin
         plan.scheme = self.scheme
         plan._compose()
@@ -138,6 +140,15 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
     else:
         plan.forward(frontend, b"%b%b\r\n" % (origin.usual_lines, request.host_field))
     return plan
+
+
+def _without(added: bytes, request: Request) -> bytes:
+    """Return the lines in ``added`` but for those that a middleware has written itself: what came of them is kept apart."""
+    own = {name for each, _ in request.fields if (name := each.lower()) in FORWARDED_FIELDS}
+    if not own:
+        return added
+    lines = added.splitlines(keepends=True)
+    return b"".join([each for each in lines if each.partition(b":")[0].lower() not in own])
 
 
 def challenge_plan(request: Request, snapshot: Snapshot, origin: Origin, answer: bytes) -> Plan:

@@ -173,7 +173,7 @@ def test_middlewares_are_passed_in_the_routers_order_and_chains_are_taken_apart(
     )
     assert traefik.problems == {}
     assert traefik.settings("r") == [
-        ("stripprefix", {"Prefixes": ["/api"]}),
+        ("stripprefix", {"Prefixes": ["/api"], "WholeSegments": False}),
         ("redirect", {"Scheme": "https", "Port": 0, "Permanent": True}),
         ("ratelimit", {"Requests": 100, "PeriodSeconds": 1, "Burst": 50, "Variable": "client.ip"}),
     ]
@@ -187,7 +187,95 @@ def test_middlewares_are_passed_in_the_routers_order_and_chains_are_taken_apart(
     ("options", "expected"),
     [
         ({"addprefix/prefix": "/v1"}, [("addprefix", {"Prefix": "/v1"})]),
+        ({"addprefix/prefix": "v1"}, [("addprefix", {"Prefix": "/v1"})]),
+        ({"stripprefixregex/regex/0": "^/v[0-9]"}, [("stripprefix", {"Regexps": ["^/v[0-9]"]})]),
+        ({"replacepath/path": "/x"}, [("replacepath", {"Path": "/x"})]),
+        (
+            {"replacepathregex/regex": "^/a/(.*)", "replacepathregex/replacement": "/b/$1"},
+            [("replacepath", {"Regexp": "^/a/(.*)", "Replacement": "/b/$1"})],
+        ),
         ({"compress": "true"}, [("compress", {})]),
+        (
+            {"compress/minresponsebodybytes": "9", "compress/excludedcontenttypes": "text/event-stream"},
+            [("compress", {"MinBytes": 9, "ExcludedTypes": ["text/event-stream", "application/grpc"]})],
+        ),
+        ({"contenttype/autodetect": "false"}, []),
+        ({"ratelimit/average": "0"}, []),
+        (
+            {"ratelimit/average": "6", "ratelimit/period": "1m", "ratelimit/burst": "3"},
+            [("ratelimit", {"Requests": 6, "PeriodSeconds": 60, "Burst": 3, "Variable": "client.ip"})],
+        ),
+        (
+            {
+                "ratelimit/average": "2",
+                "ratelimit/period": "100ms",
+                "ratelimit/sourcecriterion/ipstrategy/depth": "2",
+            },
+            [
+                (
+                    "ratelimit",
+                    {"Requests": 20, "PeriodSeconds": 1, "Burst": 1, "Variable": "client.ip", "Depth": 2},
+                )
+            ],
+        ),
+        (
+            {"ipallowlist/sourcerange": "10.0.0.1", "ipallowlist/rejectstatuscode": "404"}
+            | {"ipallowlist/ipstrategy/excludedips/0": "10.0.0.0/8"},
+            [("ipallow", {"SourceRange": ["10.0.0.1"], "ExcludedIPs": ["10.0.0.0/8"], "StatusCode": 404})],
+        ),
+        ({"buffering/maxrequestbodybytes": "99999999999"}, [("bodylimit", {"MaxBodyBytes": 99999999999})]),
+        (
+            {"headers/stsseconds": "60", "headers/stspreload": "true", "headers/framedeny": "true"}
+            | {"headers/contenttypenosniff": "true", "headers/browserxssfilter": "true"}
+            | {
+                "headers/permissionspolicy": "microphone=()",
+                "headers/customresponseheaders/x-frame-options": "SAMEORIGIN",
+            },
+            [
+                (
+                    "headers",
+                    {
+                        "Scheme": "https",
+                        "Response": {"Set": {"Strict-Transport-Security": "max-age=60; preload"}},
+                    },
+                ),
+                (
+                    "headers",
+                    {
+                        "Response": {
+                            "Set": {
+                                "Permissions-Policy": "microphone=()",
+                                "X-Content-Type-Options": "nosniff",
+                                "X-XSS-Protection": "1; mode=block",
+                                "x-frame-options": "SAMEORIGIN",
+                            },
+                            "Remove": [],
+                        }
+                    },
+                ),
+            ],
+        ),
+        (
+            {
+                "headers/stsseconds": "1",
+                "headers/forcestsheader": "true",
+                "headers/stsincludesubdomains": "true",
+            },
+            [
+                (
+                    "headers",
+                    {"Response": {"Set": {"Strict-Transport-Security": "max-age=1; includeSubDomains"}}},
+                )
+            ],
+        ),
+        (
+            {"headers/sslredirect": "true", "headers/sslhost": "a.example"},
+            [("redirect", {"Scheme": "https", "Host": "a.example", "Permanent": True})],
+        ),
+        (
+            {"headers/accesscontrolalloworiginlist": "*", "headers/accesscontrolallowcredentials": "true"},
+            [("cors", {"AllowOrigins": ["*"], "AllowCredentials": False, "MaxAge": 0})],
+        ),
         ({"buffering/maxrequestbodybytes": "9"}, [("buffer", {"MaxBodyBytes": 9})]),
         (
             {"circuitbreaker/expression": "NetworkErrorRatio() > 0.5"},
@@ -254,6 +342,33 @@ def test_middlewares_become_ours(options: dict[str, str], expected: list[tuple[s
     )
     assert traefik.problems == {}
     assert traefik.settings("r") == expected
+
+
+def test_retries_belong_to_the_router_itself() -> None:
+    traefik = Traefik()
+    traefik.put(
+        ROUTER,
+        SERVICE,
+        {"http/routers/r/middlewares": "again, hold"},
+        {
+            "http/middlewares/again/retry/attempts": "3",
+            "http/middlewares/again/retry/initialinterval": "100ms",
+        },
+        {"http/middlewares/hold/buffering/memrequestbodybytes": "9"},
+    )
+    assert "a little longer" in traefik.problems["traefik/http/middlewares/*/retry/initialinterval"]
+    frontend = traefik.object("frontends", "r")
+    assert (frontend.retry.attempts_max, frontend.failover, frontend.memory_bytes_max) == (3, "", 9)
+    assert frontend.pass_host_header
+    traefik.put({"http/middlewares/again/retry/status": "503, 520-530"})
+    assert traefik.object("frontends", "r").failover == (
+        "(IsNetworkError() || ResponseCode() == 503 || (ResponseCode() >= 520 && ResponseCode() <= 530))"
+        " && Attempts() < 3"
+    )
+    traefik.put({"http/middlewares/hold/buffering/retryexpression": "IsNetworkError() && Attempts() < 2"})
+    assert traefik.object("frontends", "r").failover == "IsNetworkError() && Attempts() < 2"
+    traefik.put({"http/middlewares/again/retry/attempts": "0"})
+    assert "retry/attempts is missing" in traefik.problems["traefik/http/routers/r"]
 
 
 def test_a_guard_that_cannot_be_made_closes_its_router() -> None:

@@ -2,8 +2,8 @@
 
     {"Users": ["alice:$2b$12$..."], "Realm": "staff", "RemoveHeader": true, "UserHeader": "X-User"}
 
-Lines of ``Users`` are those of htpasswd -B: bcrypt alone.  A check costs a processor some hundredth of a second,
-so that it runs beside the event loop, few at a time, and what was right is remembered for a while.
+Lines of ``Users`` are htpasswd's, best those of htpasswd -B.  A check of bcrypt costs a processor some hundredth of a
+second, so that it runs beside the event loop, few at a time, and what was right is remembered for a while.
 """
 
 import base64
@@ -11,23 +11,16 @@ import binascii
 import hashlib
 import hmac
 import secrets
-import string
 from typing import Any
-
-import bcrypt
 
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.hooks import Answer, Middleware
+from fairlead.proxy.middleware.htpasswd import matches, read_hash
 from fairlead.proxy.middleware.limits import LOGINS_KEPT_MAX, LOGINS_KEPT_S, LOGINS_WAITING_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.sources import Bounded
 from fairlead.proxy.middleware.spec import Spec
-
-_BCRYPT = frozenset(string.ascii_letters + string.digits + "./")
-# Checked for names that do not exist: an answer that comes sooner would tell that they do not.
-_NOBODY = b"$2b$10$" + b"O" * 22 + b"." * 31
-_PASSWORD_BYTES_MAX = 72  # bcrypt reads no more, and its library refuses longer ones
 
 
 class BasicAuth(Middleware):
@@ -37,6 +30,8 @@ class BasicAuth(Middleware):
         self, users: dict[bytes, bytes], *, tools: Tools, realm: str, is_removed: bool, user_field: bytes
     ) -> None:
         self.users = users
+        # Checked for names that do not exist: an answer that comes sooner would tell that they do not.
+        self._decoy = next(iter(users.values()))
         self._tools = tools
         self._challenge = b'Basic realm="%b", charset="UTF-8"' % realm.encode()
         self._is_removed = is_removed
@@ -64,7 +59,7 @@ class BasicAuth(Middleware):
     async def _check(self, call: Call, name: bytes, *, password: bytes, proof: bytes) -> Answer | None:
         self._waiting += 1
         try:
-            is_right = await self._tools.compute(matches, password, self.users.get(name, _NOBODY))
+            is_right = await self._tools.compute(matches, password, self.users.get(name, self._decoy))
         finally:
             self._waiting -= 1
         if not is_right or name not in self.users:
@@ -102,25 +97,16 @@ def read_login(value: bytes) -> tuple[bytes, bytes] | None:
     return name, password
 
 
-def matches(password: bytes, hashed: bytes) -> bool:
-    """Whether ``password`` is the one of ``hashed``; slow on purpose."""
-    if len(password) > _PASSWORD_BYTES_MAX:
-        return False
-    try:
-        return bcrypt.checkpw(password, hashed)
-    except ValueError:
-        return False
-
-
 def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> BasicAuth:  # noqa: ARG001
     """Read the JSON above.  What was remembered is forgotten: a password may have been taken away."""
     users: dict[bytes, bytes] = {}
     for line in spec.texts("Users"):
         name, _, hashed = line.partition(":")
-        if not name or not _is_bcrypt(hashed):
+        read = read_hash(hashed)
+        if not name or read is None:
             # The line is not shown: it may hold a password.
             raise KeyProblem('Users must have lines such as "alice:$2b$..."; write them with htpasswd -nB')
-        users[name.encode()] = hashed.replace("$2y$", "$2b$", 1).encode()
+        users[name.encode()] = read
     if not users:
         raise KeyProblem("Users is missing; nobody could ever pass")
     realm = spec.text("Realm", "fairlead")
@@ -134,10 +120,3 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> BasicAuth:
         is_removed=spec.flag("RemoveHeader", default=True),
         user_field=spec.request_field_name("UserHeader", field) if field else b"",
     )
-
-
-def _is_bcrypt(text: str) -> bool:
-    parts = text.split("$")
-    if len(parts) != 4 or parts[0] or parts[1] not in {"2a", "2b", "2y"} or not parts[2].isdigit():
-        return False
-    return 4 <= int(parts[2]) <= 15 and len(parts[3]) == 53 and set(parts[3]) <= _BCRYPT

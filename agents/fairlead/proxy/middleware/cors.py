@@ -92,9 +92,9 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> Cors:  # n
     methods = spec.texts("AllowMethods") or ("GET", "HEAD", "POST")
     if not all(_METHOD.fullmatch(each) for each in methods):
         raise spec.problem("AllowMethods", 'must be a list such as ["GET", "POST"]')
-    preflight: Fields = [(b"Access-Control-Allow-Methods", ", ".join(methods).encode())]
+    preflight: Fields = [(b"Access-Control-Allow-Methods", ",".join(methods).encode())]
     if allowed := spec.field_names("AllowHeaders"):
-        preflight.append((b"Access-Control-Allow-Headers", b", ".join(allowed)))
+        preflight.append((b"Access-Control-Allow-Headers", b",".join(allowed)))
     if (max_age := spec.number("MaxAge", 0, low=0)) > 0:
         preflight.append((b"Access-Control-Max-Age", b"%d" % max_age))
     exposed = spec.field_names("ExposeHeaders")
@@ -102,6 +102,6 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> Cors:  # n
         origins=origins,
         regexps=regexps,
         preflight=preflight,
-        actual=[(b"Access-Control-Expose-Headers", b", ".join(exposed))] if exposed else [],
+        actual=[(b"Access-Control-Expose-Headers", b",".join(exposed))] if exposed else [],
         is_with_credentials=is_with_credentials,
     )

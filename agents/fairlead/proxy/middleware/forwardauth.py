@@ -1,24 +1,28 @@
 """``forwardauth``: another server decides who may pass.
 
     {"Address": "http://10.0.0.1:4181/check", "AuthRequestHeaders": ["Cookie"], "AuthResponseHeaders": ["X-User"],
-     "Timeout": 5000000000}
+     "AuthResponseHeadersRegexp": "^X-Auth-", "TrustForwardHeader": false, "Timeout": 5000000000}
 
 It is asked with GET, the request's header fields (those of ``AuthRequestHeaders`` alone, if given) and
-X-Forwarded-Method, -Proto, -Host, -Uri and -For.  2xx lets the request pass, with the answer's fields that
-``AuthResponseHeaders`` names, and without what the client had put there.  Any other answer is the client's.  When
-it cannot be asked, nobody passes: 503.  Source: Traefik's ForwardAuth.
+X-Forwarded-Method, -Proto, -Host, -Uri and -For; ``TrustForwardHeader`` lets the client's own stand.  2xx lets the
+request pass, with the answer's fields that ``AuthResponseHeaders`` names or the expression finds, and without what
+the client had put there.  Any other answer is the client's.  When it cannot be asked, nobody passes: 503.  Source:
+Traefik's ForwardAuth.
 """
 
+import re
 from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
-from fairlead.proxy.headers import RESPONSE_FIELDS, Fields
+from fairlead.proxy.headers import FORWARDED_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS, Fields
 from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.spec import Spec
+from fairlead.proxy.pattern import compile_regexp
 
+_OWN = REQUEST_FIELDS | FORWARDED_FIELDS
 _LEFT_OUT = frozenset({b"content-type", b"content-encoding", b"accept-encoding", b"range", b"if-range"})
 
 
@@ -33,8 +37,12 @@ class ForwardAuth(Middleware):
         timeout_s: float,
         asked: frozenset[bytes],
         taken: frozenset[bytes],
+        taken_regexp: re.Pattern[bytes] | None = None,
+        trusts_client: bool = False,
     ) -> None:
         self._address = address
+        self._taken_regexp = taken_regexp
+        self._trusts_client = trusts_client
         self._tools = tools
         self._timeout_s = timeout_s
         self._asked = asked
@@ -55,11 +63,18 @@ class ForwardAuth(Middleware):
         if not 200 <= status < 300:
             kept = [field for field in fields if field[0].lower() not in RESPONSE_FIELDS]
             return Answer(status, body, fields=kept, flag="FA")
-        if self._taken:
+        if self._taken or self._taken_regexp is not None:
             request = call.edit()
-            request.passed = [field for field in request.fields if field[0].lower() not in self._taken]
-            request.fields.extend([field for field in fields if field[0].lower() in self._taken])
+            request.passed = [field for field in request.fields if not self._takes(field[0])]
+            request.fields.extend([field for field in fields if self._takes(field[0])])
         return None
+
+    def _takes(self, name: bytes) -> bool:
+        if name.lower() in self._taken:
+            return True
+        regexp = self._taken_regexp
+        # What the proxy itself writes cannot be named either.
+        return regexp is not None and name.lower() not in _OWN and regexp.search(name) is not None
 
     def _question(self, call: Call) -> Fields:
         request = call.request
@@ -70,14 +85,18 @@ class ForwardAuth(Middleware):
             and not name.startswith(b"x-forwarded-")
             and (not self._asked or name in self._asked)
         ]
-        return [
-            *fields,
+        told = [
             (b"X-Forwarded-Method", request.method),
             (b"X-Forwarded-Proto", call.plan.scheme),
             (b"X-Forwarded-Host", request.host_field),
             (b"X-Forwarded-Uri", request.target),
             (b"X-Forwarded-For", call.plan.peer),
         ]
+        if not self._trusts_client:
+            return [*fields, *told]
+        came = [*request.forwarded, *(f for f in request.fields if f[0].lower().startswith(b"x-forwarded-"))]
+        said = {name.lower(): value for name, value in reversed(came)}
+        return [*fields, *((name, said.get(name.lower(), value)) for name, value in told)]
 
 
 def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ForwardAuth:  # noqa: ARG001
@@ -86,10 +105,14 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ForwardAut
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not address.isascii() or " " in address:
         raise spec.problem("Address", f'must look like "http://10.0.0.1:4181/check", not {address!r}')
+    regexp = spec.text("AuthResponseHeadersRegexp")
     return ForwardAuth(
         address,
         tools=tools,
         timeout_s=spec.long_s("Timeout", 5.0),
         asked=frozenset(each.lower() for each in spec.field_names("AuthRequestHeaders")),
         taken=frozenset(each.lower() for each in spec.request_field_names("AuthResponseHeaders")),
+        # Names of fields have no case; Go writes them with capitals, and expressions are written for that.
+        taken_regexp=compile_regexp(regexp, ignore_case=True) if regexp else None,
+        trusts_client=spec.flag("TrustForwardHeader"),
     )

@@ -1,12 +1,19 @@
-"""``stripprefix``, ``addprefix`` and ``redirect``: the simple changes of a URL.
+"""``stripprefix``, ``addprefix``, ``replacepath`` and ``redirect``: the simple changes of a URL.
 
 stripprefix  {"Prefixes": ["/api"]}     whole segments; the server is told in X-Forwarded-Prefix
+             {"Prefixes": ["/api"], "WholeSegments": false}     of /apis, too, as Traefik has it
+             {"Regexps": ["^/v[0-9]+"]}
 addprefix    {"Prefix": "/v2"}
+replacepath  {"Path": "/x"}, or {"Regexp": "^/old/(.*)", "Replacement": "/new/$1"}; the server is told in X-Replaced-Path
 redirect     {"Scheme": "https", "Host": "www.example", "Port": 443, "Permanent": true}
-{"Regexp": "^http://(.*)", "Replacement": "https://$1", "Permanent": false}
+             {"Regexp": "^http://(.*)", "Replacement": "https://$1", "Permanent": false}
 """
 
+import re
+from collections.abc import Callable
+
 from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.match import decoded
 from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.limits import URL_BYTES_SEARCHED_MAX
@@ -17,21 +24,29 @@ from fairlead.proxy.middleware.template import url_of
 from fairlead.proxy.pattern import compile_regexp
 
 _PREFIX_FIELD = b"X-Forwarded-Prefix"
-_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+_REPLACED_FIELD = b"X-Replaced-Path"
+_DEFAULT_PORTS = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
+_DOTS = re.compile(rb"(?:\.|%2[Ee]){1,2}(?=/|$)")
+
+Find = Callable[[bytes], bytes]
+"""Returns what is to be taken off the beginning of a path; empty: nothing."""
 
 
 class StripPrefix(Middleware):
-    """Takes the first prefix off that fits."""
+    """Takes off what ``find`` finds."""
 
-    def __init__(self, prefixes: tuple[bytes, ...]) -> None:
-        self._prefixes = prefixes
+    def __init__(self, find: Find) -> None:
+        self._find = find
 
-    def on_request(self, call: Call) -> None:
-        """Shorten the path; ``/apis`` does not begin with ``/api``."""
+    def on_request(self, call: Call) -> Answer | None:
+        """Shorten the path."""
         path = call.request.path
-        prefix = next((each for each in self._prefixes if path == each or path.startswith(each + b"/")), b"")
+        prefix = self._find(path)
         if not prefix and not call.header(_PREFIX_FIELD.lower()):
-            return
+            return None
+        if prefix and _DOTS.match(path, len(prefix)) and not prefix.endswith(b"/"):
+            # ``/api../x`` would become ``/../x``, which leads out of what the server is to show.
+            return Answer(400, b'{"error":"the path leads elsewhere without its prefix"}', flag="RW")
         request = call.edit()
         # What a client says of prefixes is not true, whether there was one or not.
         request.passed = [field for field in request.fields if field[0].lower() != _PREFIX_FIELD.lower()]
@@ -40,6 +55,83 @@ class StripPrefix(Middleware):
             request.target = rest if rest.startswith(b"/") else b"/" + rest
             request.path = request.target.partition(b"?")[0]
             request.passed.append((_PREFIX_FIELD, prefix))
+        return None
+
+
+def by_segments(prefixes: tuple[bytes, ...]) -> Find:
+    """Return what finds the first of ``prefixes`` that fits: ``/apis`` does not begin with ``/api``."""
+    return lambda path: next((each for each in prefixes if path == each or path.startswith(each + b"/")), b"")
+
+
+def by_text(prefixes: tuple[bytes, ...]) -> Find:
+    """Return what finds the first of ``prefixes`` that the path, decoded as Traefik does it, begins with."""
+    # Each byte of a prefix may be encoded in the path.
+    regexps = [re.compile(b"".join(_maybe_encoded(byte) for byte in each)) for each in prefixes]
+
+    def find(path: bytes) -> bytes:
+        found = next((match for each in regexps if (match := each.match(path)) is not None), None)
+        return b"" if found is None else found[0]
+
+    return find
+
+
+def by_regexps(regexps: tuple[re.Pattern[bytes], ...]) -> Find:
+    """Return what finds the first match at the beginning of a path."""
+
+    def find(path: bytes) -> bytes:
+        if len(path) <= URL_BYTES_SEARCHED_MAX:
+            for each in regexps:
+                found = each.search(path)
+                if found is not None and found[0] and path.startswith(found[0]):
+                    return found[0]
+        return b""
+
+    return find
+
+
+def _maybe_encoded(byte: int) -> bytes:
+    char = bytes([byte])
+    plain = re.escape(char)
+    return plain if decoded(b"%%%02X" % byte) != char else b"(?:%b|%%(?i:%02x))" % (plain, byte)
+
+
+class ReplacePath(Middleware):
+    """Puts another path in the place of the request's."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def path_for(self, call: Call) -> bytes | None:
+        """Return the path; None: it stays."""
+        return self._path
+
+    def on_request(self, call: Call) -> Answer | None:
+        """Replace it; ``OPTIONS *`` has none."""
+        old = call.request.path
+        if not old.startswith(b"/") or (new := self.path_for(call)) is None:
+            return None
+        if not new.startswith(b"/"):
+            return Answer(500, b'{"error":"the replaced path is none"}', flag="RW")
+        request = call.edit()
+        request.target = encoded(new) + request.target[len(old) :]
+        request.path = request.target.partition(b"?")[0]
+        told = _REPLACED_FIELD.lower()
+        request.passed = [field for field in request.fields if field[0].lower() != told]
+        request.passed.append((_REPLACED_FIELD, old))
+        return None
+
+
+class ReplaceByRegexp(ReplacePath):
+    """Replaces what an expression finds in the path."""
+
+    def __init__(self, replacement: Replacement) -> None:
+        super().__init__(b"")
+        self._replacement = replacement
+
+    def path_for(self, call: Call) -> bytes | None:
+        """Return the path with what was found replaced."""
+        path = call.request.path
+        return self._replacement.apply(path, call) if len(path) <= URL_BYTES_SEARCHED_MAX else None
 
 
 class AddPrefix(Middleware):
@@ -89,11 +181,15 @@ class RedirectParts(Redirect):
 
     def elsewhere(self, call: Call) -> bytes | None:
         """Return the same path there."""
-        scheme = self._scheme or call.plan.scheme
-        request = call.request
+        here, request = call.plan.scheme, call.request
+        scheme = self._scheme or here
         host = self._host or request.host
-        port = self._port
-        if port and port != _DEFAULT_PORTS.get(scheme):
+        default = _DEFAULT_PORTS[scheme]
+        port = self._port or default
+        is_default_here = request.host_field.endswith(b":" + default)
+        if (scheme, host, port) == (here, request.host, default) and is_default_here:
+            return None  # The same place, said in another way.
+        if port != default:
             host = b"%b:%b" % (host, port)
         return b"%b://%b%b" % (scheme, host, request.target)
 
@@ -113,10 +209,21 @@ class RedirectByRegexp(Redirect):
 
 def make_strip_prefix(spec: Spec, *, tools: Tools, previous: Middleware | None) -> StripPrefix:  # noqa: ARG001
     """Read the JSON above."""
-    prefixes = tuple(_read_prefix(each) for each in spec.texts("Prefixes"))
-    if not prefixes:
+    if regexps := spec.texts("Regexps"):
+        return StripPrefix(by_regexps(tuple(compile_regexp(each) for each in regexps)))
+    if not spec.texts("Prefixes"):
         raise KeyProblem('Prefixes is missing; give a list such as ["/api"]')
-    return StripPrefix(prefixes)
+    if spec.flag("WholeSegments", default=True):
+        return StripPrefix(by_segments(tuple(_read_prefix(each) for each in spec.texts("Prefixes"))))
+    return StripPrefix(by_text(tuple(_read_path(each) for each in spec.texts("Prefixes"))))
+
+
+def make_replace_path(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ReplacePath:  # noqa: ARG001
+    """Read the JSON above."""
+    if "Regexp" in spec:
+        regexp = compile_regexp(spec.required_text("Regexp"))
+        return ReplaceByRegexp(Replacement(regexp, spec.text("Replacement").encode()))
+    return ReplacePath(_read_path(spec.required_text("Path")))
 
 
 def make_add_prefix(spec: Spec, *, tools: Tools, previous: Middleware | None) -> AddPrefix:  # noqa: ARG001
@@ -136,8 +243,8 @@ def make_redirect(spec: Spec, *, tools: Tools, previous: Middleware | None) -> R
     port = spec.number("Port", 0, low=0, high=65535)
     if not (scheme or host or port):
         raise KeyProblem("one of Scheme, Host, Port and Regexp must say where to")
-    if scheme not in {"", "http", "https"}:
-        raise spec.problem("Scheme", f'must be "http" or "https", not {scheme!r}')
+    if scheme and scheme.encode() not in _DEFAULT_PORTS:
+        raise spec.problem("Scheme", f'must be "http", "https", "ws" or "wss", not {scheme!r}')
     return RedirectParts(
         scheme=scheme.encode(),
         host=encoded(host.encode()),
@@ -147,7 +254,11 @@ def make_redirect(spec: Spec, *, tools: Tools, previous: Middleware | None) -> R
 
 
 def _read_prefix(text: str) -> bytes:
-    prefix = text.rstrip("/").encode()
-    if not prefix.startswith(b"/") or encoded(prefix) != prefix or b"?" in prefix:
-        raise KeyProblem(f'a prefix looks like "/api", not {text!r}')
-    return prefix
+    return _read_path(text.rstrip("/"), what="prefix")
+
+
+def _read_path(text: str, *, what: str = "path") -> bytes:
+    path = text.encode()
+    if not path.startswith(b"/") or encoded(path) != path or b"?" in path:
+        raise KeyProblem(f'a {what} looks like "/api", not {text!r}')
+    return path

@@ -10,22 +10,28 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.forwarding import HOPS_MAX, hops_in
 from fairlead.proxy.headers import TOKEN
 from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.limits import ADDRESSES_MAX, SOURCE_BYTES_MAX
+from fairlead.proxy.middleware.spec import Spec
 
 Source = Callable[[Call], bytes]
 T = TypeVar("T")
 
 
-def read_source(variable: str) -> Source:
-    """Return what reads ``variable`` off a request.
+def _peer(call: Call) -> bytes:
+    return call.plan.peer
+
+
+def read_source(variable: str, *, client: Source = _peer) -> Source:
+    """Return what reads ``variable`` off a request; ``client`` is what ``client.ip`` stands for.
 
     Raises:
         KeyProblem: there is no such variable.
     """
     if variable == "client.ip":
-        return lambda call: call.plan.peer
+        return client
     if variable == "request.host":
         return lambda call: call.request.host
     name = variable.removeprefix("request.header.").encode()
@@ -33,6 +39,34 @@ def read_source(variable: str) -> Source:
         raise KeyProblem(f"{variable!r} is not one of client.ip, request.host, request.header.NAME")
     wanted = name.lower()
     return lambda call: call.header(wanted)[:SOURCE_BYTES_MAX]
+
+
+def read_client(spec: Spec) -> Source:
+    """Return what reads the address of the client off a request, as Traefik's ``ipStrategy`` says.
+
+    ``Depth`` counts the addresses in X-Forwarded-For from the right; ``ExcludedIPs`` are left out, and the right-most of
+    the others counts.  Both read what came from trusted proxies alone; the address is empty where there is none.
+
+    Raises:
+        KeyProblem: a field is not what it should be.
+    """
+    depth = spec.number("Depth", 0, low=0, high=HOPS_MAX)
+    excluded = spec.networks("ExcludedIPs")
+    if not depth and not excluded:
+        return _peer
+
+    def read(call: Call) -> bytes:
+        origin = call.plan.origin
+        hops = hops_in(call.request.forwarded) if origin is not None and origin.is_believed else ()
+        if depth:
+            return hops[-depth] if depth <= len(hops) else b""
+        for hop in reversed(hops[-HOPS_MAX:]):
+            address = address_of(hop)
+            if address is None or not any(address in network for network in excluded):
+                return hop
+        return b""
+
+    return read
 
 
 class Bounded(Generic[T]):

@@ -44,6 +44,7 @@ OURS: Mapping[str, Make] = {
     "ipallow": ipallow.make,
     "ratelimit": ratelimit.make,
     "redirect": paths.make_redirect,
+    "replacepath": paths.make_replace_path,
     "requestid": requestid.make,
     "respond": answers.make_respond,
     "rewrite": rewrite.make,

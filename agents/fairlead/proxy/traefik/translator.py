@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.traefik.middlewares import expand, middlewares_of
+from fairlead.proxy.traefik.middlewares import FRONTEND, expand, middlewares_of
 from fairlead.proxy.traefik.node import Node, without_provider
 from fairlead.proxy.traefik.routers import frontend_of
 from fairlead.proxy.traefik.services import backend_of, settings_of, transport_of, way_of
@@ -183,10 +183,14 @@ class Translator:
         self._use(me, used)
         if way.loses:
             node.disown("service")
-        values: dict[str, Any] = {f"frontends/{name}/frontend": frontend_of(node, way)}
+        frontend = frontend_of(node, way)
+        values: dict[str, Any] = {f"frontends/{name}/frontend": frontend}
         place = 0
         for each in names:
             for kind, settings in self._middlewares(each, middlewares):
+                if kind == FRONTEND:
+                    frontend |= {**settings, "Settings": frontend["Settings"] | settings.get("Settings", {})}
+                    continue
                 values[f"frontends/{name}/middlewares/{place:03}-{each}"] = {
                     "Type": kind, "Priority": place, "Middleware": settings
                 }  # fmt: skip

@@ -15,8 +15,10 @@ _WHY = {
     "http/routers/*/service": (
         "mirroring and failover inside a weighted service count for nothing; put it inside them"
     ),
-    "http/middlewares/*/ipallowlist/ipstrategy": "--trusted-proxies says who is believed about addresses",
-    "http/middlewares/*/forwardauth/trustforwardheader": "--trusted-proxies says who is believed",
+    "http/middlewares/*/compress": "gzip is what is spoken here",
+    "http/middlewares/*/retry": "attempts wait a little longer each time",
+    "http/middlewares/*/headers/sslproxyheaders": "--trusted-proxies says who is believed",
+    "http/middlewares/*/headers/hostsproxyheaders": "--trusted-proxies says who is believed",
 }
 
 

@@ -53,6 +53,88 @@ def test_a_prefix_is_stripped_by_whole_segments(target: str, expected: str) -> N
     assert (value(call.request.fields, "X-Forwarded-Prefix") is not None) is (target != expected)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "target", "expected", "told"),
+    [
+        ("/stat", "/status", "/us", "/stat"),
+        ("/stat", "/stat?q", "/?q", "/stat"),
+        ("/stat/", "/stat/us", "/us", "/stat/"),
+        ("/stat/", "/stat/", "/", "/stat/"),
+        ("/stat/", "/status", "/status", None),
+        ("/", "/", "/", "/"),
+        ("/stat", "/stat/a%2Fb", "/a%2Fb", "/stat"),
+        ("/api/", "/ap%69/a%2Fb", "/a%2Fb", "/ap%69/"),
+        ("/a.b", "/aXb", "/aXb", None),
+    ],
+)
+def test_a_prefix_may_be_stripped_as_text(prefix: str, target: str, expected: str, told: str | None) -> None:
+    """As Traefik has it, which decodes paths before it looks."""
+    call = call_of(target)
+    middleware = made("stripprefix", {"Prefixes": ["/none", prefix], "WholeSegments": False})
+    assert answer_of(middleware, call) is None
+    assert call.request.target == expected.encode()
+    assert value(call.request.fields, "X-Forwarded-Prefix") == (told and told.encode())
+
+
+@pytest.mark.parametrize("target", ["/api../x", "/api./x", "/api..", "/api%2e%2E/x", "/api.%2e/x"])
+def test_what_would_lead_out_without_its_prefix_is_refused(target: str) -> None:
+    answer = answer_of(made("stripprefix", {"Prefixes": ["/api"], "WholeSegments": False}), call_of(target))
+    assert answer is not None
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/a/api/", "/"),
+        ("/a/api/test/?q", "/test/?q"),
+        ("/b/api", "/b/api"),
+        ("/b/api2/test2", "/test2"),
+        ("/c/x/9/t", "/t"),
+        ("/c/x/y/t", "/c/x/y/t"),
+        ("/z/b/api/t", "/z/b/api/t"),
+    ],
+)
+def test_a_prefix_is_stripped_by_regular_expression(target: str, expected: str) -> None:
+    call = call_of(target)
+    middleware = made("stripprefix", {"Regexps": ["/a/api/", "/b/([a-z0-9]+)/", "/c/[a-z]/[0-9]+/"]})
+    assert answer_of(middleware, call) is None
+    assert call.request.target == expected.encode()
+    assert (value(call.request.fields, "X-Forwarded-Prefix") is not None) is (target != expected)
+
+
+@pytest.mark.parametrize(
+    ("json", "target", "expected"),
+    [
+        ({"Path": "/new"}, "/foo%2Fbar?q=1", "/new?q=1"),
+        ({"Path": "/foo%2Fbar"}, "/path", "/foo%2Fbar"),
+        ({"Regexp": "^/who/(.*)", "Replacement": "/w-$1"}, "/who/a/who?x", "/w-a/who?x"),
+        ({"Regexp": "/who", "Replacement": ""}, "/who/and/who", "/and"),
+        ({"Regexp": "^(?i)/D/([^/]+)/([^/]+)$", "Replacement": "/d/$1-$2"}, "/d/src/go", "/d/src-go"),
+        ({"Regexp": "/aaa/bbb", "Replacement": "/x"}, "/aaa%2Fbbb", None),
+        ({"Regexp": "/none", "Replacement": "/x"}, "/path", None),
+    ],
+)
+def test_a_path_is_replaced_and_the_server_told(
+    json: dict[str, str], target: str, expected: str | None
+) -> None:
+    call = call_of(target, headers={"X-Other": "1"})
+    assert answer_of(made("replacepath", json), call) is None
+    assert call.request.target == (expected or target).encode()
+    assert call.request.path == (expected or target).partition("?")[0].encode()
+    told = value(call.request.fields, "X-Replaced-Path")
+    assert told == (target.partition("?")[0].encode() if expected else None)
+
+
+def test_what_is_left_of_a_path_must_be_one() -> None:
+    answer = answer_of(made("replacepath", {"Regexp": "^/", "Replacement": ""}), call_of("/x"))
+    assert answer is not None
+    assert answer.status == 500
+    star = call_of("*", method="OPTIONS")
+    assert answer_of(made("replacepath", {"Path": "/x"}), star) is None
+    assert star.request.target == b"*"
+
+
 def test_a_prefix_is_added() -> None:
     call = call_of("/a?b")
     assert answer_of(made("addprefix", {"Prefix": "/v2"}), call) is None
@@ -74,6 +156,11 @@ def test_a_prefix_is_added() -> None:
         ({"Scheme": "https", "Port": 443}, {"host": "[::1]:80"}, 302, "https://[::1]/a?b"),
         ({"Host": "www.example"}, {}, 302, "http://www.example/a?b"),
         ({"Scheme": "https"}, {"scheme": b"https"}, 0, ""),
+        ({"Scheme": "https"}, {"scheme": b"https", "host": "x:8000"}, 302, "https://x/a?b"),
+        ({"Scheme": "https", "Port": 443}, {"scheme": b"https", "host": "x:443"}, 0, ""),
+        ({"Scheme": "http", "Port": 80}, {"host": "x:80"}, 0, ""),
+        ({"Scheme": "wss", "Port": 9443}, {"host": "x:80"}, 302, "wss://x:9443/a?b"),
+        ({"Scheme": "wss"}, {"host": "x:5678"}, 302, "wss://x/a?b"),
         ({"Regexp": "^http://(.*)", "Replacement": "https://www.$1"}, {}, 302, "https://www.localhost/a?b"),
         ({"Regexp": "^ftp://(.*)", "Replacement": "https://$1"}, {}, 0, ""),
     ],

@@ -9,6 +9,7 @@ from tests.unit.proxy.middleware.harness import Told, answer_of, call_of, ended,
 from fairlead.proxy.middleware import Answer
 from fairlead.proxy.middleware.basicauth import BasicAuth, read_login
 from fairlead.proxy.middleware.connlimit import ConnLimit
+from fairlead.proxy.middleware.htpasswd import read_hash
 from fairlead.proxy.middleware.limits import LOGINS_WAITING_MAX
 
 HASHED = bcrypt.hashpw(b"open:sesame", bcrypt.gensalt(4)).decode()
@@ -37,6 +38,12 @@ def test_addresses_are_allowed_or_denied(peer: bytes, passes: bool) -> None:  # 
     answer = answer_of(gate, call_of(peer=peer, headers={"X-Forwarded-For": "10.1.2.3"}))
     assert (answer is None) is passes
     assert answer is None or (answer.status, answer.flag) == (403, "IP")
+
+
+def test_who_may_not_come_is_told_in_the_operators_way() -> None:
+    answer = answer_of(made("ipallow", {"SourceRange": ["10.0.0.1"], "StatusCode": 404}), call_of())
+    assert answer is not None
+    assert answer.status == 404
 
 
 def test_denying_alone_lets_the_others_in() -> None:
@@ -79,6 +86,32 @@ def test_anything_else_is_asked_for_a_password(headers: dict[str, str]) -> None:
 def test_htpasswds_prefix_is_the_same_hash() -> None:
     gate = made("basicauth", {"Users": [f"alice:{HASHED.replace('$2b$', '$2y$')}"]})
     assert answer_of(gate, call_of(headers=login("alice", "open:sesame"))) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "hashed"),
+    [  # made by openssl passwd -apr1, htpasswd -ns
+        ("test", "$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/"),
+        ("a longer password than sixteen bytes", "$apr1$ab$8ItIMBWI2mJuA9q7tymP40"),
+        ("", "$apr1$x$tMwYqBfQwi3FYAr0aJc8M/"),
+        ("test", "{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="),
+    ],
+)
+def test_what_older_password_files_have_is_read_too(password: str, hashed: str) -> None:
+    gate = made("basicauth", {"Users": [f"alice:{hashed}"]})
+    assert answer_of(gate, call_of(headers=login("alice", password))) is None
+    for name, wrong in (("alice", password + "x"), ("bob", password)):
+        answer = answer_of(gate, call_of(headers=login(name, wrong)))
+        assert answer is not None
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    "hashed",
+    ["test", "$apr1$H6uskkkW$short", "{SHA}qUqP5", "$1$ab$8ItIMBWI2mJuA9q7tymP40", "$2b$31$" + "a" * 53],
+)
+def test_what_is_no_hash_is_refused(hashed: str) -> None:
+    assert read_hash(hashed) is None
 
 
 def test_a_login_that_was_right_is_not_checked_again_until_the_users_change() -> None:
@@ -152,6 +185,32 @@ def test_what_the_gate_does_not_say_cannot_be_said_by_the_client() -> None:
     call = call_of(headers={"x-user": "root"})
     assert answer_of(gate, call) is None
     assert value(call.request.fields, "X-User") is None
+
+
+def test_the_gate_may_say_whatever_an_expression_finds() -> None:
+    said = [(b"foo-bar", b"auth"), (b"X-Other", b"o"), (b"Foo-Host", b"h"), (b"Connection", b"close")]
+    spec = {
+        "Address": "http://auth/",
+        "AuthResponseHeaders": ["X-User"],
+        "AuthResponseHeadersRegexp": "^Foo-|^Conn",
+    }
+    call = call_of(headers={"Foo-Bar": "client", "Foo-Baz": "client", "X-User": "client", "A": "a"})
+    assert answer_of(made("forwardauth", spec, world=Told((200, said, b""))), call) is None
+    assert call.request.fields == [(b"A", b"a"), (b"foo-bar", b"auth"), (b"Foo-Host", b"h")]
+
+
+def test_the_gate_hears_what_a_client_says_of_its_request_only_when_told_to() -> None:
+    came = {"X-Forwarded-Host": "fii.bir", "X-Forwarded-Uri": "/forward?q=1", "X-Forwarded-Method": "OPTIONS"}
+    for trusts in (False, True):
+        world = Told()
+        gate = made("forwardauth", {"Address": "http://auth/", "TrustForwardHeader": trusts}, world=world)
+        answer_of(gate, call_of("/path?q=1", headers=came))
+        told = {
+            name.decode(): value.decode() for name, value in world.asked[0][2] if name.startswith(b"X-Forw")
+        }
+        own = {"X-Forwarded-Host": "localhost", "X-Forwarded-Uri": "/path?q=1", "X-Forwarded-Method": "GET"}
+        rest = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
+        assert told == (came if trusts else own) | rest
 
 
 def test_its_refusal_is_the_clients_answer() -> None:

@@ -13,6 +13,8 @@ import bcrypt
 import pytest
 from tests.unit.proxy.harness import Peer, Proxy, Upstream, fields_of, running, status_of
 
+from fairlead.agent import Networks
+from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.middleware import Answer, Call, Middleware, types
 from fairlead.proxy.middleware.making import SyslogAddress, Tools
 from fairlead.proxy.middleware.spec import Spec
@@ -63,6 +65,47 @@ async def test_scaling_a_backend_under_a_limit_lets_not_one_request_more_pass() 
         proxy.serve(upstream, settings={"PassHostHeader": True})
         statuses.append(status_of((await proxy.get())[0]))
     assert statuses == [200] * 10 + [429] * 41
+
+
+@pytest.mark.parametrize(
+    ("strategy", "came", "passes"),
+    [
+        ({"Depth": 3}, "10.0.0.4,10.0.0.3, 10.0.0.2,10.0.0.1", True),
+        ({"Depth": 2}, "10.0.0.4,10.0.0.3, 10.0.0.2,10.0.0.1", False),
+        ({"Depth": 2}, "10.0.0.3", False),
+        ({"ExcludedIPs": ["10.0.0.1", "10.0.0.2"]}, "10.0.0.4,10.0.0.3,10.0.0.2,10.0.0.1", True),
+        ({"ExcludedIPs": ["10.0.0.0/24"]}, "10.0.0.3,10.0.0.2", False),
+        ({"ExcludedIPs": ["10.0.0.0/24"]}, "", False),
+    ],
+)
+async def test_an_address_may_be_taken_from_a_place_among_the_proxies(
+    strategy: dict[str, object],
+    came: str,
+    passes: bool,  # noqa: FBT001
+) -> None:
+    """Traefik's ipStrategy; of strangers nothing is believed, whatever the place."""
+    upstream = Upstream()
+    settings = {"SourceRange": ["10.0.0.3"], **strategy}
+    for trusted in ("127.0.0.0/8", "192.0.2.0/24"):
+        async with running(upstream, forwarding=Forwarding(proxies=Networks([trusted]))) as proxy:
+            put(proxy, gate=middleware("ipallow", settings))
+            status = status_of((await proxy.get(extra=f"X-Forwarded-For: {came}\r\n"))[0])
+        assert status == (200 if passes and trusted.startswith("127") else 403)
+
+
+async def test_host_and_forwarding_fields_may_be_set_for_the_server() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        proxy.serve(upstream, settings={"PassHostHeader": True})
+        fields = {"Host": "inner.example:81", "X-Forwarded-Proto": "https", "X-Env": "prod"}
+        put(proxy, edits=middleware("headers", {"Request": {"Set": fields}}))
+        await proxy.get(extra="X-Forwarded-Proto: spoofed\r\n")
+        put(proxy, edits=middleware("headers", {"Scheme": "https", "Request": {"Set": fields}}))
+        await proxy.get()
+    first, second = map(fields_of, upstream.heads)
+    assert (first["host"], first["x-forwarded-proto"]) == (["inner.example:81"], ["https"])
+    assert (first["x-forwarded-host"], first["x-env"]) == (["a.example"], ["prod"])
+    assert (second["host"], second["x-forwarded-proto"]) == (["a.example"], ["http"])
 
 
 async def test_a_deleted_limit_is_a_new_one_when_it_comes_again() -> None:
