@@ -1,30 +1,27 @@
 """The data path's common ground: what every connection of one process shares.
 
 One ``Service`` owns the listening socket, the snapshot in force, the parsers, the timer wheel, the
-counters, and the only tasks of the data path: those that connect to servers.
+counters, and the tasks of the data path.
 """
 
 import asyncio
 import logging
 import random
-import socket
-import ssl
 from collections.abc import Callable, Coroutine
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fairlead.proxy.ambiguity import Ambiguity
-from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
-from fairlead.proxy.certificates import Certificates, client_context
+from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
+from fairlead.proxy.dialing import Dialer
 from fairlead.proxy.forwarding import Forwarding
-from fairlead.proxy.http2 import Http2Client, Http2Server
+from fairlead.proxy.http2 import Http2Client
 from fairlead.proxy.listening import Door, Doors
-from fairlead.proxy.model import Listener, TlsSettings
+from fairlead.proxy.model import Listener
 from fairlead.proxy.origin import NOBODY, Origin
 from fairlead.proxy.plan import CHALLENGE_PATH, Plan, challenge_plan, make_plan
-from fairlead.proxy.proxy_protocol import write_header
 from fairlead.proxy.request import HOST, Request, RequestParser
 from fairlead.proxy.response import ResponseParser
 from fairlead.proxy.router import Router
@@ -35,30 +32,11 @@ from fairlead.proxy.timers import Wheel
 from fairlead.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
+    from fairlead.proxy.dialing import Connecting, Dialing
     from fairlead.proxy.record import Observer
     from fairlead.proxy.seams import ServerSide
 
 _LOG = logging.getLogger(__name__)
-_SECURE = frozenset({"https", "h2"})
-_MULTIPLEXED = frozenset({"h2c", "h2"})
-
-
-class Connecting(Protocol):
-    """Somebody who waits for a connection to a server."""
-
-    @property
-    def plan(self) -> Plan:
-        """Whose request it is."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody waits any more."""
-
-    def attach(self, connection: "ServerSide") -> None:
-        """Here it is."""
-
-    def on_server_failure(self, failure: Failure, reason: str) -> None:
-        """There will be none."""
 
 
 class Service:
@@ -67,6 +45,7 @@ class Service:
     Attributes:
         forwarding: whose word is taken for whom a request is from, where a listener does not say it itself.
         snapshot: the configuration in force; assigning another one is the whole switch.
+        dialer: opens connections to servers.
         doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
         on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
@@ -104,7 +83,7 @@ class Service:
         self.certificates = certificates or Certificates(None)
         self.doors = Doors(self)
         self._first: Door | None = None
-        self._client_contexts: dict[tuple[TlsSettings | None, str], ssl.SSLContext] = {}
+        self.dialer: Dialing = Dialer(self)
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 
@@ -233,12 +212,12 @@ class Service:
             connection.close()
         return None
 
-    def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
+    def connect(self, waiting: "Connecting", server: ServerState, *, dial_s: float) -> None:
         """Open a connection for ``waiting``, unless there is one that all share."""
         if (shared := server.multiplexed) is not None and shared.is_usable:
             waiting.attach(shared.open_stream())
         else:
-            self.spawn(self._connect(waiting, server, dial_s))
+            self.dialer.dial(waiting, server, dial_s)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run ``work`` beside; it ends with the service at the latest."""
@@ -246,55 +225,6 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _connect(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
-        if waiting.is_over:
-            return  # A client that asks and gives up in one breath costs no connection.
-        self.stats.connects += 1
-        address = server.server
-        loop = asyncio.get_running_loop()
-        scheme = address.scheme
-        is_shared = scheme in _MULTIPLEXED
-        try:
-            context = self._client_context(server.tls, scheme) if scheme in _SECURE else None
-            async with asyncio.timeout(dial_s):
-                transport, connection = await loop.create_connection(
-                    lambda: Http2Server(self) if is_shared else ServerConnection(self, server),
-                    address.host,
-                    address.port,
-                    ssl=context,
-                    server_hostname=_asked_name(server) if context is not None else None,
-                    ssl_handshake_timeout=server.handshake_s if context is not None else None,
-                )
-        except TimeoutError:
-            self.stats.connects_failed += 1
-            waiting.on_server_failure(DIAL_TIMEOUT, "the server cannot be reached in time")
-        except OSError:
-            self.stats.connects_failed += 1
-            waiting.on_server_failure(REFUSED, "the server cannot be reached")
-        else:
-            if server.keep_alive_s is not None:
-                _probe_idle(transport, server.keep_alive_s)
-            if isinstance(connection, Http2Server):
-                server.multiplexed = connection
-                waiting.attach(connection.open_stream())
-                return
-            if server.proxy_protocol:
-                # This connection is for this client alone; it is never pooled.
-                origin = waiting.plan.origin
-                source, destination = (
-                    (origin.source, origin.destination) if origin is not None else (None, None)
-                )
-                header = write_header(server.proxy_protocol, source, destination)
-                connection.transport.write(header)
-            waiting.attach(connection)
-
-    def _client_context(self, tls: TlsSettings | None, scheme: str) -> ssl.SSLContext:
-        context = self._client_contexts.get((tls, scheme))
-        if context is None:
-            alpn = ["h2"] if scheme in _MULTIPLEXED else ["http/1.1"]
-            context = self._client_contexts[tls, scheme] = client_context(tls, alpn=alpn)
-        return context
 
     def speak_http2(
         self, client: ClientConnection, transport: asyncio.Transport, origin: Origin, data: bytes
@@ -348,16 +278,3 @@ class Service:
         self.stats.tunnels = len(self._tunnels)
         tunnel.join(client, server)
         return tunnel
-
-
-def _asked_name(server: ServerState) -> str:
-    return (server.tls.server_name if server.tls is not None else "") or server.server.host
-
-
-def _probe_idle(transport: asyncio.BaseTransport, period_s: float) -> None:
-    """Have TCP itself probe a connection that is silent for so long."""
-    connection = transport.get_extra_info("socket")
-    seconds = max(1, round(period_s))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, seconds)

@@ -2,10 +2,9 @@
 
 import asyncio
 from random import Random
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
+from tests.unit.proxy.balance.asking import plan_of
 from tests.unit.proxy.harness import OK, Peer, Proxy, Upstream, running, status_of
 from tests.unit.proxy.test_balancing import Named
 from tests.unit.proxy.test_routes import Configured
@@ -61,33 +60,31 @@ def asked(failure: Failure | None, status: int = 502, *, sent: bool = True, atte
     return Attempt(failure, status, sent, is_repeatable=True, attempts=attempts, retry_after=b"")
 
 
-def policy(servers: int = 3, *, method: bytes = b"GET", **fields: object) -> tuple[Repeating, Plan]:
+def policy(servers: int = 3, *, method: str = "GET", **fields: object) -> tuple[Repeating, Plan]:
     config = Configured()
     config.put({f"/vulcand/backends/b/servers/s{n}": {"URL": f"http://h{n}"} for n in range(servers)})
     config.put({"/vulcand/frontends/f/frontend": {"BackendId": "b", "Route": 'Path("/")', **fields}})
     frontend = config.routes.catalog.frontends["f"]
-    request = SimpleNamespace(method=method, is_idempotent=method != b"POST")
-    plan = SimpleNamespace(
-        request=request, frontend=frontend, snapshot=config.now, target=config.now.targets["f"]
-    )
-    return Repeating(frontend, Budget(), rng=Random(1)), cast("Plan", plan)
+    plan = plan_of(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n", config.now)
+    plan.forward(frontend, b"")
+    return Repeating(frontend, Budget(), rng=Random(1)), plan
 
 
 @pytest.mark.parametrize(
     ("method", "attempt", "repeats"),
     [
-        (b"GET", asked(LOST), True),
-        (b"GET", asked(TIMEOUT), True),
-        (b"POST", asked(LOST), False),
-        (b"POST", asked(REFUSED, sent=False), True),
-        (b"GET", asked(None, 500), False),
-        (b"GET", asked(LOST)._replace(is_repeatable=False), False),
-        (b"GET", asked(LOST, attempts=3), False),
-        (b"GET", asked(LOST)._replace(retry_after=b"5"), False),
+        ("GET", asked(LOST), True),
+        ("GET", asked(TIMEOUT), True),
+        ("POST", asked(LOST), False),
+        ("POST", asked(REFUSED, sent=False), True),
+        ("GET", asked(None, 500), False),
+        ("GET", asked(LOST)._replace(is_repeatable=False), False),
+        ("GET", asked(LOST, attempts=3), False),
+        ("GET", asked(LOST)._replace(retry_after=b"5"), False),
     ],
 )
 def test_without_a_predicate_failures_are_repeated_where_that_is_safe(
-    method: bytes, attempt: Attempt, *, repeats: bool
+    method: str, attempt: Attempt, *, repeats: bool
 ) -> None:
     repeating, plan = policy(method=method)
     assert (repeating.delay_s(plan, attempt, 0.0) is not None) is repeats
@@ -95,9 +92,9 @@ def test_without_a_predicate_failures_are_repeated_where_that_is_safe(
 
 
 def test_a_predicate_that_names_methods_decides_about_them() -> None:
-    named, plan = policy(method=b"POST", Settings={"FailoverPredicate": 'RequestMethod() == "POST"'})
+    named, plan = policy(method="POST", Settings={"FailoverPredicate": 'RequestMethod() == "POST"'})
     assert named.delay_s(plan, asked(LOST), 0.0) == 0.0
-    unnamed, plan = policy(method=b"POST", Settings={"FailoverPredicate": "IsNetworkError()"})
+    unnamed, plan = policy(method="POST", Settings={"FailoverPredicate": "IsNetworkError()"})
     assert unnamed.delay_s(plan, asked(LOST), 0.0) is None
     assert unnamed.delay_s(plan, asked(REFUSED, sent=False), 0.0) == 0.0
 

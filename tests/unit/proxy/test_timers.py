@@ -6,18 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.proxy.config import TICK_S
-from fairlead.proxy.timers import Timed, Wheel
+from fairlead.proxy.timers import Alarm, Wheel
 
 
-class Noted(Timed):
-    """Writes down the tick at which it fell due."""
-
-    def __init__(self, wheel: Wheel, fired: list[int]) -> None:
-        super().__init__()
-        self._wheel, self._fired = wheel, fired
-
-    def on_deadline(self) -> None:
-        self._fired.append(self._wheel.now)
+def noted(wheel: Wheel, fired: list[int]) -> Alarm:
+    """Return what writes down the tick at which it fell due."""
+    alarm = Alarm()
+    alarm.ring = lambda: fired.append(wheel.now)
+    return alarm
 
 
 @given(
@@ -27,7 +23,7 @@ class Noted(Timed):
 )
 def test_only_the_last_deadline_counts_and_it_is_never_early(script: list[str | float | None]) -> None:
     wheel, fired = Wheel(), list[int]()
-    timed = Noted(wheel, fired)
+    timed = noted(wheel, fired)
     due: int | None = None
     expected: list[int] = []
     for step in [*script, *[None] * 50]:
@@ -49,25 +45,25 @@ def test_only_the_last_deadline_counts_and_it_is_never_early(script: list[str | 
 def test_what_falls_due_may_set_itself_again() -> None:
     wheel = Wheel()
 
-    class Again(Timed):
-        count = 0
+    fired = list[int]()
+    again = Alarm()
 
-        def on_deadline(self) -> None:
-            self.count += 1
-            wheel.set(self, 0.0)
+    def ring() -> None:
+        fired.append(wheel.now)
+        wheel.set(again, 0.0)
 
-    again = Again()
+    again.ring = ring
     wheel.set(again, 0.0)
     for _ in range(10):
         wheel.advance()
-    assert again.count == 5
+    assert fired == [2, 4, 6, 8, 10]
 
 
 def test_what_is_shorter_than_ticks_can_tell_has_a_timer_of_its_own() -> None:
     """Ten milliseconds are ten milliseconds; only the last deadline counts here, too, and a clear one is none."""
     timers: list[tuple[float, Callable[[], None]]] = []
     wheel, fired = Wheel(lambda seconds, ring: timers.append((seconds, ring))), list[int]()
-    timed = Noted(wheel, fired)
+    timed = noted(wheel, fired)
     for seconds in (0.01, 0.02):
         wheel.set(timed, seconds)
     assert [seconds for seconds, _ in timers] == [0.01, 0.02]

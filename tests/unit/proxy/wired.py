@@ -16,13 +16,15 @@ from tests.unit.proxy.harness import OK, Board
 
 from fairlead.proxy import Limits, Routes, Service, Snapshot
 from fairlead.proxy.client_side import ClientConnection
+from fairlead.proxy.dialing import Connecting
 from fairlead.proxy.listening import Door
 from fairlead.proxy.middleware.world import World
 from fairlead.proxy.model import Listener
 from fairlead.proxy.server_side import ServerConnection
-from fairlead.proxy.service import Connecting
 from fairlead.proxy.state import ServerState
 
+_QUIET = socket.socketpair()
+"""Nothing ever comes out of either end."""
 Seen = tuple[bytes, bytes, bytes]
 """Method, target and body of a request."""
 
@@ -35,7 +37,8 @@ class Wire:
         self.is_closed = False
 
     def write(self, data: bytes) -> None:
-        self.written += data
+        if not self.is_closed:
+            self.written += data
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
@@ -66,29 +69,25 @@ class Wire:
     def setsockopt(self, *_: object) -> None:
         pass
 
+    def fileno(self) -> int:
+        return _QUIET[0].fileno()
 
-class WiredServer(ServerConnection):
-    """Has no socket to ask."""
-
-    def is_quiet(self) -> bool:
-        return True
+    def set_protocol(self, _: object) -> None:
+        """End here: these streams are about HTTP/1.1."""
+        self.is_closed = True
 
 
-class WiredService(Service):
+class Dialer:
     """Connects to strict servers in memory."""
 
-    def __init__(self) -> None:
-        super().__init__(limits=Limits())
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self.upstreams: list[Wire] = []
 
-    def speak_http2(self, client: ClientConnection, transport: object, origin: object, data: bytes) -> None:
-        """Not here: these streams are about HTTP/1.1."""
-        client.transport.close()
-
-    def connect(self, waiting: Connecting, server: ServerState, *, dial_s: float) -> None:
+    def dial(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
         wire = Wire()
         self.upstreams.append(wire)
-        connection = WiredServer(self, server)
+        connection = ServerConnection(self._service, server)
         connection.connection_made(cast("asyncio.Transport", wire))
         waiting.attach(connection)
 
@@ -97,7 +96,8 @@ class Wired:
     """One proxy for many streams."""
 
     def __init__(self) -> None:
-        self.service = WiredService()
+        self.service = Service(limits=Limits())
+        self.service.dialer = self.dialer = Dialer(self.service)
         self.door = Door(self.service, Listener(id=""), cast("socket.socket", Wire()))
         routes = Routes(
             (b"/v/",),
@@ -122,7 +122,7 @@ class Wired:
         wire = Wire()
         client = ClientConnection(self.service, self.door)
         client.connection_made(cast("asyncio.Transport", wire))
-        self.service.upstreams.clear()
+        self.dialer.upstreams.clear()
         answered: dict[int, int] = {}
         seen: list[Seen] = []
         for piece in pieces:
@@ -144,7 +144,7 @@ class Wired:
         server = next(iter(self.service.snapshot.groups["b"].servers))
         while (kept := server.pool.take()) is not None:
             kept.close()
-        return bytes(wire.written), [bytes(each.written) for each in self.service.upstreams], seen
+        return bytes(wire.written), [bytes(each.written) for each in self.dialer.upstreams], seen
 
 
 def strictly(data: bytes) -> list[Seen]:

@@ -3,22 +3,29 @@
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
+from fairlead.proxy import Limits
 from fairlead.proxy.balance import Balancer, Failure, Memory, make_balancer
 from fairlead.proxy.model import Backend, Server
 from fairlead.proxy.plan import Plan
-from fairlead.proxy.state import ServerState
+from fairlead.proxy.request import RequestParser
+from fairlead.proxy.router import Router
+from fairlead.proxy.state import ServerState, Snapshot
+
+NOWHERE = Snapshot(0, Router(()), {}, {})
 
 
 def plan(peer: str = "10.0.0.9", **headers: str) -> Plan:
     """Make the little of a plan that balancers look at."""
-    named = {name.replace("_", "-").encode(): [value.encode()] for name, value in headers.items()}
-    request = SimpleNamespace(
-        header_values=lambda name: named.get(name, []), header=lambda name: named.get(name, [b""])[0]
-    )
-    return cast("Plan", SimpleNamespace(request=request, peer=peer.encode()))
+    fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return plan_of(f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n", NOWHERE, peer=peer)
+
+
+def plan_of(head: str, snapshot: Snapshot, *, peer: str = "10.0.0.9") -> Plan:
+    """Return the plan for a request that nobody has looked for a route for."""
+    request = RequestParser(Limits()).parse(head.encode())
+    return Plan(request, snapshot, peer=peer.encode(), port=b"80")
 
 
 class Asking:
