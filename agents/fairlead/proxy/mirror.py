@@ -8,8 +8,10 @@ from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from fairlead.proxy.balance.deck import Deck
 from fairlead.proxy.config import MIRRORED_MAX
 from fairlead.proxy.exchange import Exchange
+from fairlead.proxy.model import Mirror
 from fairlead.proxy.state import ServerState
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from fairlead.proxy.state import Group
     from fairlead.proxy.upload import Upload
 
+_DECKS_MAX = 1024
+
 
 class Mirroring:
     """Sends copies; ``observe`` is one of the service's observers.
@@ -37,6 +41,7 @@ class Mirroring:
         self._service = service
         self._rng = rng or Random()  # noqa: S311  it samples, and keeps no secret
         self._under_way = 0
+        self._decks: dict[Mirror, Deck] = {}
 
     def observe(self, record: "Record") -> None:
         """Copy a request that is over, once for each mirror of its frontend."""
@@ -45,8 +50,16 @@ class Mirroring:
             return
         if isinstance(record, Exchange) and not plan.request.upgrade:
             for mirror in plan.frontend.mirrors:
-                if self._rng.random() < mirror.ratio:
+                if self._deck_of(mirror).random() < mirror.ratio:
                     self._copy(plan, mirror.backend_id, record.whole_body())
+
+    def _deck_of(self, mirror: Mirror) -> Deck:
+        deck = self._decks.get(mirror)
+        if deck is None:
+            if len(self._decks) >= _DECKS_MAX:
+                self._decks.clear()
+            deck = self._decks[mirror] = Deck([mirror.ratio], rng=self._rng)
+        return deck
 
     def _copy(self, plan: "Plan", backend_id: str, body: list[bytes] | None) -> None:
         group = self._service.snapshot.groups.get(backend_id)

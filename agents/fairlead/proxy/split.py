@@ -1,11 +1,12 @@
 """Which backend a request goes to when its frontend names several: canaries first, a fallback when nobody is fit.
 
-A request that carries a canary's header or cookie goes to it; of the others, as many by chance as its percent says.
+A request that carries a canary's header or cookie goes to it; of the others, as many as its percent says (see ``Deck``).
 Whether a backend can serve is asked for each attempt, so that a request that failed there may end up in the fallback.
 """
 
 from typing import TYPE_CHECKING
 
+from fairlead.proxy.balance.deck import Deck
 from fairlead.proxy.balance.sticky import cookie_of
 from fairlead.proxy.model import Frontend
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Split:
     """The choice of one frontend; see ``Target.split``."""
 
-    __slots__ = ("_backend_id", "_canaries", "_fallback", "_rng")
+    __slots__ = ("_backend_id", "_canaries", "_deck", "_fallback")
 
     def __init__(self, frontend: Frontend, *, rng: "Chance") -> None:
         self._backend_id = frontend.backend_id
@@ -26,7 +27,7 @@ class Split:
             (canary, _wanted(canary.header), _wanted(canary.cookie)) for canary in frontend.canaries
         ]
         self._fallback = frontend.fallback
-        self._rng = rng
+        self._deck = Deck((each.ratio for each in frontend.canaries), rng=rng)
 
     def __call__(self, plan: "Plan", groups: "Groups", now_s: float) -> "Group | None":
         """Return the group that ``plan`` goes to; None: there is none."""
@@ -36,8 +37,10 @@ class Split:
         return group
 
     def _canary(self, plan: "Plan", groups: "Groups", now_s: float) -> "Group | None":
+        if not self._canaries:
+            return None
         # One draw for all of them: their percents are parts of the same whole.
-        share = self._rng.random()
+        share = self._deck.random()
         for canary, header, cookie in self._canaries:
             if _carries(plan, header, cookie) or share < canary.ratio:
                 group = groups.get(canary.backend_id)

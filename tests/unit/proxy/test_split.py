@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from random import Random
 
 import pytest
 from tests.unit.proxy.balance.asking import plan
@@ -9,6 +10,7 @@ from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, running,
 from tests.unit.proxy.test_balancing import Named
 from tests.unit.proxy.test_routes import Configured
 
+from fairlead.proxy.balance.deck import Deck
 from fairlead.proxy.discovery import Discovery
 from fairlead.proxy.mirror import Mirroring
 from fairlead.proxy.model import Frontend
@@ -16,17 +18,6 @@ from fairlead.proxy.split import Split
 from fairlead.proxy.state import Group
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n"
-
-
-class Chances:
-    """Chance that runs through the percents, one after the other."""
-
-    def __init__(self) -> None:
-        self._next = -1
-
-    def random(self) -> float:
-        self._next = (self._next + 1) % 100
-        return (self._next + 0.5) / 100
 
 
 def groups(config: Configured, *names: str) -> dict[str, Group]:
@@ -45,10 +36,24 @@ def test_percents_are_parts_of_one_whole() -> None:
     there = groups(Configured(), "main", "c1", "c2")
     split = Split(
         frontend(Canary=[{"BackendId": "c1", "Percent": 10}, {"BackendId": "c2", "Percent": 25}]),
-        rng=Chances(),
+        rng=Random(1),
     )
-    seen = Counter(group.backend.id for _ in range(100) if (group := split(plan(), there, 0.0)))
-    assert seen == {"c1": 10, "c2": 25, "main": 65}
+    for _ in range(3):
+        # A twentieth is the largest part that both are made of, so that twenty requests have them exactly.
+        seen = Counter(group.backend.id for _ in range(20) if (group := split(plan(), there, 0.0)))
+        assert seen == {"c1": 2, "c2": 5, "main": 13}
+
+
+def test_shares_are_exact_soon_and_in_no_order_to_rely_on() -> None:
+    deck = Deck([0.25], rng=Random(7))
+    deals = [tuple(deck.random() < 0.25 for _ in range(4)) for _ in range(50)]
+    assert {sum(deal) for deal in deals} == {1}
+    assert len(set(deals)) == 4, "it is not always the same one of four"
+    thirds = Deck([1 / 3, 1 / 3], rng=Random(7))
+    assert sorted(int(thirds.random() * 3) for _ in range(9)) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    odd = Deck([0.123456789], rng=Random(7))
+    assert sum(odd.random() < 0.123456789 for _ in range(100_000)) == pytest.approx(12_345, abs=100)
+    assert [Deck([], rng=Random(7)).random(), Deck([0.0, 1.0], rng=Random(7)).random()] == [0.5, 0.5]
 
 
 def test_who_asks_for_a_canary_gets_it() -> None:
@@ -60,7 +65,7 @@ def test_who_asks_for_a_canary_gets_it() -> None:
                 {"BackendId": "c2", "Header": "X-New"},
             ]
         ),
-        rng=Chances(),
+        rng=Random(1),
     )
 
     def chosen(**headers: str) -> str:
@@ -80,7 +85,7 @@ def test_who_asks_for_a_canary_gets_it() -> None:
 def test_the_fallback_is_asked_when_nobody_else_is_fit() -> None:
     config = Configured()
     there = groups(config, "main", "spare")
-    split = Split(frontend(Fallback="spare"), rng=Chances())
+    split = Split(frontend(Fallback="spare"), rng=Random(1))
 
     def chosen() -> str | None:
         group = split(plan(), config.now.groups, 1.0)
@@ -166,7 +171,7 @@ async def test_each_of_several_mirrors_gets_its_part() -> None:
             await each.start()
         mirroring = Mirroring(proxy.service)
         proxy.service.observers += (mirroring.observe,)
-        mirrors = [{"BackendId": "m"}, {"BackendId": "n"}, {"BackendId": "o", "Percent": 0}]
+        mirrors = [{"BackendId": "m"}, {"BackendId": "n", "Percent": 50}, {"BackendId": "o", "Percent": 0}]
         proxy.put(
             {
                 "frontends/f/frontend": {"BackendId": "b", "Route": 'PathRegexp("/.*")', "Mirror": mirrors},
@@ -176,16 +181,17 @@ async def test_each_of_several_mirrors_gets_its_part() -> None:
                 },
             }
         )
-        for _ in range(3):
+        for _ in range(4):
             assert (await proxy.get())[1] == b"main"
-        await eventually(lambda: (len(first.heads), len(second.heads)) == (3, 3))
-        assert (len(main.heads), none.heads, mirroring.sent) == (3, [], 6)
+        await eventually(lambda: (len(first.heads), len(second.heads)) == (4, 2))
+        assert (len(main.heads), none.heads, mirroring.sent) == (4, [], 6)
         proxy.put({}, delete=("backends/m/servers/s",))
         problem = proxy.board.problems[b"/vulcand/frontends/f/frontend"]
         assert "there is no backend m; it does without" in problem
-        await proxy.get()
-        await eventually(lambda: len(second.heads) == 4)
-        assert mirroring.dropped == 1
+        for _ in range(2):
+            await proxy.get()
+        await eventually(lambda: len(second.heads) == 3)
+        assert mirroring.dropped == 2
         for each in shadows.values():
             await each.stop()
 
