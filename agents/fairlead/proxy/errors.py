@@ -4,6 +4,7 @@
     ├── KeyProblem          the operator's: a key of the store does not hold what it should
     │   └── ExpressionError     the route or condition in it; carries the position
     ├── BadRequest          the client's: answered with a status, then the connection closes
+    │   └── MalformedRequest    over HTTP/2: the stream is reset, too
     └── BadResponse         the server's: answered 502
 
 Anything else is a bug and is not caught.
@@ -42,6 +43,13 @@ class BadRequest(ProxyError):  # noqa: N818  the name of the answer, RFC 9110, s
         super().__init__(f"{status}: {reason}")
         self.status = status
         self.reason = reason
+
+
+class MalformedRequest(BadRequest):
+    """What HTTP/2 calls malformed: the stream itself is in error, whatever is answered (RFC 9113, section 8.1.1)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, reason)
 
 
 class BadResponse(ProxyError):  # noqa: N818  the counterpart of BadRequest

@@ -173,6 +173,27 @@ async def test_a_malformed_request_costs_its_stream_only() -> None:
         assert await peer.status(await peer.ask()) == 200
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("X-Upper", "case"), ("connection", "close"), ("transfer-encoding", "chunked"), ("te", "gzip"), ("x", "a\nb"),
+        (":path", "/again"), (":status", "200"), (":unknown", "x"), ("host", "b.example"), ("x y", "z"),
+    ],
+)  # fmt: skip
+async def test_what_http2_calls_malformed_is_an_error_of_its_stream(field: tuple[str, str]) -> None:
+    """RFC 9113, section 8.1.1: an answer may come before it, and no server hears of the request."""
+    upstream = Upstream()
+    async with speaking(upstream) as (_, peer):
+        for is_end in (True, False):
+            bad = await peer.ask(field, is_end=is_end)
+            assert await peer.status(bad) == 400
+            reset = await peer.event(h2.events.StreamReset, bad)
+            assert isinstance(reset, h2.events.StreamReset)
+            assert reset.error_code == h2.errors.ErrorCodes.PROTOCOL_ERROR
+        assert await peer.status(await peer.ask()) == 200
+    assert len(upstream.heads) == 1
+
+
 @pytest.mark.parametrize("window", [0, 2**30])
 async def test_a_slow_client_stops_the_server(window: int) -> None:
     """By its window, or, when that is wide open, by not reading at all."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fairlead import http2
 from fairlead.proxy.answers import as_response, error_answer
 from fairlead.proxy.config import TICK_S
-from fairlead.proxy.errors import BadRequest
+from fairlead.proxy.errors import BadRequest, MalformedRequest
 from fairlead.proxy.headers import Fields
 from fairlead.proxy.http2.exchange import Http2Exchange
 from fairlead.proxy.http2.messages import block_of, head_of
@@ -229,7 +229,12 @@ class ClientStream(http2.Stream):
         for observer in service.observers:
             observer(record)
         answer = error_answer(error.status, error.reason, flag="DPE")
-        self.send_whole(block_of(as_response(answer)), answer.body)
+        block = block_of(as_response(answer))
+        if isinstance(error, MalformedRequest):
+            self.send_head(block)
+            self._end(http2.ErrorCode.PROTOCOL_ERROR)
+        else:
+            self.send_whole(block, answer.body)
 
 
 class RequestHead(http2.Head):

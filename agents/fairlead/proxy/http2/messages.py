@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from fairlead import http2
-from fairlead.proxy.errors import BadRequest
+from fairlead.proxy.errors import MalformedRequest
 from fairlead.proxy.headers import RESPONSE_FIELDS, Fields
 from fairlead.proxy.request import BY_LENGTH, UNTIL_CLOSE
 from fairlead.proxy.response import Response
@@ -22,18 +22,18 @@ def head_of(fields: Iterable[http2.Field], *, has_body: bool) -> bytes:
     """Return the head that says the same in HTTP/1.1.
 
     Raises:
-        BadRequest: it cannot be said there (RFC 9113, sections 8.2.1 and 8.3.1).
+        MalformedRequest: it cannot be said there (RFC 9113, sections 8.2.1 and 8.3.1).
     """
     try:
         pseudo, regular = http2.request_pseudo(fields, 0)
         for name, value in regular:
             http2.check_field(name, value, 0)
     except http2.StreamFault as fault:
-        raise BadRequest(400, fault.reason) from fault
+        raise MalformedRequest(fault.reason) from fault
     authority, method = pseudo.get(b":authority"), pseudo[b":method"]
     target = pseudo.get(b":path", authority or b"")
     if _SPACE.search(target) or _SPACE.search(method):
-        raise BadRequest(400, "malformed request target")
+        raise MalformedRequest("malformed request target")
     lines = [b"host: %b\r\n" % authority] if authority is not None else []
     cookies: list[bytes] = []
     has_length = False
@@ -42,7 +42,7 @@ def head_of(fields: Iterable[http2.Field], *, has_body: bool) -> bytes:
             cookies.append(value)  # Section 8.2.3: they may come in pieces.
         elif name == b"host" and authority is not None:
             if value.lower() != authority.lower():
-                raise BadRequest(400, "Host and :authority disagree")
+                raise MalformedRequest("Host and :authority disagree")
         else:
             has_length = has_length or name == b"content-length"
             lines.append(b"%b: %b\r\n" % (name, value))
