@@ -9,6 +9,9 @@ DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 MINUTES ?= 5
 
+# Tests start programs by the thousand: each reads its modules compiled, whatever the developer's shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install up test check bench bench-cluster bench-dns bench-proxy sim chaos peers proto clean
 
 help:  ## this list
@@ -38,7 +41,7 @@ peers: $(DEV_STAMP)  ## install the programs of other people that the tests use 
 	@$(BIN)/python -m tests.support.etcd35
 
 test: $(DEV_STAMP) peers  ## run every test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 	@$(BIN)/ruff check .

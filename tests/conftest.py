@@ -1,5 +1,6 @@
 """What every test shares: the mark for other people's programs, and the list of what was skipped."""
 
+import os
 import signal
 
 import pytest
@@ -11,6 +12,12 @@ pytest_plugins = ["tests.support.store"]
 def pytest_configure() -> None:
     """A shell that starts the tests in the background has them ignore Ctrl-C, and their children would too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests that run programs wait for half of their time, so that two of them keep a core busy."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -65,6 +65,7 @@ class Fleet:
         self._turns: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._due: dict[str, float] = {}
+        self._read: tuple[int, set[str], Board] | None = None
         self.store.apply(operations.set_max(self.store.board(), self.permits, at_s=0))
         self.store.apply(operations.set_policy(self.store.board(), "release"))
         for host in self.hosts:
@@ -173,7 +174,11 @@ class Fleet:
             for host in self.hosts
             if host.life is Life.UP and self.now_s - host.seen_s < ALIVE_TTL_S
         }
-        return self.store.board()
+        # Most looks find what the last one found.
+        at = self.store.revision, self.store.hosts_alive
+        if self._read is None or self._read[:2] != at:
+            self._read = *at, self.store.board()
+        return self._read[2]
 
     def _expire(self) -> None:
         for key in [key for key, ends_s in self._due.items() if ends_s <= self.now_s]:
