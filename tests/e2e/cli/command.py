@@ -43,6 +43,14 @@ def run(*words: object, data: bytes = b"") -> Answer:
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def run_here(captured: pytest.CaptureFixture[str], *words: object) -> Answer:
+    """Run the command within this process, which is quick; for those that neither serve nor start programs."""
+    captured.readouterr()
+    status = main([str(word) for word in words])
+    printed = captured.readouterr()
+    return Answer(status, printed.out, printed.err)
+
+
 class Kv:
     """``fairlead kv`` within this process, which is quick."""
 
@@ -52,9 +60,7 @@ class Kv:
 
     def __call__(self, *words: str) -> Answer:
         command, *rest = words
-        status = main(["kv", command, "--endpoints", self._endpoint, *rest])
-        printed = self._captured.readouterr()
-        return Answer(status, printed.out, printed.err)
+        return run_here(self._captured, "kv", command, "--endpoints", self._endpoint, *rest)
 
     def revision(self) -> int:
         """Return the store's revision."""

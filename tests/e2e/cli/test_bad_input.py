@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.cli.command import Answer, run
+from tests.e2e.cli.command import run, run_here
 from tests.support.ports import free_port
-
-from fairlead.cli import main
 
 AGENTS = ("render", "dns", "proxy")
 
@@ -100,8 +98,7 @@ def test_the_port_of_the_store_is_in_use(home: Path, taken: str) -> None:
 def test_every_agent(
     home: Path, agent: str, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main([agent, *words])
-    answer = Answer(status, *capsys.readouterr())
+    answer = run_here(capsys, agent, *words)
 
     # The renderer tells its command line from all else, as its page says.
     assert answer.status == (64 if agent == "render" and words[0] in {"--cert", "--endpoints"} else 1)
@@ -120,8 +117,7 @@ def test_every_agent_refuses_a_value_that_it_cannot_read(
     home: Path, agent: str, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The renderer, to whose scripts 1 and 2 say other things, has 64 for every wrong command line."""
-    status = main([agent, *words])
-    answer = Answer(status, *capsys.readouterr())
+    answer = run_here(capsys, agent, *words)
 
     assert answer.status == (64 if agent == "render" else 1)
     assert says in answer.refusal

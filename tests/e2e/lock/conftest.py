@@ -6,27 +6,31 @@ from pathlib import Path
 from signal import SIGKILL
 
 import pytest
-from tests.e2e.cli.command import Answer, run
+from tests.e2e.cli.command import Answer, run, run_here
 from tests.support.ports import free_port
 from tests.support.processes import Program, wait_for
 from tests.support.store import StoreServer
 
+_PROGRAMS = {"run", "agent", "serve"}
+"""What needs a program of its own: it starts others, or is told by signals to end."""
 LOCK = (sys.executable, "-m", "fairlead.cli", "lock")
 
 
 class Lock:
     """``fairlead lock`` against one store."""
 
-    def __init__(self, store: StoreServer, folder: Path) -> None:
+    def __init__(self, store: StoreServer, folder: Path, captured: pytest.CaptureFixture[str]) -> None:
+        self._captured = captured
         self.store = store
         self.folder = folder
         self.programs: list[Program] = []
 
     def __call__(self, command: str, *words: object) -> Answer:
-        return run("lock", command, "--endpoints", self.store.endpoint, *words)
+        given = ("lock", command, "--endpoints", self.store.endpoint, *words)
+        return run(*given) if command in _PROGRAMS else run_here(self._captured, *given)
 
     def kv(self, *words: str) -> str:
-        answer = run("kv", words[0], "--endpoints", self.store.endpoint, *words[1:])
+        answer = run_here(self._captured, "kv", words[0], "--endpoints", self.store.endpoint, *words[1:])
         assert answer.status == 0, answer
         return answer.out
 
@@ -56,8 +60,8 @@ class Lock:
 
 
 @pytest.fixture
-def lock(store: StoreServer, tmp_path: Path) -> Iterator[Lock]:
-    held = Lock(store, tmp_path)
+def lock(store: StoreServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Lock]:
+    held = Lock(store, tmp_path, capsys)
     yield held
     for program in held.programs:
         program.stop(SIGKILL)

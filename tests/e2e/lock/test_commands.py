@@ -1,10 +1,12 @@
 """The commands an operator types, and each mistake."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
 from tests.e2e.cli.command import run
 from tests.e2e.lock.conftest import Lock
 from tests.support.ports import free_port
@@ -114,13 +116,17 @@ def test_a_permit_held_by_hand_stays_when_its_holder_was_killed(lock: Lock) -> N
     assert "no permit is left" in lock("run", "--id", "next", "--", "true").refusal
 
 
-async def test_a_command_whose_lease_is_revoked_behind_its_back_is_ended(lock: Lock) -> None:
+def test_a_command_whose_lease_is_revoked_behind_its_back_is_ended(lock: Lock) -> None:
     job = lock.start("run", "--id", "job", "--lease", "2s", "--", "sleep", "60", name="job")
     wait_for(lambda: "1 of 1 held" in lock("status").out, "it holds")
-    async with Client([lock.store.endpoint]) as client:
+    asyncio.run(revoke_all(lock.store))
+    assert job.wait(within_s=30) == 75
+
+
+async def revoke_all(store: StoreServer) -> None:
+    async with Client([store.endpoint]) as client:
         for lease_id in await client.leases():
             await client.revoke(lease_id)
-    assert job.wait(within_s=30) == 75
 
 
 def test_airlocks_groups_are_taken_over_once_and_its_keys_stay(lock: Lock) -> None:
@@ -150,8 +156,10 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_gets_one_line(fairlead_store: StoreServer, tmp_path: Path) -> None:
-    lock = Lock(fairlead_store, tmp_path)
+def test_a_mistake_gets_one_line(
+    fairlead_store: StoreServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = Lock(fairlead_store, tmp_path, capsys)
     for words, refusal in MISTAKES:
         assert refusal in lock(*words).refusal, words
 

@@ -3,9 +3,7 @@
 import socket
 
 import pytest
-from tests.e2e.cli.command import Answer, run
-
-from fairlead.cli import main
+from tests.e2e.cli.command import run, run_here
 
 MISTAKES = {
     "unknown flag": (["--frobnicate"], 2, "no such option"),
@@ -32,7 +30,7 @@ MISTAKES = {
 def test_a_mistake_is_one_line(
     arguments: list[str], status: int, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = Answer(main(["dns", *arguments]), *capsys.readouterr())
+    answer = run_here(capsys, "dns", *arguments)
     assert answer.status == status
     assert text in answer.err
     assert status == 2 or answer.refusal  # click says how to get help, too
