@@ -17,22 +17,29 @@ LOCK = (sys.executable, "-m", "fairlead.cli", "lock")
 
 
 class Lock:
-    """``fairlead lock`` against one store."""
+    """``fairlead lock`` against one store; without ``captured`` every command is a program of its own."""
 
-    def __init__(self, store: StoreServer, folder: Path, captured: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, store: StoreServer, folder: Path, captured: pytest.CaptureFixture[str] | None = None
+    ) -> None:
         self._captured = captured
         self.store = store
         self.folder = folder
         self.programs: list[Program] = []
 
     def __call__(self, command: str, *words: object) -> Answer:
-        given = ("lock", command, "--endpoints", self.store.endpoint, *words)
-        return run(*given) if command in _PROGRAMS else run_here(self._captured, *given)
+        return self._run("lock", command, *words)
 
     def kv(self, *words: str) -> str:
-        answer = run_here(self._captured, "kv", words[0], "--endpoints", self.store.endpoint, *words[1:])
+        answer = self._run("kv", *words)
         assert answer.status == 0, answer
         return answer.out
+
+    def _run(self, area: str, command: str, *words: object) -> Answer:
+        given = (area, command, "--endpoints", self.store.endpoint, *words)
+        if self._captured is None or command in _PROGRAMS:
+            return run(*given)
+        return run_here(self._captured, *given)
 
     def start(self, command: str, *words: object, name: str) -> Program:
         program = Program(

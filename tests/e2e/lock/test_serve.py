@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,8 @@ import pytest
 from tests.e2e.lock.conftest import Lock
 from tests.support.certificates import Certificates
 from tests.support.ports import free_port
-from tests.support.processes import wait_for
+from tests.support.processes import Program, wait_for
+from tests.support.store import FairleadStore
 
 MARK = {"fleet-lock-protocol": "true"}
 
@@ -37,8 +39,19 @@ def test_a_zincati_host_goes_through_its_update(lock: Lock) -> None:
     assert [post(address, "pre-reboot", name, "web").status_code for name in "xyz"] == [200, 200, 423]
 
 
-def test_each_refusal_has_its_status_and_kind(lock: Lock) -> None:
-    address = lock.serve()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Program]]:
+    """The address of a server, and the program: one for all who ask about HTTP and not about permits."""
+    folder = tmp_path_factory.mktemp("serve")
+    with FairleadStore(folder / "store") as store:
+        lock = Lock(store, folder)
+        address = lock.serve()
+        with lock.programs[0] as program:
+            yield address, program
+
+
+def test_each_refusal_has_its_status_and_kind(server: tuple[str, Program]) -> None:
+    address, _ = server
     url = f"http://{address}/v1/pre-reboot"
     answers = [
         httpx.get(url, headers=MARK),
@@ -64,14 +77,14 @@ def test_each_refusal_has_its_status_and_kind(lock: Lock) -> None:
 @pytest.mark.parametrize(
     "junk", [b"\x00\x01\x02\r\n\r\n", b"POST /v1/pre-reboot HTTP/1.1\r\n\r\n", b"G" * 40_000]
 )
-def test_what_is_no_http_is_refused_and_the_next_is_served(lock: Lock, junk: bytes) -> None:
-    address = lock.serve()
+def test_what_is_no_http_is_refused_and_the_next_is_served(server: tuple[str, Program], junk: bytes) -> None:
+    address, program = server
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(junk)
         assert raw.recv(64).startswith(b"HTTP/1.1 400 ")
     assert post(address, "steady-state", "a").status_code == 200
-    assert "Traceback" not in lock.programs[0].log()
+    assert "Traceback" not in program.log()
 
 
 def converse(address: str, request: bytes) -> bytes:
@@ -85,18 +98,18 @@ def converse(address: str, request: bytes) -> bytes:
     return answer
 
 
-def test_a_head_request_gets_a_head_and_no_body(lock: Lock) -> None:
-    address = lock.serve()
+def test_a_head_request_gets_a_head_and_no_body(server: tuple[str, Program]) -> None:
+    address, program = server
     answer = converse(address, b"HEAD /v1/pre-reboot HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     head, _, rest = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 405 ")
     assert rest == b""
-    assert "Traceback" not in lock.programs[0].log()
+    assert "Traceback" not in program.log()
 
 
-def test_who_waits_to_be_told_to_send_the_body_is_told(lock: Lock) -> None:
+def test_who_waits_to_be_told_to_send_the_body_is_told(server: tuple[str, Program]) -> None:
     """RFC 9110, section 10.1.1."""
-    address = lock.serve()
+    address, _ = server
     content = json.dumps(body("a")).encode()
     head = (
         b"POST /v1/pre-reboot HTTP/1.1\r\nhost: x\r\nfleet-lock-protocol: true\r\n"
