@@ -344,6 +344,28 @@ def test_middlewares_become_ours(options: dict[str, str], expected: list[tuple[s
     assert traefik.settings("r") == expected
 
 
+def test_error_pages_of_a_service_come_from_its_servers() -> None:
+    traefik = Traefik()
+    traefik.put(
+        ROUTER,
+        SERVICE,
+        {"http/routers/r/middlewares": "e", "http/middlewares/e/errors/service": "pages@file"},
+        {
+            "http/middlewares/e/errors/query": "/{status}.html",
+            "http/middlewares/e/errors/status/0": "500-599",
+        },
+    )
+    assert "service pages is no loadBalancer with servers" in traefik.problems["traefik/http/routers/r"]
+    traefik.put({"http/services/pages/loadbalancer/servers/0/url": "http://10.0.0.9"})
+    assert traefik.problems == {}
+    expected = {"From": ["http://10.0.0.9"], "Query": "/{status}.html", "Statuses": ["500-599"]}
+    assert traefik.settings("r") == [("errorpages", expected)]
+    traefik.put({"http/services/pages/loadbalancer/servers/1/url": "http://10.0.0.8"})
+    assert traefik.settings("r")[0][1]["From"] == ["http://10.0.0.9", "http://10.0.0.8"], (
+        "a router follows it"
+    )
+
+
 def test_retries_belong_to_the_router_itself() -> None:
     traefik = Traefik()
     traefik.put(

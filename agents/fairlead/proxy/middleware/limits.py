@@ -34,3 +34,5 @@ COMPUTING_THREADS = 2
 """Threads for what would hold up the event loop: the checking of passwords."""
 SYSLOG_SOCKETS_MAX = 64
 """Addresses of traces that are written to at a time."""
+PAGES_FETCHED_MAX = 64
+"""Error pages of one middleware that are fetched from another server."""

@@ -14,6 +14,7 @@ from fairlead.proxy.middleware import (
     compress,
     connlimit,
     cors,
+    fetchedpages,
     forwardauth,
     headers,
     ipallow,
@@ -24,10 +25,18 @@ from fairlead.proxy.middleware import (
     trace,
     tracecontext,
 )
-from fairlead.proxy.middleware.making import Make
+from fairlead.proxy.middleware.hooks import Middleware
+from fairlead.proxy.middleware.making import Make, Tools
+from fairlead.proxy.middleware.spec import Spec
 
 GROUP = "fairlead.proxy.middleware"
 _LOG = logging.getLogger(__name__)
+
+
+def _make_error_pages(spec: Spec, *, tools: Tools, previous: Middleware | None) -> Middleware:
+    make = fetchedpages.make if "From" in spec else answers.make_error_pages
+    return make(spec, tools=tools, previous=previous)
+
 
 OURS: Mapping[str, Make] = {
     "addprefix": paths.make_add_prefix,
@@ -38,7 +47,7 @@ OURS: Mapping[str, Make] = {
     "compress": compress.make,
     "connlimit": connlimit.make,
     "cors": cors.make,
-    "errorpages": answers.make_error_pages,
+    "errorpages": _make_error_pages,
     "forwardauth": forwardauth.make,
     "headers": headers.make,
     "ipallow": ipallow.make,

@@ -22,6 +22,8 @@ _GUARDS = frozenset(
 )
 FRONTEND = "frontend"
 """In place of a type: what follows belongs to the frontend itself."""
+SERVICE = "Service"
+"""In settings: a service of Traefik's, in place of its servers (``From``)."""
 _CORS = {
     "AllowOriginRegexps": "accesscontrolalloworiginlistregex",
     "AllowMethods": "accesscontrolallowmethods",
@@ -273,6 +275,11 @@ def _redirect_regex(node: Node) -> list[Made]:
     return [("redirect", settings)]
 
 
+def _errors(node: Node) -> list[Made]:
+    settings = {"Query": node.text("query") or "/", "Statuses": node.texts("status")}
+    return [("errorpages", {SERVICE: without_provider(node.required("service")), **settings})]
+
+
 def _ip_allow(node: Node) -> list[Made]:
     settings = {"SourceRange": node.texts("sourcerange"), **_strategy(node)}
     if status := node.number("rejectstatuscode"):
@@ -316,6 +323,7 @@ _MAKERS: dict[str, Callable[[Node], list[Made]]] = {
     "ratelimit": _rate_limit,
     "basicauth": _basic_auth,
     "forwardauth": _forward_auth,
+    "errors": _errors,
     "redirectscheme": _redirect_scheme,
     "redirectregex": _redirect_regex,
     "ipallowlist": _ip_allow,

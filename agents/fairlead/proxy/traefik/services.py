@@ -86,6 +86,19 @@ def _weighted(name: str, node: Node, services: Mapping[str, Node], depth: int) -
     )
 
 
+def servers_of(name: str, services: Mapping[str, Node]) -> list[str]:
+    """Return the URLs of the servers of a load balancer.
+
+    Raises:
+        KeyProblem: there is no such service, or none of its servers.
+    """
+    balancer = services[name].at("loadbalancer/servers") if name in services else None
+    urls = [balancer.required(f"{each}/url") for each in balancer.names()] if balancer is not None else []
+    if not urls:
+        raise KeyProblem(f"service {name} is no loadBalancer with servers")
+    return urls
+
+
 def transport_of(node: Node) -> str:
     """Return the name of the transport that a load balancer uses; empty when it names none."""
     return without_provider(node.text("loadbalancer/serverstransport"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairlead.proxy.errors import KeyProblem
-from fairlead.proxy.traefik.middlewares import FRONTEND, expand, middlewares_of
+from fairlead.proxy.traefik.middlewares import FRONTEND, SERVICE, expand, middlewares_of
 from fairlead.proxy.traefik.node import Node, without_provider
 from fairlead.proxy.traefik.routers import frontend_of
-from fairlead.proxy.traefik.services import backend_of, settings_of, transport_of, way_of
+from fairlead.proxy.traefik.services import backend_of, servers_of, settings_of, transport_of, way_of
 from fairlead.proxy.traefik.tcp import BACKEND, tcp_backend_of, tcp_route_of
 from fairlead.proxy.traefik.unread import Unread
 
@@ -191,6 +191,11 @@ class Translator:
                 if kind == FRONTEND:
                     frontend |= {**settings, "Settings": frontend["Settings"] | settings.get("Settings", {})}
                     continue
+                if SERVICE in settings:
+                    service = settings.pop(SERVICE)
+                    used.add((SERVICES, service))
+                    self._use(me, used)
+                    settings["From"] = servers_of(service, self._nodes(SERVICES))
                 values[f"frontends/{name}/middlewares/{place:03}-{each}"] = {
                     "Type": kind, "Priority": place, "Middleware": settings
                 }  # fmt: skip
