@@ -14,6 +14,7 @@ from fairlead.proxy.answers import error_response
 from fairlead.proxy.config import TICK_S
 from fairlead.proxy.errors import BadRequest
 from fairlead.proxy.http1_exchange import Http1Exchange
+from fairlead.proxy.lines import has_bare_line_feed
 from fairlead.proxy.record import Refused
 from fairlead.proxy.timers import Timed
 
@@ -297,6 +298,8 @@ class ClientConnection(asyncio.Protocol, Timed):
                 self._refuse(BadRequest(414, "request target too long"))
             elif end >= 4 or len(data) > limits.head_bytes_max:
                 self._refuse(BadRequest(431, "request head too long"))
+            elif has_bare_line_feed(data):
+                self._refuse(BadRequest(400, "a line ends without a carriage return"))
             return False
         head = data if end == len(data) else data[:end]
         plan = self._memo_plan

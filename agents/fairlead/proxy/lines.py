@@ -26,6 +26,11 @@ DROPPED: Final = 3
 Role = int
 
 
+def has_bare_line_feed(data: bytes) -> bool:
+    """Whether a line of an unfinished head ends without CR: then no CR LF CR LF is to be waited for (RFC 9112, section 2.2)."""
+    return data.count(b"\n") != data.count(b"\r\n")
+
+
 class MalformedLine(Exception):  # noqa: N818  a reader of the head says whose fault it is
     """It is no field line."""
 

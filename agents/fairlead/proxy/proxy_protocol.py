@@ -77,7 +77,7 @@ def _address(word: bytes, version: int) -> str:
 
 
 def _port(word: bytes) -> int:
-    if not word.isdigit() or len(word) > 5 or int(word) > 65535:
+    if not word.isdigit() or len(word) > 5 or int(word) > 65535 or (word[0] == ord("0") and len(word) > 1):
         raise ProxyHeaderError("a PROXY line with a malformed port")
     return int(word)
 

@@ -13,6 +13,7 @@ from fairlead.proxy import splicing
 from fairlead.proxy.balance import LOST, MALFORMED, TIMEOUT, Failure
 from fairlead.proxy.body import BodyError, Chunked, Counted, Decoder, chunk
 from fairlead.proxy.errors import BadResponse
+from fairlead.proxy.lines import has_bare_line_feed
 from fairlead.proxy.request import BY_LENGTH, CHUNKED, NO_BODY
 from fairlead.proxy.response import Response
 from fairlead.proxy.timers import Timed
@@ -195,6 +196,8 @@ class ServerConnection(asyncio.Protocol, Timed):
             if end < 4:
                 if len(data) > self._service.limits.head_bytes_max:
                     self._fail(MALFORMED, "the head of the answer is too long")
+                elif has_bare_line_feed(data):
+                    self._fail(MALFORMED, "the server's answer is malformed")
                 self._buffer = data
                 return
             try:

@@ -62,6 +62,25 @@ async def test_the_timeouts_of_a_backend_are_its_own() -> None:
         assert status_of((await proxy.get())[0]) == 504
 
 
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nHost: a\n", b"\n"])
+async def test_a_line_that_ends_in_the_wrong_way_is_answered_at_once(start: bytes) -> None:
+    """No end of the head could follow it; a client that waits for an answer is not to wait for a timeout first."""
+    async with running(Upstream(), head_s=3600.0) as proxy:
+        client = await proxy.connect()
+        await client.send(start)
+        assert status_of((await client.response())[0]) == 400
+
+
+async def test_a_server_whose_lines_end_in_the_wrong_way_is_not_waited_for() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 200 OK\nContent-Length: 0\n\n")
+        await peer.rest()
+
+    async with running(Upstream(serve), read_s=3600.0) as proxy:
+        assert status_of((await proxy.get())[0]) == 502
+
+
 async def test_a_short_timeout_is_as_short_as_it_says() -> None:
     """vulcand's users give milliseconds: a server that takes ten times as long is too slow, whatever the ticks are."""
 

@@ -51,6 +51,7 @@ def test_local_and_unknown_connections_stay_what_they_are(data: bytes) -> None:
         b"PROXY TCP4 192.0.2.1 198.51.100.2 1234\r\n",
         b"PROXY TCP4 192.0.2.1 198.51.100.2 1234 99999\r\n",
         b"PROXY TCP4 192.0.2.1 198.51.100.2 +123 443\r\n",
+        b"PROXY TCP4 192.0.2.1 198.51.100.2 0123 443\r\n",
         b"PROXY TCP4 2001:db8::1 2001:db8::2 1234 443\r\n",
         b"PROXY TCP6 192.0.2.1 198.51.100.2 1234 443\r\n",
         b"PROXY TCP4 1.2.3 198.51.100.2 1234 443\r\n",
