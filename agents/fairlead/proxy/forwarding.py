@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from fairlead.agent import Networks, address_of
-from fairlead.proxy.headers import Fields
+from fairlead.proxy.headers import HEARSAY_FIELDS, Fields, encode_fields
 
 X_FORWARDED_FOR: Final = b"x-forwarded-for"
 FORWARDED: Final = b"forwarded"
@@ -46,6 +46,7 @@ class Sender:
         proto, host, port: for X-Forwarded-Proto, -Host and -Port; ``b""``: nobody said.
         hops: for X-Forwarded-For, before the peer.
         elements: for Forwarded, before our own.
+        others: what goes on as it came.
     """
 
     address: bytes
@@ -56,6 +57,7 @@ class Sender:
     port: bytes = b""
     hops: tuple[bytes, ...] = ()
     elements: tuple[bytes, ...] = ()
+    others: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class Forwarding:
             port=found.get(b"x-forwarded-port", b""),
             hops=nodes,
             elements=tuple(map(_element, nodes[-HOPS_MAX:])) if self.writes_forwarded else (),
+            others=_others(received),
         )
 
     def _from_forwarded(self, received: Fields, peer: bytes) -> Sender:
@@ -140,6 +143,7 @@ def as_received(received: Fields, *, peer: bytes) -> Sender:
         port=found.get(b"x-forwarded-port", b""),
         hops=hops_in(received),
         elements=tuple(value for name, value in received if name.lower() == FORWARDED),
+        others=_others(received),
     )
 
 
@@ -171,6 +175,8 @@ def forwarding_lines(
         extra = b"Forwarded: %b\r\n" % b", ".join(elements)
     if server_name:
         extra += b"X-Forwarded-Server: %b\r\n" % server_name.encode()
+    if sender.others:
+        extra += encode_fields(list(sender.others))
     return (
         b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
         b"X-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n%b"
@@ -215,6 +221,10 @@ def hops_in(received: Fields) -> tuple[bytes, ...]:
     """Return what X-Forwarded-For names, from the client on."""
     values = [value for name, value in received if name.lower() == X_FORWARDED_FOR]
     return tuple(node for each in b",".join(values).split(b",") if (node := each.strip(b" \t")))
+
+
+def _others(received: Fields) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple(field for field in received if field[0].lower() in HEARSAY_FIELDS)
 
 
 def _by_name(received: Fields) -> dict[bytes, bytes]:

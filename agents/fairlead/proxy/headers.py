@@ -34,6 +34,18 @@ _FORWARDED = (
     b"x-forwarded-server",
     b"x-real-ip",
 )
+# What other proxies tell, and servers believe, beyond what is written here.
+_HEARSAY = (
+    b"x-forwarded-client-cert",
+    b"x-forwarded-method",
+    b"x-forwarded-prefix",
+    b"x-forwarded-scheme",
+    b"x-forwarded-ssl",
+    b"x-forwarded-tls-client-cert",
+    b"x-forwarded-tls-client-cert-info",
+    b"x-forwarded-uri",
+    b"x-scheme",
+)
 _CONTROL = (b"connection", b"content-length", b"transfer-encoding", b"upgrade")
 
 # What the proxy reads or writes itself; every other field is passed on untouched.  Sets of names and not a
@@ -41,6 +53,7 @@ _CONTROL = (b"connection", b"content-length", b"transfer-encoding", b"upgrade")
 REQUEST_FIELDS = frozenset({*_HOP_BY_HOP, *_CONTROL, b"host", b"expect", b"via"})
 RESPONSE_FIELDS = frozenset({*_HOP_BY_HOP, *_CONTROL})
 FORWARDED_FIELDS = frozenset(_FORWARDED)
+HEARSAY_FIELDS = frozenset(_HEARSAY)
 
 # What a client must not be able to take off a request by naming it in Connection ("hop-by-hop abuse").
 PROTECTED = frozenset(
@@ -58,6 +71,7 @@ PROTECTED = frozenset(
             b"range",
         ),
         *_FORWARDED,
+        *_HEARSAY,
     }
 )
 

@@ -5,7 +5,7 @@ configuration is the same, gets the same plan without any of the work.
 """
 
 from fairlead.proxy.forwarding import Sender, as_received, forwarding_lines
-from fairlead.proxy.headers import FORWARDED_FIELDS
+from fairlead.proxy.headers import FORWARDED_FIELDS, HEARSAY_FIELDS
 from fairlead.proxy.match import meets
 from fairlead.proxy.middleware import Answer, Call, Chain, Middleware
 from fairlead.proxy.model import Frontend
@@ -144,7 +144,11 @@ def make_plan(request: Request, snapshot: Snapshot, origin: Origin) -> Plan:
 
 def _without(added: bytes, request: Request) -> bytes:
     """Return the lines in ``added`` but for those that a middleware has written itself: what came of them is kept apart."""
-    own = {name for each, _ in request.fields if (name := each.lower()) in FORWARDED_FIELDS}
+    own = {
+        name
+        for each, _ in request.fields
+        if (name := each.lower()) in FORWARDED_FIELDS or name in HEARSAY_FIELDS
+    }
     if not own:
         return added
     lines = added.splitlines(keepends=True)

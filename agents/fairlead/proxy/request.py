@@ -17,6 +17,7 @@ from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadRequest, ProxyError
 from fairlead.proxy.headers import (
     FORWARDED_FIELDS,
+    HEARSAY_FIELDS,
     REQUEST_FIELDS,
     Fields,
     encode_fields,
@@ -209,7 +210,7 @@ def _bad_line(line: bytes) -> BadRequest:
 def _role_of(name: bytes) -> Role:
     if name in REQUEST_FIELDS:
         return SPECIAL
-    if name in FORWARDED_FIELDS:
+    if name in FORWARDED_FIELDS or name in HEARSAY_FIELDS:
         return FORWARDED
     # CGI and its heirs cannot tell _ from -, so that X_Forwarded_For would pass for the real one.
     return DROPPED if b"_" in name else PASSED

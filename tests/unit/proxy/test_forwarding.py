@@ -45,6 +45,30 @@ async def test_what_a_client_says_of_its_origin_is_believed_only_when_told_to() 
     assert trusting["forwarded"] == ["for=9.9.9.9"]
 
 
+async def test_what_servers_believe_beyond_our_own_fields_comes_from_trusted_clients_only() -> None:
+    upstream = Upstream()
+    names = [
+        "Prefix",
+        "Uri",
+        "Method",
+        "Ssl",
+        "Scheme",
+        "Client-Cert",
+        "Tls-Client-Cert",
+        "Tls-Client-Cert-Info",
+    ]
+    said = {**{f"X-Forwarded-{name}": name for name in names}, "X-Scheme": "https"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+    async with running(upstream) as proxy:
+        await proxy.get(extra=f"{lines}Connection: X-Forwarded-Prefix\r\nX-Forwarded-User: kept\r\n")
+        proxy.serve(upstream, settings={"TrustForwardHeader": True})
+        await proxy.get(extra=f"{lines}Connection: X-Forwarded-Prefix\r\n")
+    plain, trusting = (fields_of(head) for head in upstream.heads)
+    assert not {name.lower() for name in said} & plain.keys()
+    assert plain["x-forwarded-user"] == ["kept"]
+    assert {name: trusting[name.lower()] for name in said} == {name: [value] for name, value in said.items()}
+
+
 async def test_of_what_a_trusted_client_says_twice_the_first_goes_on() -> None:
     """As vulcand has it: the lists of hops are joined, and scheme and host are those of the first line."""
     upstream = Upstream()

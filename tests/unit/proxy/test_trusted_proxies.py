@@ -59,6 +59,16 @@ def test_the_client_is_the_rightmost_address_that_is_not_one_of_ours(lines: list
     assert told(*lines) == client
 
 
+def test_prefixes_and_certificates_are_believed_where_the_field_is_that_our_proxies_write() -> None:
+    came = [
+        (b"X-Forwarded-Prefix", b"/a"),
+        (b"X-Forwarded-For", b"192.0.2.7"),
+        (b"Forwarded", b"for=192.0.2.8"),
+    ]
+    assert X.sender(came, peer=PEER).others == ((b"X-Forwarded-Prefix", b"/a"),)
+    assert F.sender(came, peer=PEER).others == ()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -42,19 +42,16 @@ class StripPrefix(Middleware):
         """Shorten the path."""
         path = call.request.path
         prefix = self._find(path)
-        if not prefix and not call.header(_PREFIX_FIELD.lower()):
+        if not prefix:
             return None
-        if prefix and _DOTS.match(path, len(prefix)) and not prefix.endswith(b"/"):
+        if _DOTS.match(path, len(prefix)) and not prefix.endswith(b"/"):
             # ``/api../x`` would become ``/../x``, which leads out of what the server is to show.
             return Answer(400, b'{"error":"the path leads elsewhere without its prefix"}', flag="RW")
         request = call.edit()
-        # What a client says of prefixes is not true, whether there was one or not.
-        request.passed = [field for field in request.fields if field[0].lower() != _PREFIX_FIELD.lower()]
-        if prefix:
-            rest = request.target[len(prefix) :]
-            request.target = rest if rest.startswith(b"/") else b"/" + rest
-            request.path = request.target.partition(b"?")[0]
-            request.passed.append((_PREFIX_FIELD, prefix))
+        rest = request.target[len(prefix) :]
+        request.target = rest if rest.startswith(b"/") else b"/" + rest
+        request.path = request.target.partition(b"?")[0]
+        request.fields.append((_PREFIX_FIELD, prefix))
         return None
 
 

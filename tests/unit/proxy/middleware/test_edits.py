@@ -135,6 +135,17 @@ def test_what_is_left_of_a_path_must_be_one() -> None:
     assert star.request.target == b"*"
 
 
+def test_prefixes_that_are_stripped_one_after_the_other_are_all_told() -> None:
+    call = call_of("/a/b/c")
+    for prefix in ("/a", "/b"):
+        assert answer_of(made("stripprefix", {"Prefixes": [prefix]}), call) is None
+    assert call.request.target == b"/c"
+    assert [field for field in call.request.fields if field[0].startswith(b"X-Forwarded-P")] == [
+        (b"X-Forwarded-Prefix", b"/a"),
+        (b"X-Forwarded-Prefix", b"/b"),
+    ]
+
+
 def test_a_prefix_is_added() -> None:
     call = call_of("/a?b")
     assert answer_of(made("addprefix", {"Prefix": "/v2"}), call) is None
