@@ -58,7 +58,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             service.on_tick += (functools.partial(_tend_log, context, service, log),)
             context.on_reload(log.reopen)
         service.observers += (Mirroring(service).observe,)
-        service.doors.is_shared = config.workers > 1
+        service.doors.workers = config.workers
         service.doors.inherit(inherited())
         try:
             host, port = await service.bind(config.listen.host, config.listen.port)

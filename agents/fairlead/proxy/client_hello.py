@@ -1,13 +1,14 @@
-"""The server name in a TLS ClientHello, before anybody answers it.
+"""The server name and the protocols in a TLS ClientHello, before anybody answers it.
 
 Sans-IO and strict about lengths; what is not a whole ClientHello has no name.  Source: RFC 8446, section 4.1.2 and
-RFC 6066, section 3.
+RFC 6066, section 3; RFC 7301, section 3.1.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 HELLO_BYTES_MAX = 16 * 1024
-_HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME, _HOST_NAME = 22, 1, 0, 0
+_HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME, _HOST_NAME, _ALPN = 22, 1, 0, 0, 16
 
 
 class Cut(Exception):  # noqa: N818  it says what is the matter with the data
@@ -41,33 +42,32 @@ class _Reader:
 
 
 class Hello(NamedTuple):
-    """What a connection begins with."""
+    """What a connection begins with.
+
+    Attributes:
+        name: the one that a TLS client asks for, lower-case; empty: none.
+        protocols: that it offers.
+    """
 
     is_tls: bool
     name: bytes = b""
+    protocols: tuple[bytes, ...] = ()
 
 
 def read_hello(data: bytes) -> Hello | None:
     """Return what the connection is that begins with ``data``; None: more must come."""
-    name = server_name(data)
-    return Hello(data[:1] == bytes([_HANDSHAKE]), name) if name is not None else None
-
-
-def server_name(data: bytes) -> bytes | None:
-    """Return the name that the ClientHello at the start of ``data`` asks for, lower-case.
-
-    ``b""``: it asks for none, or this is no ClientHello.  None: more must come.
-    """
+    if not data:
+        return None
     if data[:1] != bytes([_HANDSHAKE]):
-        return b"" if data else None
+        return Hello(is_tls=False)
     try:
-        hello = _handshake(data)
+        message = _handshake(data)
     except Cut:
-        return None if len(data) < HELLO_BYTES_MAX else b""
+        return None if len(data) < HELLO_BYTES_MAX else Hello(is_tls=True)
     try:
-        return _name(_Reader(hello))
+        return _said(_Reader(message))
     except Cut:
-        return b""  # Its own lengths disagree.
+        return Hello(is_tls=True)  # Its own lengths disagree.
 
 
 def _handshake(data: bytes) -> bytes:
@@ -82,9 +82,11 @@ def _handshake(data: bytes) -> bytes:
             return message
 
 
-def _name(reader: _Reader) -> bytes:
+def _said(reader: _Reader) -> Hello:
+    name = b""
+    protocols: tuple[bytes, ...] = ()
     if reader.number(1) != _CLIENT_HELLO:
-        return b""
+        return Hello(is_tls=True)
     hello = reader.vector(3)
     hello.take(2 + 32)
     hello.vector(1)
@@ -93,11 +95,21 @@ def _name(reader: _Reader) -> bytes:
     extensions = hello.vector(2)
     while not extensions.is_empty:
         kind, body = extensions.number(2), extensions.vector(2)
-        if kind != _SERVER_NAME:
-            continue
-        names = body.vector(2)
-        while not names.is_empty:
-            name_kind, name = names.number(1), names.vector(2)
-            if name_kind == _HOST_NAME:
-                return name.rest().lower()
+        if kind == _SERVER_NAME:
+            name = name or _host_name(body.vector(2))
+        elif kind == _ALPN:
+            protocols = tuple(_protocols(body.vector(2)))
+    return Hello(is_tls=True, name=name, protocols=protocols)
+
+
+def _host_name(names: _Reader) -> bytes:
+    while not names.is_empty:
+        kind, name = names.number(1), names.vector(2)
+        if kind == _HOST_NAME:
+            return name.rest().lower()
     return b""
+
+
+def _protocols(names: _Reader) -> Iterator[bytes]:
+    while not names.is_empty:
+        yield names.vector(1).rest()

@@ -2,18 +2,19 @@
 
 import asyncio
 import socket
-import ssl
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.certificates import client_context
 from fairlead.proxy.http2 import Http2Server
-from fairlead.proxy.model import TlsSettings
 from fairlead.proxy.proxy_protocol import write_header
 from fairlead.proxy.server_side import ServerConnection
 from fairlead.proxy.state import ServerState
 
 if TYPE_CHECKING:
+    import ssl
+
+    from fairlead.proxy.model import TlsSettings
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.seams import ServerSide
     from fairlead.proxy.service import Service
@@ -47,12 +48,33 @@ class Dialing(Protocol):
         """Open one to ``server`` for ``waiting`` within ``dial_s`` seconds; it is told how that went."""
 
 
+class ServerTls:
+    """How TLS is spoken to servers."""
+
+    def __init__(self) -> None:
+        self._contexts: dict[tuple[TlsSettings | None, str], ssl.SSLContext] = {}
+
+    def options(self, server: ServerState, *, alpn: str = "") -> dict[str, Any]:
+        """Return what asyncio needs to speak TLS to ``server``, and in it ``alpn``; empty: in clear text.
+
+        Raises:
+            OSError: a file that the backend's settings name cannot be read.
+        """
+        tls = server.tls
+        if server.server.scheme not in _SECURE:
+            return {}
+        context = self._contexts.get((tls, alpn))
+        if context is None:
+            context = self._contexts[tls, alpn] = client_context(tls, alpn=[alpn] if alpn else [])
+        name = (tls.server_name if tls is not None else "") or server.server.host
+        return {"ssl": context, "server_hostname": name, "ssl_handshake_timeout": server.handshake_s}
+
+
 class Dialer:
     """Opens them over the network, each in a task of its own."""
 
     def __init__(self, service: "Service") -> None:
         self._service = service
-        self._contexts: dict[tuple[TlsSettings | None, str], ssl.SSLContext] = {}
 
     def dial(self, waiting: Connecting, server: ServerState, dial_s: float) -> None:
         """Open one."""
@@ -64,10 +86,9 @@ class Dialer:
         self._service.stats.connects += 1
         address = server.server
         loop = asyncio.get_running_loop()
-        scheme = address.scheme
-        is_shared = scheme in _MULTIPLEXED
+        is_shared = address.scheme in _MULTIPLEXED
         try:
-            context = self._context(server.tls, scheme) if scheme in _SECURE else None
+            secure = self._service.server_tls.options(server, alpn="h2" if is_shared else "http/1.1")
             async with asyncio.timeout(dial_s):
                 transport, connection = await loop.create_connection(
                     lambda: (
@@ -75,9 +96,7 @@ class Dialer:
                     ),
                     address.host,
                     address.port,
-                    ssl=context,
-                    server_hostname=_asked_name(server) if context is not None else None,
-                    ssl_handshake_timeout=server.handshake_s if context is not None else None,
+                    **secure,
                 )
         except TimeoutError:
             self._service.stats.connects_failed += 1
@@ -101,17 +120,6 @@ class Dialer:
                 header = write_header(server.proxy_protocol, source, destination)
                 connection.transport.write(header)
             waiting.attach(connection)
-
-    def _context(self, tls: TlsSettings | None, scheme: str) -> ssl.SSLContext:
-        context = self._contexts.get((tls, scheme))
-        if context is None:
-            alpn = ["h2"] if scheme in _MULTIPLEXED else ["http/1.1"]
-            context = self._contexts[tls, scheme] = client_context(tls, alpn=alpn)
-        return context
-
-
-def _asked_name(server: ServerState) -> str:
-    return (server.tls.server_name if server.tls is not None else "") or server.server.host
 
 
 def _probe_idle(transport: asyncio.BaseTransport, period_s: float) -> None:

@@ -17,11 +17,13 @@ from fairlead.agent import address_of as in_one_spelling
 from fairlead.proxy.client_hello import HELLO_BYTES_MAX, Hello, read_hello
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.match import compile_expression
-from fairlead.proxy.model import Listener
+from fairlead.proxy.model import END, Listener, TcpRoute
 from fairlead.proxy.origin import MAIN_ENTRYPOINT, Origin
 from fairlead.proxy.proxy_protocol import ProxyHeader, ProxyHeaderError, read_header
 from fairlead.proxy.relay import HANDSHAKE_S, relay
-from fairlead.proxy.tcp_routes import passage_for, passages_of
+from fairlead.proxy.split import Split
+from fairlead.proxy.tcp_routes import Callers, Passages
+from fairlead.proxy.tcp_rule import Caller
 
 if TYPE_CHECKING:
     import ssl
@@ -95,10 +97,9 @@ class Door:
         self._server: asyncio.Server | None = None
         self._is_open = False
         # What comes first is not for HTTP, so that it is read here.
-        self._looks_first = bool(
-            listener.expects_proxy_protocol or listener.is_raw or listener.passthrough or listener.ended
-        )
-        self._passages = passages_of(listener)
+        self._looks_first = bool(listener.expects_proxy_protocol or listener.is_raw or listener.routes)
+        self._passages = Passages(listener.routes)
+        self._splits: dict[TcpRoute, Split] = {}
         self._scope = compile_expression(listener.scope) if listener.scope is not None else None
         self._forwarding = service.forwarding
         if listener.trusted_proxies is not None:
@@ -191,14 +192,16 @@ class Door:
                 if header is not None:
                     accepted.recv(header.size_bytes)
                 # Without names to choose by nobody is waited for: some servers speak first.
-                hello = await _peek(accepted, read_hello) if self._passages else Hello(is_tls=False)
-            backend_id, ends_tls = self.listener.backend_id, False
-            if hello.is_tls and (found := passage_for(self._passages, hello.name.decode("latin-1"))):
-                backend_id, ends_tls = found
-            if backend_id or self.listener.is_raw:
+                looks = self._passages.needs_hello
+                hello = await _peek(accepted, read_hello) if looks else Hello(is_tls=False)
+            caller = _caller(accepted, hello, header)
+            route = self._passages.find(caller)
+            if route is not None:
                 ends = header or ProxyHeader(0, *_socket_ends(accepted))
-                context = self._context if ends_tls else None
-                await relay(self._service, accepted, backend_id, name=hello.name, ends=ends, context=context)
+                await self._pass_on(accepted, route, caller, ends)
+                return
+            if self.listener.is_raw:
+                accepted.close()
                 return
             await loop.connect_accepted_socket(
                 lambda: ClientConnection(self._service, self, header),
@@ -209,6 +212,34 @@ class Door:
         except (ProxyHeaderError, OSError, TimeoutError):
             self._service.stats.refused += 1
             accepted.close()
+
+    def _split_of(self, route: TcpRoute) -> Split:
+        """Return what chooses among the backends of a route; it remembers who had what."""
+        split = self._splits.get(route)
+        if split is None:
+            split = self._splits[route] = Split(route, rng=self._service.rng)
+        return split
+
+    async def _pass_on(
+        self, accepted: socket.socket, route: TcpRoute, caller: Caller, ends: ProxyHeader
+    ) -> None:
+        """Lead a connection where its route says, if it may go there."""
+        doors, client = self._service.doors, caller.address
+        is_allowed = route.allowed is None or client in route.allowed
+        limit = doors.part_of(route.connections_max)
+        if not is_allowed or not doors.callers.enter(route.id, client, connections_max=limit):
+            self._service.stats.refused += 1
+            accepted.close()
+            return
+        await relay(
+            self._service,
+            accepted,
+            self._split_of(route),
+            name=caller.name.encode("latin-1"),
+            ends=ends,
+            context=self._context if route.tls == END else None,
+            on_end=lambda: doors.callers.leave(route.id, client),
+        )
 
 
 async def _peek(accepted: socket.socket, read: Callable[[bytes], T | None]) -> T:
@@ -225,6 +256,14 @@ async def _peek(accepted: socket.socket, read: Callable[[bytes], T | None]) -> T
         if found is not None:
             return found
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _caller(accepted: socket.socket, hello: Hello, header: ProxyHeader | None) -> Caller:
+    """Return what is known of a connection; a unix socket stands for this machine."""
+    source = (header.source if header is not None else None) or _socket_ends(accepted)[0]
+    protocols = tuple(each.decode("latin-1") for each in hello.protocols)
+    address = _spelled(source[0]) if source is not None else "127.0.0.1"
+    return Caller(address, is_tls=hello.is_tls, name=hello.name.decode("latin-1"), protocols=protocols)
 
 
 def _socket_ends(accepted: socket.socket) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
@@ -250,18 +289,24 @@ class Doors:
     """All listeners of one service.
 
     Attributes:
-        is_shared: other workers listen on the same addresses.
+        workers: processes that listen on the same addresses.
+        callers: the connections that routes pass on, by client.
     """
 
     def __init__(self, service: "Service") -> None:
         self._service = service
-        self.is_shared = False
+        self.workers = 1
+        self.callers = Callers()
         self._open: dict[str, Door] = {}
         self._inherited: dict[str, socket.socket] = {}
 
     def inherit(self, sockets: Iterable[tuple[str, socket.socket]]) -> None:
         """Take over what a predecessor listens on; each is used by the listener of the same address."""
         self._inherited.update(sockets)
+
+    def part_of(self, limit: int) -> int:
+        """Return this worker's part of a limit for all of them; 0 is none."""
+        return max(1, limit // self.workers) if limit else 0
 
     def listener(self, name: str) -> Listener:
         """Return the listener that is open under ``name``."""
@@ -278,7 +323,7 @@ class Doors:
             OSError: it cannot be had.
         """
         opened = self._inherited.pop(address_of(listener), None) or open_socket(
-            listener, is_shared=self.is_shared
+            listener, is_shared=self.workers > 1
         )
         return Door(self._service, listener, opened)
 

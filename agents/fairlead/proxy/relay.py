@@ -6,12 +6,14 @@ The balancer chooses as for a request; a server that cannot be reached is passed
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from fairlead.proxy.balance import DIAL_TIMEOUT, REFUSED, Failure
 from fairlead.proxy.plan import Plan
 from fairlead.proxy.proxy_protocol import ProxyHeader, write_header
+from fairlead.proxy.split import Split
 from fairlead.proxy.state import Group, ServerState
 
 if TYPE_CHECKING:
@@ -54,49 +56,56 @@ class _Waiting(asyncio.Protocol):
 async def relay(
     service: "Service",
     accepted: socket.socket,
-    backend_id: str,
+    choose: Split,
     *,
     name: bytes,
     ends: ProxyHeader,
     context: ssl.SSLContext | None = None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> None:
-    """Join ``accepted`` to a server of ``backend_id``, or close it when there is none.
+    """Join ``accepted`` to a server, or close it when there is none.
 
     Args:
         service: whose backends they are.
         accepted: the client's connection, of which nothing has been read.
-        backend_id: where it goes.
+        choose: says to which backend each attempt goes.
         name: the host that the client asked for, for balancers that hash; ``b""`` for none.
         ends: who the client is, and what it connected to.
         context: ends the client's TLS; None: it goes on as it is, whatever it is.
+        on_end: called once, when the connection is over.
     """
     snapshot = service.snapshot
-    group = snapshot.groups.get(backend_id)
     plan = Plan(service.blank_request(name), snapshot, peer=(ends.source or ("", 0))[0].encode(), port=b"")
     tried: tuple[ServerState, ...] = ()
-    while group is not None and len(tried) < _ATTEMPTS_MAX:
+    while len(tried) < _ATTEMPTS_MAX:
+        group = choose(plan, snapshot.groups, perf_counter())
+        if group is None:
+            break
         server = group.balancer.choose(plan, tried, perf_counter())
         if not isinstance(server, ServerState) or server in tried:
             break
         server.requests += 1
         server.in_flight += 1
-        dialled = await _dial(group, server)
+        dialled = await _dial(service, group, server)
         if isinstance(dialled, _Waiting):
             if server.proxy_protocol:
                 dialled.transport.write(write_header(server.proxy_protocol, ends.source, ends.destination))
-            await _join(service, accepted, dialled, group, server, context=context)
+            await _join(service, accepted, dialled, group, server, context=context, on_end=on_end)
             return
         service.stats.connects_failed += 1
         _leave(group, server, failure=dialled)
         tried = (*tried, server)
     accepted.close()
+    on_end()
 
 
-async def _dial(group: Group, server: ServerState) -> _Waiting | Failure:
+async def _dial(service: "Service", group: Group, server: ServerState) -> _Waiting | Failure:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(group.dial_s):
-            _, waiting = await loop.create_connection(_Waiting, server.server.host, server.server.port)
+            _, waiting = await loop.create_connection(
+                _Waiting, server.server.host, server.server.port, **service.server_tls.options(server)
+            )
     except TimeoutError:
         return DIAL_TIMEOUT
     except OSError:
@@ -112,6 +121,7 @@ async def _join(
     server: ServerState,
     *,
     context: ssl.SSLContext | None,
+    on_end: Callable[[], None],
 ) -> None:
     loop = asyncio.get_running_loop()
     client = _Waiting()  # Over TLS uvloop hands back a protocol of its own.
@@ -125,8 +135,14 @@ async def _join(
     except OSError:
         dialled.transport.abort()
         _leave(group, server, failure=None)
+        on_end()
         return
-    service.join(client.transport, dialled.transport, lambda: _leave(group, server, failure=None))
+
+    def leave() -> None:
+        _leave(group, server, failure=None)
+        on_end()
+
+    service.join(client.transport, dialled.transport, leave)
     for each in (client, dialled):
         each.hand_over(cast("asyncio.Protocol", each.transport.get_protocol()))
 

@@ -15,7 +15,7 @@ from fairlead.proxy.ambiguity import Ambiguity
 from fairlead.proxy.certificates import Certificates
 from fairlead.proxy.client_side import ClientConnection
 from fairlead.proxy.config import TICK_S, Limits
-from fairlead.proxy.dialing import Dialer
+from fairlead.proxy.dialing import Dialer, ServerTls
 from fairlead.proxy.forwarding import Forwarding
 from fairlead.proxy.http2 import Http2Client
 from fairlead.proxy.listening import Door, Doors
@@ -45,7 +45,8 @@ class Service:
     Attributes:
         forwarding: whose word is taken for whom a request is from, where a listener does not say it itself.
         snapshot: the configuration in force; assigning another one is the whole switch.
-        dialer: opens connections to servers.
+        dialer: opens connections to servers; server_tls: how TLS is spoken to them.
+        rng: chooses among backends where chance does.
         doors: the sockets that clients come to; certificates: for those that speak TLS.
         observers: told of every request that is over (access log, metrics, traces).
         on_tick: called every ``TICK_S`` with the monotonic time (queues, slow start, flushing of logs).
@@ -76,7 +77,8 @@ class Service:
         self.is_draining = False
         self._request_parser = RequestParser(self.limits, ambiguity)
         # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
-        self.pseudonym = b"fairlead-%08x" % (rng or random.SystemRandom()).getrandbits(32)
+        self.rng = rng or random.SystemRandom()
+        self.pseudonym = b"fairlead-%08x" % self.rng.getrandbits(32)
         self._clients: set[ClientConnection | Http2Client] = set()
         self._tunnels: set[Tunnel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,6 +86,7 @@ class Service:
         self.doors = Doors(self)
         self._first: Door | None = None
         self.dialer: Dialing = Dialer(self)
+        self.server_tls = ServerTls()
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 

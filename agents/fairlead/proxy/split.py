@@ -4,11 +4,12 @@ A request that carries a canary's header or cookie goes to it; of the others, as
 Whether a backend can serve is asked for each attempt, so that a request that failed there may end up in the fallback.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from fairlead.proxy.balance.deck import Deck
 from fairlead.proxy.balance.sticky import cookie_of
-from fairlead.proxy.model import Frontend
+from fairlead.proxy.model import Canary
 
 if TYPE_CHECKING:
     from fairlead.proxy.balance import Chance
@@ -16,18 +17,34 @@ if TYPE_CHECKING:
     from fairlead.proxy.state import Group, Groups
 
 
+class Leading(Protocol):
+    """What leads to backends: a frontend, a TCP route."""
+
+    @property
+    def backend_id(self) -> str:
+        """The one where most go."""
+
+    @property
+    def canaries(self) -> Sequence[Canary]:
+        """Parts that go elsewhere."""
+
+    @property
+    def fallback(self) -> str:
+        """Who is asked when nobody else can be; empty: none."""
+
+
 class Split:
-    """The choice of one frontend; see ``Target.split``."""
+    """The choice of one frontend or TCP route; see ``Target.split``."""
 
     __slots__ = ("_backend_id", "_canaries", "_deck", "_fallback")
 
-    def __init__(self, frontend: Frontend, *, rng: "Chance") -> None:
-        self._backend_id = frontend.backend_id
+    def __init__(self, leading: Leading, *, rng: "Chance") -> None:
+        self._backend_id = leading.backend_id
         self._canaries = [
-            (canary, _wanted(canary.header), _wanted(canary.cookie)) for canary in frontend.canaries
+            (canary, _wanted(canary.header), _wanted(canary.cookie)) for canary in leading.canaries
         ]
-        self._fallback = frontend.fallback
-        self._deck = Deck((each.ratio for each in frontend.canaries), rng=rng)
+        self._fallback = leading.fallback
+        self._deck = Deck((each.ratio for each in leading.canaries), rng=rng)
 
     def __call__(self, plan: "Plan", groups: "Groups", now_s: float) -> "Group | None":
         """Return the group that ``plan`` goes to; None: there is none."""
@@ -72,6 +89,6 @@ def _carries(plan: "Plan", header: Wanted | None, cookie: Wanted | None) -> bool
     return found is not None and value in (None, found)
 
 
-def make_split(frontend: Frontend, *, rng: "Chance") -> Split | None:
-    """Return what chooses; None: it is always the frontend's own backend."""
-    return Split(frontend, rng=rng) if frontend.canaries or frontend.fallback else None
+def make_split(leading: Leading, *, rng: "Chance") -> Split | None:
+    """Return what chooses; None: it is always the one backend."""
+    return Split(leading, rng=rng) if leading.canaries or leading.fallback else None

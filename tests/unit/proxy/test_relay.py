@@ -7,19 +7,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.ports import free_ports
-from tests.unit.proxy.harness import Peer, Upstream, eventually, running
+from tests.unit.proxy.harness import Handler, Peer, Upstream, eventually, running
 from tests.unit.proxy.pairs import host, make_pair, trusting
 from tests.unit.proxy.test_edge import listener, secure
 
 from fairlead.proxy.certificates import context_of
-from fairlead.proxy.client_hello import HELLO_BYTES_MAX, server_name
+from fairlead.proxy.client_hello import HELLO_BYTES_MAX, Hello, read_hello
+from fairlead.proxy.model import Listener
 
 DB = make_pair("db.example")
 
 
-def hello(name: str | None) -> bytes:
+def hello(name: str | None, *protocols: str) -> bytes:
     """What a TLS client says first."""
     context = ssl.create_default_context()
+    context.set_alpn_protocols(protocols)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname=name)
@@ -30,24 +32,28 @@ def hello(name: str | None) -> bytes:
 
 def test_the_name_in_a_hello_is_read_and_never_guessed() -> None:
     data = hello("DB.example")
-    assert server_name(data) == b"db.example"
-    assert server_name(hello(None)) == b""
+    assert read_hello(data) == Hello(is_tls=True, name=b"db.example")
+    assert read_hello(hello(None)) == Hello(is_tls=True)
     for size in range(len(data)):
-        assert server_name(data[:size]) is None
+        assert read_hello(data[:size]) is None
     for at in range(len(data)):
-        broken = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
-        assert server_name(broken) is None or b"\0" not in (server_name(broken) or b"")
-    assert server_name(b"GET / HTTP/1.1\r\n") == b""
-    assert server_name(b"\x16\x03\x01" + b"\xff" * HELLO_BYTES_MAX) == b""
+        broken = read_hello(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        assert broken is None or b"\0" not in broken.name
+    assert read_hello(b"GET / HTTP/1.1\r\n") == Hello(is_tls=False)
+    assert read_hello(b"\x16\x03\x01" + b"\xff" * HELLO_BYTES_MAX) == Hello(is_tls=True)
+
+
+def test_the_protocols_in_a_hello_are_read() -> None:
+    said = read_hello(hello("a.example", "h2", "postgresql"))
+    assert said == Hello(is_tls=True, name=b"a.example", protocols=(b"h2", b"postgresql"))
 
 
 def test_a_hello_in_several_records_is_put_together() -> None:
     data = hello("db.example")
     head, body = data[:3], data[5:]
     records = [body[at : at + 50] for at in range(0, len(body), 50)]
-    assert (
-        server_name(b"".join(head + len(each).to_bytes(2, "big") + each for each in records)) == b"db.example"
-    )
+    several = b"".join(head + len(each).to_bytes(2, "big") + each for each in records)
+    assert read_hello(several) == Hello(is_tls=True, name=b"db.example")
 
 
 async def _shout(peer: Peer) -> None:
@@ -117,6 +123,11 @@ async def test_tls_goes_through_by_name_and_the_rest_is_ended_here(pattern: str)
     database.close()
 
 
+def backends_by_name(listener: Listener) -> dict[str, str]:
+    """Where a listener's connections go, by the name that they ask for."""
+    return {name: each.backend_id for each in listener.routes for name in each.names}
+
+
 def serving(route: dict[str, object], *, name: str = "r", **backends: int) -> dict[str, object]:
     """The keys of one TCP route, and of backends by the port of their server."""
     servers = {
@@ -157,7 +168,7 @@ async def test_routes_say_which_backend_a_name_goes_to_and_where_its_tls_ends() 
             with pytest.raises((ConnectionError, ssl.SSLError)):
                 await secure(port, name, trusting(DB))
         proxy.put({"tcp/q": {"Entrypoints": ["l"], "TLS": "pass", "BackendId": "tls"}})
-        await eventually(lambda: "*" in dict(proxy.service.doors.listener("l").passthrough))
+        await eventually(lambda: "*" in backends_by_name(proxy.service.doors.listener("l")))
         nameless = trusting(DB)
         nameless.check_hostname = False
         anyone = await secure(port, None, nameless)
@@ -203,7 +214,7 @@ async def test_a_plain_route_takes_all_of_a_raw_listener_and_waits_for_no_word_o
         assert await peer.until(b"\n") == b"hello\n"
         peer.close()
         proxy.put({}, delete=("tcp/r",))
-        await eventually(lambda: proxy.service.doors.listener("l").backend_id == "")
+        await eventually(lambda: proxy.service.doors.listener("l").routes == ())
         peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
         with contextlib.suppress(ConnectionResetError):
             assert await peer.rest() == b"", "nobody's"
@@ -219,6 +230,22 @@ async def test_a_plain_route_takes_all_of_a_raw_listener_and_waits_for_no_word_o
         ({"Entrypoints": ["http"]}, "listener http speaks HTTP, and this would take all of it"),
         ({"Entrypoints": ["http"], "TLS": "end"}, "listener http has no TLS to end"),
         ({"Entrypoints": ["raw"]}, "listener raw has another route for all"),
+        (
+            {"Entrypoints": ["raw"], "TLS": "pass", "Canary": [{"BackendId": "gone"}]},
+            "no backend gone; it does without",
+        ),
+        (
+            {"Entrypoints": ["raw"], "Canary": [{"BackendId": "b", "Cookie": "c"}]},
+            "connections have no fields",
+        ),
+        ({"Entrypoints": ["raw"], "Rule": "ALPN(`h2`)"}, "only TLS clients say a name or a protocol"),
+        ({"Entrypoints": ["raw"], "Rule": "!HostSNI(`a`)"}, "only TLS clients say a name or a protocol"),
+        ({"Entrypoints": ["raw"], "Rule": "HostSNI(`*`)", "Names": ["*"]}, "leave Names out"),
+        (
+            {"Entrypoints": ["raw"], "Rule": "ClientIP(`x`)"},
+            "rule, character 1: ClientIP: 'x' does not appear",
+        ),
+        ({"Entrypoints": ["raw"], "SourceRange": ["x"]}, "SourceRange: 'x' does not appear"),
         (
             {"Entrypoints": ["https"], "TLS": "pass", "Names": ["A.test", "c"]},
             "another route for a.test goes first",
@@ -245,6 +272,122 @@ async def test_a_route_that_cannot_be_is_named_and_costs_only_itself(
         )
         assert said in proxy.board.problems[b"/vulcand/tcp/bad"]
         await eventually(lambda: len(proxy.service.doors.sockets()) == 4)
-        assert ("good", "b") in proxy.service.doors.listener("https").passthrough
+        assert backends_by_name(proxy.service.doors.listener("https"))["good"] == "b"
         proxy.put({}, delete=("tcp/bad",))
         assert proxy.board.problems == {}
+
+
+async def test_parts_of_the_connections_go_elsewhere_and_a_fallback_takes_over() -> None:
+    old, new, spare = (Upstream(_greeting(name)) for name in (b"old", b"new", b"spare"))
+    async with running(Upstream()) as proxy:
+        for each in (old, new, spare):
+            await each.start()
+        (port,) = free_ports(1)
+        canary = {"BackendId": "new", "Percent": 25}
+        route: dict[str, object] = {
+            "Entrypoints": ["l"],
+            "BackendId": "old",
+            "Canary": [canary],
+            "Fallback": "spare",
+        }
+        keys = serving(route, old=old.port, new=new.port, spare=spare.port)
+        proxy.put({"listeners/l": listener(port, "tcp"), **keys})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        found = [await _first_line(port) for _ in range(8)]
+        assert (found.count(b"old\n"), found.count(b"new\n")) == (6, 2)
+        proxy.put({"backends/old/servers/s": {"URL": f"http://127.0.0.1:{old.port}", "State": "maintenance"}})
+        found = [await _first_line(port) for _ in range(8)]
+        assert (found.count(b"spare\n"), found.count(b"new\n")) == (6, 2)
+        for each in (old, new, spare):
+            await each.stop()
+
+
+async def test_a_client_has_so_many_connections_of_a_route_and_another_one_once_one_has_ended() -> None:
+    upstream = Upstream(_greeting(b"here"))
+    async with running(Upstream()) as proxy:
+        await upstream.start()
+        (port,) = free_ports(1)
+        route: dict[str, object] = {"Entrypoints": ["l"], "BackendId": "t", "ConnectionsPerClient": 2}
+        proxy.put({"listeners/l": listener(port, "tcp"), **serving(route, t=upstream.port)})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        open_ones = [Peer(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
+        for each in open_ones:
+            assert await each.until(b"\n") == b"here\n"
+        proxy.put({"tcp/r": {**route, "Priority": 1}})
+        await eventually(lambda: proxy.service.doors.listener("l").routes[0].priority == 1)
+        assert await _first_line(port) == b"", "a change of the route forgets nobody"
+        open_ones[0].close()
+        await eventually(lambda: proxy.service.stats.tunnels == 1)
+        assert await _first_line(port) == b"here\n"
+        proxy.put({"tcp/r": {**route, "SourceRange": ["192.0.2.0/24"]}})
+        await eventually(lambda: proxy.service.doors.listener("l").routes[0].allowed is not None)
+        assert await _first_line(port) == b"", "not from this address"
+        open_ones[1].close()
+        await upstream.stop()
+
+
+async def test_a_connection_that_finds_no_server_counts_no_longer() -> None:
+    down = Upstream()
+    async with running(Upstream()) as proxy:
+        await down.start()
+        await down.stop()
+        (port,) = free_ports(1)
+        route: dict[str, object] = {"Entrypoints": ["l"], "BackendId": "t", "ConnectionsPerClient": 1}
+        proxy.put({"listeners/l": listener(port, "tcp"), **serving(route, t=down.port)})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        for _ in range(2):
+            assert await _first_line(port) == b""
+        await eventually(lambda: proxy.service.stats.connects_failed == 2)
+        assert proxy.service.stats.refused == 0
+
+
+async def test_servers_of_tcp_may_want_tls() -> None:
+    async with running(Upstream()) as proxy, Named(b"secret").serving() as behind:
+        (port,) = free_ports(1)
+        proxy.put(
+            {
+                "listeners/l": listener(port, "tcp"),
+                "tcp/r": {"Entrypoints": ["l"], "BackendId": "t"},
+                "backends/t/backend": {"Settings": {"TLS": {"InsecureSkipVerify": True}}},
+                "backends/t/servers/s": {"URL": f"https://127.0.0.1:{behind}"},
+            }
+        )
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        assert await _first_line(port) == b"secret\n"
+
+
+async def test_some_clients_of_a_listener_of_http_are_passed_on_by_their_address() -> None:
+    upstream = Upstream(_greeting(b"raw"))
+    async with running(Upstream()) as proxy:
+        await upstream.start()
+        (port,) = free_ports(1)
+        route: dict[str, object] = {"Entrypoints": ["l"], "BackendId": "t", "Rule": "ClientIP(`127.0.0.2`)"}
+        proxy.put({"listeners/l": listener(port, "http"), **serving(route, t=upstream.port)})
+        await eventually(lambda: len(proxy.service.doors.sockets()) == 2)
+        assert proxy.board.problems == {}
+        other = Peer(*await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)))
+        assert await other.until(b"\n") == b"raw\n"
+        other.close()
+        usual = Peer(*await asyncio.open_connection("127.0.0.1", port))
+        assert (await usual.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))[1] == b"ok"
+        usual.close()
+        await upstream.stop()
+
+
+def _greeting(name: bytes) -> Handler:
+    async def greet(peer: Peer) -> None:
+        await peer.send(name + b"\n")
+        await peer.rest()
+
+    return greet
+
+
+async def _first_line(port: int) -> bytes:
+    """What a client hears first; empty: nothing."""
+    peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
+    try:
+        return await peer.reader.readline()
+    except ConnectionResetError:
+        return b""
+    finally:
+        peer.close()

@@ -472,7 +472,6 @@ def test_udp_and_tls_objects_are_refused_by_name() -> None:
         "udp/services/s/loadbalancer/servers/0/address": "10.0.0.1:53",
         "tls/options/default/minversion": "VersionTLS12",
         "tls/certificates/0/certfile": "/a.pem",
-        "tcp/middlewares/m/inflightconn/amount": "1",
     }
     traefik.put(ROUTER, SERVICE, keys)
     assert traefik.found() == "r"
@@ -483,7 +482,6 @@ def test_udp_and_tls_objects_are_refused_by_name() -> None:
             "option default: listeners say which TLS is spoken (Settings.TLS); this has no effect"
         ),
         "traefik/tls/certificates/0": "certificate 0: certificates are those of hosts; this has no effect",
-        "traefik/tcp/middlewares/m": "middleware m: TCP passes as it is here; this has no effect",
     }
     traefik.put(delete=tuple(keys))
     assert traefik.problems == {}
@@ -521,15 +519,19 @@ def test_tcp_routers_become_routes_of_listeners() -> None:
         {"tcp/services/s/loadbalancer/proxyprotocol/version": "1"},
     )
     assert traefik.problems == {}
-    assert traefik.listeners["db"].backend_id == "tcp:s"
-    secure = traefik.listeners["secure"]
-    assert dict(secure.passthrough) == {"a.example": "tcp:s", "*.b.example": "tcp:s"}
-    assert dict(secure.ended) == {"c.example": "tcp:s", "d.example": "tcp:s"}
+    assert [(each.names, each.tls) for each in traefik.listeners["db"].routes] == [(("*",), "plain")]
+    found = {each.names[0]: (each.tls, each.backend_id) for each in traefik.listeners["secure"].routes}
+    assert found == {
+        "a.example": ("pass", "tcp:s"),
+        "*.b.example": ("pass", "tcp:s"),
+        "c.example": ("end", "tcp:s"),
+        "d.example": ("end", "tcp:s"),
+    }
     group = traefik.now.groups["tcp:s"]
     assert [(each.server.host, each.server.port) for each in group.servers] == [("10.0.0.9", 5432)]
     assert group.backend.proxy_protocol == 1
     traefik.put(delete=tuple(tcp("all", "", "db")))
-    assert traefik.listeners["db"].backend_id == ""
+    assert traefik.listeners["db"].routes == ()
 
 
 @pytest.mark.parametrize(
@@ -539,20 +541,29 @@ def test_tcp_routers_become_routes_of_listeners() -> None:
         (tcp("bad", "HostSNI(`*`)", "web"), "tcp/routers/bad", "the socket of --listen speaks HTTP"),
         (tcp("bad", "HostSNI(`*`)", "secure"), "tcp/routers/bad", "this would take all of it"),
         (tcp("bad", "HostSNI(`a`)", "db"), "tcp/routers/bad", "only TLS clients say a name"),
-        (tcp("bad", "HostSNIRegexp(`a`)", "db"), "tcp/routers/bad", "TCP goes by HostSNI"),
-        (tcp("bad", "HostSNI(`*`) && ClientIP(`::1`)", "db"), "tcp/routers/bad", "TCP goes by HostSNI"),
+        (tcp("bad", "HostSNIRegexp(`a`)", "db"), "tcp/routers/bad", "only TLS clients say a name"),
         (tcp("bad", "HostSNI(`*`", "db"), "tcp/routers/bad", "rule, character"),
+        (tcp("bad", "HostSNI(`*`)", "db", ruleSyntax="v9"), "tcp/routers/bad", "ruleSyntax 'v9'"),
+        (tcp("bad", "HostSNI(`*`)", "db", **{"middlewares/0": "m"}), "tcp/routers/bad", "no middleware m"),
+        ({"tcp/middlewares/m/ratelimit/average": "1"}, "tcp/middlewares/m", "TCP has ipAllowList"),
+        ({"tcp/middlewares/m/inflightconn/amount": "0"}, "tcp/middlewares/m", "must be at least 1"),
+        ({"tcp/middlewares/m/ipallowlist/sourcerange": "x"}, "tcp/middlewares/m", "write an address"),
+        (
+            {**TCP_SERVICE, "tcp/services/s/loadbalancer/serverstransport": "t"},
+            "tcp/services/s",
+            "no serversTransport t",
+        ),
         (tcp("bad", "HostSNI(`*`)", "db", service="none"), "tcp/routers/bad", "there is no backend tcp:none"),
-        ({"tcp/services/bad/weighted/services/0/name": "s"}, "tcp/services/bad", "only loadBalancer"),
+        ({"tcp/services/bad/mirroring/service": "s"}, "tcp/services/bad", "loadBalancer or weighted"),
         (
             {"tcp/services/bad/loadbalancer/servers/0/address": "nowhere at all"},
             "tcp/services/bad/loadBalancer/servers/0",
             "URL must look like",
         ),
         (
-            {**TCP_SERVICE, "tcp/services/s/loadbalancer/servers/0/tls": "true"},
-            "tcp/services/*/loadbalancer/servers/*/tls",
-            "servers get plain TCP",
+            {**TCP_SERVICE, "tcp/services/s/loadbalancer/terminationdelay": "100"},
+            "tcp/services/*/loadbalancer/terminationdelay",
+            "each side may end its half",
         ),
     ],
 )
@@ -561,7 +572,7 @@ def test_a_bad_key_for_tcp_costs_only_itself(keys: dict[str, str], named: str, s
     listening(traefik, db="tcp", secure="https")
     traefik.put(TCP_SERVICE, tcp("good", "HostSNI(`good`)", "secure", tls="true"), keys)
     assert said in traefik.problems[f"traefik/{named}"]
-    assert traefik.listeners["secure"].ended == (("good", "tcp:s"),)
+    assert [each.names for each in traefik.listeners["secure"].routes] == [("good",)]
     traefik.put(delete=tuple(keys.keys() - TCP_SERVICE.keys()))
     assert traefik.problems == {}
 
@@ -751,3 +762,91 @@ def test_both_layouts_are_read_at_once() -> None:
     value = json.dumps({"BackendId": "s", "Route": 'Path("/v")'}).encode()
     traefik.routes.apply(9, {b"/vulcand/frontends/f/frontend": value}, [])
     assert (traefik.found(), traefik.found("/v")) == ("r", "f")
+
+
+def test_weighted_services_of_tcp_have_their_parts() -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp")
+    weighted = "tcp/services/w/weighted/services"
+    traefik.put(
+        tcp("r", "HostSNI(`*`)", "db", service="w"),
+        {f"tcp/services/{name}/loadbalancer/servers/0/address": "10.0.0.9:1" for name in "ab"},
+        {f"{weighted}/0/name": "a", f"{weighted}/0/weight": "3", f"{weighted}/1/name": "b"},
+    )
+    assert traefik.problems == {}
+    (route,) = traefik.listeners["db"].routes
+    parts = [(each.backend_id, each.ratio) for each in route.canaries]
+    assert (route.backend_id, parts) == ("tcp:a", [("tcp:b", 0.25)])
+    traefik.put({f"{weighted}/1/weight": "5"})
+    assert traefik.listeners["db"].routes[0].backend_id == "tcp:b"
+
+
+def test_guards_of_tcp_want_what_all_of_them_want() -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp")
+    guarded = {f"middlewares/{n}": name for n, name in enumerate(("wide", "narrow", "many", "few"))}
+    traefik.put(
+        TCP_SERVICE,
+        tcp("r", "HostSNI(`*`)", "db", **guarded),
+        {
+            "tcp/middlewares/wide/ipallowlist/sourcerange": "10.0.0.0/8, ::1",
+            "tcp/middlewares/narrow/ipallowlist/sourcerange": "10.1.0.0/16, 192.0.2.1",
+            "tcp/middlewares/many/inflightconn/amount": "9",
+            "tcp/middlewares/few/inflightconn/amount": "3",
+        },
+    )
+    assert traefik.problems == {}
+    (route,) = traefik.listeners["db"].routes
+    assert repr(route.allowed) == "Networks(10.1.0.0/16)"
+    assert route.connections_max == 3
+    traefik.put({"tcp/middlewares/narrow/ipallowlist/sourcerange": "192.0.2.1"})
+    assert repr(traefik.listeners["db"].routes[0].allowed) == "Networks()", "nobody, and not everybody"
+
+
+def test_a_guard_of_tcp_that_turns_bad_leaves_what_it_was_in_force() -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp")
+    key = "tcp/middlewares/m/ipallowlist/sourcerange"
+    traefik.put(TCP_SERVICE, tcp("r", "HostSNI(`*`)", "db", **{"middlewares/0": "m"}), {key: "10.0.0.0/8"})
+    traefik.put({key: "nobody"})
+    assert repr(traefik.listeners["db"].routes[0].allowed) == "Networks(10.0.0.0/8)"
+    assert set(traefik.problems) == {"traefik/tcp/middlewares/m", "traefik/tcp/routers/r"}
+    traefik.put({key: "192.0.2.0/24"})
+    assert repr(traefik.listeners["db"].routes[0].allowed) == "Networks(192.0.2.0/24)"
+    assert traefik.problems == {}
+
+
+def test_a_transport_says_how_servers_of_tcp_are_spoken_to() -> None:
+    traefik = Traefik()
+    listening(traefik, db="tcp")
+    balancer = "tcp/services/s/loadbalancer"
+    traefik.put(
+        tcp("r", "HostSNI(`*`)", "db"),
+        {f"{balancer}/servers/0/address": "10.0.0.9:5432", f"{balancer}/servers/0/tls": "true"},
+        {
+            f"{balancer}/serverstransport": "t",
+            "tcp/serverstransports/t/dialtimeout": "2s",
+            "tcp/serverstransports/t/dialkeepalive": "15s",
+            "tcp/serverstransports/t/tls/servername": "db.example",
+        },
+    )
+    assert traefik.problems == {}
+    group = traefik.now.groups["tcp:s"]
+    assert group.servers[0].server.scheme == "https"
+    assert (group.dial_s, group.backend.keep_alive_s) == (2.0, 15.0)
+    assert group.servers[0].tls is not None
+    assert group.servers[0].tls.server_name == "db.example"
+
+
+def test_rules_of_tcp_go_by_priority_by_length_and_everybody_last() -> None:
+    traefik = Traefik()
+    listening(traefik, secure="https")
+    traefik.put(
+        TCP_SERVICE,
+        tcp("all", "HostSNI(`*`)", "secure", tls="true"),
+        tcp("two", "HostSNIRegexp(`{sub:[a-z]+}.example`)", "secure", tls="true", ruleSyntax="v2"),
+        tcp("long", "HostSNI(`a.example`) && ClientIP(`10.0.0.0/8`)", "secure", tls="true"),
+        tcp("first", "ALPN(`h2`)", "secure", tls="true", priority="500"),
+    )
+    assert traefik.problems == {}
+    assert [each.id for each in traefik.listeners["secure"].routes] == ["first", "long", "two", "all"]

@@ -1,5 +1,6 @@
 """Listeners: the sockets that clients come to.  Source: vulcand, engine/model.go."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fairlead.agent import Networks
@@ -8,6 +9,7 @@ from fairlead.proxy.expression import Expression, parse_expression
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
 from fairlead.proxy.model.fields import Fields
+from fairlead.proxy.model.tcp_route import PASS, TcpRoute
 from fairlead.proxy.model.tls import TlsSettings, read_tls
 
 NOBODY = Networks(())
@@ -29,10 +31,7 @@ class Listener:
         proxy_protocol_from: whose headers are believed; others may not connect.  Empty: everybody's.
         trusted_proxies: whose X-Forwarded-For (or Forwarded) is believed here; None: those of ``--trusted-proxies``.
         is_raw: connections are passed on, whatever they speak; else they speak HTTP.
-        backend_id: where those of a raw listener go as they are; empty: only those that have a route.
-        passthrough: names of TLS clients (``*.example`` stands for one more label) and the backends where their
-            connections go as they are, TLS and all.
-        ended: the same of connections whose TLS is ended here; only TCP routes say that.
+        routes: of connections that are passed on, in the order in which they are tried; the listener's own go first.
         expects_proxy_protocol: connections begin with a PROXY header, of either version.
     """
 
@@ -46,9 +45,7 @@ class Listener:
     proxy_protocol_from: Networks = NOBODY
     trusted_proxies: Networks | None = None
     is_raw: bool = False
-    backend_id: str = ""
-    passthrough: tuple[tuple[str, str], ...] = ()
-    ended: tuple[tuple[str, str], ...] = ()
+    routes: tuple[TcpRoute, ...] = ()
 
 
 def read_listener(identity: ObjectId, fields: Fields) -> Listener:
@@ -65,7 +62,6 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
     protocol = fields.choice("Protocol", PROTOCOLS, "http")
     is_raw = protocol == "tcp"
     is_tls = protocol == "https" or is_raw
-    names = fields.inside("Passthrough")
     return Listener(
         id=identity.name,
         host=host,
@@ -76,10 +72,19 @@ def read_listener(identity: ObjectId, fields: Fields) -> Listener:
         proxy_protocol_from=_read_networks(fields, "ProxyProtocolFrom"),
         trusted_proxies=_read_networks(fields, "TrustedProxies") if "TrustedProxies" in fields else None,
         is_raw=is_raw,
-        backend_id=fields.text("BackendId") if is_raw else "",
-        passthrough=tuple((name.lower(), names.required_text(name)) for name in sorted(names.values)),
+        routes=tuple(_read_own_routes(identity.name, fields, is_raw=is_raw)),
         expects_proxy_protocol=fields.choice("ProxyProtocol", PROXY_PROTOCOLS, "") not in ("", "none"),
     )
+
+
+def _read_own_routes(name: str, fields: Fields, *, is_raw: bool) -> Iterator[TcpRoute]:
+    """Yield what the listener's own key passes on: by name, and then all the rest."""
+    backends = fields.inside("Passthrough")
+    for each in sorted(backends.values):
+        backend_id = backends.required_text(each)
+        yield TcpRoute(id="", entrypoints=(name,), names=(each.lower(),), tls=PASS, backend_id=backend_id)
+    if is_raw and (backend_id := fields.text("BackendId")):
+        yield TcpRoute(id="", entrypoints=(name,), backend_id=backend_id)
 
 
 def _read_scope(text: str) -> Expression:

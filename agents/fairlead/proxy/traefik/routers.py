@@ -7,7 +7,7 @@ from fairlead.proxy.traefik.node import Node
 from fairlead.proxy.traefik.rules import version_3_of
 from fairlead.proxy.traefik.services import Way
 
-_SYNTAXES = ("", "default", "v2", "v3")
+SYNTAXES = ("", "default", "v2", "v3")
 
 
 def frontend_of(node: Node, way: Way) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def frontend_of(node: Node, way: Way) -> dict[str, Any]:
     main, *others = sorted(way.shares, key=lambda each: -way.shares[each])
     rule = node.required("rule")
     syntax = node.text("rulesyntax").lower()
-    if syntax not in _SYNTAXES:
+    if syntax not in SYNTAXES:
         raise KeyProblem(f"ruleSyntax {syntax!r} is not read here; write the rule in version 3")
     value: dict[str, Any] = {
         "Type": "http",

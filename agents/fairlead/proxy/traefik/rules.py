@@ -7,6 +7,7 @@ matcher_v2.go; gorilla/mux on templates.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from fairlead.proxy.errors import ExpressionError
 from fairlead.proxy.grammar import Called, Compared, Joined, Literal, Negated, Node, Vocabulary, parse
@@ -14,6 +15,7 @@ from fairlead.proxy.grammar import Called, Compared, Joined, Literal, Negated, N
 _NAMES = (
     "Host", "HostHeader", "HostRegexp", "ClientIP", "Path", "PathPrefix", "Method", "Headers", "HeadersRegexp", "Query",
 )  # fmt: skip
+_TCP_NAMES = ("HostSNI", "HostSNIRegexp", "ClientIP", "ALPN")
 _VERSION_2 = Vocabulary(
     what="rule",
     names={name.lower(): name for name in _NAMES},
@@ -21,6 +23,11 @@ _VERSION_2 = Vocabulary(
     literal="a string",
     arguments_min=1,
     folds_case=True,
+)
+_TCP_VERSION_2 = replace(
+    _VERSION_2,
+    names={name.lower(): name for name in _TCP_NAMES},
+    example="a matcher such as HostSNI(...)",
 )
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
@@ -32,6 +39,15 @@ def version_3_of(rule: str) -> str:
         ExpressionError: it cannot be read.
     """
     return _said(parse(rule, _VERSION_2))
+
+
+def tcp_version_3_of(rule: str) -> str:
+    """Return the rule for TCP that says in version 3 what ``rule`` says in version 2.
+
+    Raises:
+        ExpressionError: it cannot be read.
+    """
+    return _said(parse(rule, _TCP_VERSION_2))
 
 
 def _said(node: Node) -> str:
@@ -79,9 +95,12 @@ def _paths(name: str, end: str) -> Callable[[tuple[str, ...]], str]:
     return make
 
 
-def _hosts(values: tuple[str, ...]) -> str:
-    expressions = (f"(?i)^{_expression(each, other='[^.]+')}$" for each in values)
-    return _joined("||", (_call("HostRegexp", each) for each in expressions))
+def _hosts(name: str) -> Callable[[tuple[str, ...]], str]:
+    def make(values: tuple[str, ...]) -> str:
+        expressions = (f"(?i)^{_expression(each, other='[^.]+')}$" for each in values)
+        return _joined("||", (_call(name, each) for each in expressions))
+
+    return make
 
 
 def _headers(name: str) -> Callable[[tuple[str, ...]], str]:
@@ -144,7 +163,7 @@ def _braces(template: str) -> Iterator[tuple[int, int]]:
 _MAKERS: dict[str, Callable[[tuple[str, ...]], str]] = {
     "Host": _any("Host"),
     "HostHeader": _any("Host"),
-    "HostRegexp": _hosts,
+    "HostRegexp": _hosts("HostRegexp"),
     "ClientIP": _any("ClientIP"),
     "Path": _paths("Path", "$"),
     "PathPrefix": _paths("PathPrefix", ""),
@@ -152,4 +171,7 @@ _MAKERS: dict[str, Callable[[tuple[str, ...]], str]] = {
     "Headers": _headers("Header"),
     "HeadersRegexp": _headers("HeaderRegexp"),
     "Query": _query,
+    "HostSNI": _any("HostSNI"),
+    "HostSNIRegexp": _hosts("HostSNIRegexp"),
+    "ALPN": _any("ALPN"),
 }

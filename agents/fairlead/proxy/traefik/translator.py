@@ -10,7 +10,7 @@ from fairlead.proxy.traefik.middlewares import FRONTEND, SERVICE, expand, middle
 from fairlead.proxy.traefik.node import Node, without_provider
 from fairlead.proxy.traefik.routers import frontend_of
 from fairlead.proxy.traefik.services import backend_of, servers_of, settings_of, transport_of, way_of
-from fairlead.proxy.traefik.tcp import BACKEND, tcp_backend_of, tcp_route_of
+from fairlead.proxy.traefik.tcp import BACKEND, tcp_backend_of, tcp_guard_of, tcp_route_of, tcp_settings_of
 from fairlead.proxy.traefik.unread import Unread
 
 Identity = tuple[str, str]
@@ -18,18 +18,19 @@ Identity = tuple[str, str]
 ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS = (
     f"http/{each}" for each in ("routers", "services", "middlewares", "serverstransports")
 )
-TCP_ROUTERS, TCP_SERVICES = "tcp/routers", "tcp/services"
+TCP_ROUTERS, TCP_SERVICES, TCP_MIDDLEWARES, TCP_TRANSPORTS = (
+    f"tcp/{each}" for each in ("routers", "services", "middlewares", "serverstransports")
+)
 _REFUSED = {
     **dict.fromkeys(("udp/routers", "udp/services"), "UDP is not served here; this has no effect"),
-    **dict.fromkeys(
-        ("tcp/middlewares", "tcp/serverstransports"), "TCP passes as it is here; this has no effect"
-    ),
     "tls/options": "listeners say which TLS is spoken (Settings.TLS); this has no effect",
     **dict.fromkeys(
         ("tls/stores", "tls/certificates"), "certificates are those of hosts; this has no effect"
     ),
 }
-_KINDS = frozenset({ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS, TCP_ROUTERS, TCP_SERVICES, *_REFUSED})
+_SERVED = (ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS)
+_TCP_SERVED = (TCP_ROUTERS, TCP_SERVICES, TCP_MIDDLEWARES, TCP_TRANSPORTS)
+_KINDS = frozenset({*_SERVED, *_TCP_SERVED, *_REFUSED})
 VIRTUAL = b"traefik:"
 """What the keys that are made here begin with; no store has them."""
 
@@ -145,10 +146,8 @@ class Translator:
             raise KeyProblem(_REFUSED[kind])
         if kind == ROUTERS:
             return _encoded(self._router(name, node))
-        if kind == TCP_ROUTERS:
-            return _encoded({f"tcp/{name}": tcp_route_of(node)})
-        if kind == TCP_SERVICES:
-            return _encoded(tcp_backend_of(name, node))
+        if kind in _TCP_SERVED:
+            return _encoded(self._tcp(kind, name, node))
         if kind == SERVICES and "loadbalancer" in node:
             return _encoded(self._balancer(name, node))
         # What is wrong with one is said once, not at each router that uses it.
@@ -162,13 +161,47 @@ class Translator:
             middlewares_of(node)
         return {}
 
-    def _balancer(self, name: str, node: Node) -> dict[str, Any]:
+    def _tcp(self, kind: str, name: str, node: Node) -> dict[str, Any]:
+        if kind == TCP_ROUTERS:
+            return {f"tcp/{name}": self._tcp_router(name, node)}
+        if kind == TCP_SERVICES and "loadbalancer" in node:
+            transport = self._transport((TCP_SERVICES, name), node, TCP_TRANSPORTS)
+            return tcp_backend_of(name, node, transport)
+        if kind == TCP_SERVICES:
+            if "weighted" not in node:
+                raise KeyProblem("a service for TCP is loadBalancer or weighted")
+            way_of(name, {name: node})
+        elif kind == TCP_MIDDLEWARES:
+            tcp_guard_of(node)
+        else:
+            tcp_settings_of(node)
+        return {}
+
+    def _tcp_router(self, name: str, node: Node) -> dict[str, Any]:
+        me, service = (TCP_ROUTERS, name), without_provider(node.required("service"))
+        names = [without_provider(each) for each in node.texts("middlewares")]
+        used = {(TCP_SERVICES, service)} | {(TCP_MIDDLEWARES, each) for each in names}
+        self._use(me, used)
+        way = way_of(service, self._nodes(TCP_SERVICES))
+        self._use(me, used | {(TCP_SERVICES, each) for each in way.services})
+        guards, known = [], self._nodes(TCP_MIDDLEWARES)
+        for each in names:
+            if each not in known:
+                raise KeyProblem(f"there is no middleware {each}")
+            guards.append(tcp_guard_of(known[each]))
+        return tcp_route_of(node, way, guards)
+
+    def _transport(self, user: Identity, node: Node, kind: str) -> Node | None:
+        """Return how a load balancer speaks to its servers; None: as usual."""
         transport = transport_of(node)
-        self._use((SERVICES, name), {(TRANSPORTS, transport)} if transport else set())
-        transports = self._nodes(TRANSPORTS)
+        self._use(user, {(kind, transport)} if transport else set())
+        transports = self._nodes(kind)
         if transport and transport not in transports:
             raise KeyProblem(f"there is no serversTransport {transport}")
-        backend, servers = backend_of(node, transports[transport] if transport else None)
+        return transports[transport] if transport else None
+
+    def _balancer(self, name: str, node: Node) -> dict[str, Any]:
+        backend, servers = backend_of(node, self._transport((SERVICES, name), node, TRANSPORTS))
         values: dict[str, Any] = {f"backends/{name}/backend": backend}
         return values | {f"backends/{name}/servers/{each}": server for each, server in servers.items()}
 

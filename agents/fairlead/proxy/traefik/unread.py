@@ -3,7 +3,12 @@
 from collections.abc import Iterable
 
 _WHY = {
-    "tcp/services/*/loadbalancer/servers/*/tls": "servers get plain TCP, or the client's own TLS (tls/passthrough)",
+    "tcp/services/*/loadbalancer/healthcheck": "a server that cannot be reached is passed over for the next",
+    "tcp/services/*/loadbalancer/terminationdelay": "each side may end its half when it likes",
+    "tcp/serverstransports/*/terminationdelay": "each side may end its half when it likes",
+    "tcp/routers/*/tls/certresolver": "hosts say which certificates are ordered (AutoCert)",
+    "tcp/routers/*/tls/domains": "hosts say which certificates are ordered (AutoCert)",
+    "tcp/routers/*/tls/options": "listeners say which TLS is spoken (Settings.TLS)",
     "http/routers/*/tls/certresolver": "hosts say which certificates are ordered (AutoCert)",
     "http/routers/*/tls/domains": "hosts say which certificates are ordered (AutoCert)",
     "http/routers/*/tls/options": "listeners say which TLS is spoken (Settings.TLS)",
