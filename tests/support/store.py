@@ -16,6 +16,9 @@ import pytest
 from tests import peers
 from tests.support.ports import free_ports
 from tests.support.processes import Program
+from tests.support.wire import Wire
+
+from fairlead.proto import rpc_pb2 as pb
 
 Get = tuple[int, bytes]
 _GET_TIMEOUT_S = 5.0
@@ -142,6 +145,26 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreServe
     """A running store with nothing in it; the test runs once on etcd and once on Fairlead."""
     with KINDS[request.param](tmp_path / "store") as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=[pytest.param("etcd", marks=pytest.mark.peer("etcd")), "fairlead"])
+def kept_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StoreServer]:
+    """One store for all tests of a module, which take it through ``emptied``: to start one takes long."""
+    with KINDS[request.param](tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+def emptied(store: StoreServer) -> StoreServer:
+    """Return ``store`` running and without a key or a lease, whatever the last test did to it."""
+    if not store.program.is_running:
+        store.start()
+    with Wire(store.address) as wire:
+        for lease in wire.get("LeaseLeases", pb.LeaseLeasesRequest()).leases:
+            wire.call("LeaseRevoke", pb.LeaseRevokeRequest(ID=lease.ID))  # It may have ended meanwhile.
+        wire.get("DeleteRange", pb.DeleteRangeRequest(key=b"\0", range_end=b"\0"))
+    return store
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.cli.command import Answer, run, run_here
 from tests.support.ports import free_port
 from tests.support.processes import Program, wait_for
-from tests.support.store import StoreServer
+from tests.support.store import StoreServer, emptied
 
 _PROGRAMS = {"run", "agent", "serve"}
 """What needs a program of its own: it starts others, or is told by signals to end."""
@@ -64,6 +64,12 @@ class Lock:
         program = self.start("serve", "--listen", address, *words, name="serve")
         wait_for(lambda: "ready" in program.log(), "the server is ready")
         return address
+
+
+@pytest.fixture
+def store(kept_store: StoreServer) -> StoreServer:
+    """A running store with nothing in it."""
+    return emptied(kept_store)
 
 
 @pytest.fixture

@@ -1,11 +1,17 @@
-"""A proxy on each kind of store."""
+"""A proxy on each kind of store, which all tests of a module have in turn."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.e2e.proxy.running import RunningProxy
-from tests.support.store import StoreServer
+from tests.support.store import StoreServer, emptied
+
+
+@pytest.fixture
+def store(kept_store: StoreServer) -> StoreServer:
+    """A running store with nothing in it."""
+    return emptied(kept_store)
 
 
 @pytest.fixture

@@ -14,11 +14,16 @@ import dns.rdatatype
 import pytest
 from tests.e2e.cli.command import Answer, run
 from tests.support.ports import free_port
-from tests.support.processes import Program
+from tests.support.processes import Program, wait_for
 from tests.support.store import StoreServer
+from tests.support.wire import Wire
+
+from fairlead.proto import rpc_pb2 as pb
 
 DIES_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")
 """A registration that a test kills leaves its service behind, on purpose; the test must not."""
+_WRITTEN = (b"/services/", b"/skydns/", b"/vulcand/backends/")
+"""Where registrations write."""
 FAIRLEAD = (sys.executable, "-m", "fairlead.cli")
 
 
@@ -31,6 +36,19 @@ class Suite:
         self.dns_port, self.proxy_port = free_port(), free_port()
         self.file = folder / "web.list"
         self.programs: list[Program] = []
+
+    def begin(self, folder: Path) -> None:
+        """Have what is started from now on keep its logs in ``folder``."""
+        self.folder, self.programs = folder, []
+
+    def clear(self) -> None:
+        """End what a test has started, and wait until nobody knows of a service."""
+        for program in self.programs:
+            program.stop(SIGKILL)
+        with Wire(self.store.address) as wire:
+            for prefix in _WRITTEN:
+                wire.get("DeleteRange", pb.DeleteRangeRequest(key=prefix, range_end=prefix[:-1] + b"0"))
+        wait_for(self.knows, "all have forgotten it")
 
     def start(self, *words: object, name: str) -> Program:
         program = Program([*FAIRLEAD, *map(str, words)], log=self.folder / f"{name}.log")
@@ -121,13 +139,22 @@ class Suite:
         )
 
 
-@pytest.fixture
-def suite(store: StoreServer, tmp_path: Path) -> Iterator[Suite]:
-    made = Suite(store, tmp_path)
+@pytest.fixture(scope="module")
+def running_suite(kept_store: StoreServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    made = Suite(kept_store, tmp_path_factory.mktemp("suite"))
     made.start_agents()
+    agents = made.programs
     yield made
-    for program in made.programs:
+    for program in agents:
         program.stop(SIGKILL)
+
+
+@pytest.fixture
+def suite(running_suite: Suite, tmp_path: Path) -> Iterator[Suite]:
+    """The agents, which all tests of a module have in turn, and no service."""
+    running_suite.begin(tmp_path)
+    yield running_suite
+    running_suite.clear()
 
 
 def is_listening(port: int) -> bool:

@@ -7,7 +7,7 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 from tests import peers
-from tests.e2e.cli.command import run
+from tests.e2e.cli.command import run, run_here
 from tests.e2e.register.conftest import Suite
 from tests.support.ports import free_port
 from tests.support.processes import wait_for
@@ -129,13 +129,20 @@ MISTAKES = [
     (("web", "--address", "127.0.0.1:1", "--interval", "1ms"), "--interval: checks 0.001 s apart"),
     (("web", "--address", "127.0.0.1:1", "--check", "http://"), "--check: 'http://' is no URL"),
     (("web", "--address", "127.0.0.1:1", "--check", "http://a", "--check-cmd", "x"), "are two checks"),
-    (("web", "--address", "127.0.0.1:1", "--", "/no/such/program"), "`/no/such/program` cannot be run"),
 ]
 
 
 @pytest.mark.parametrize(("words", "refusal"), MISTAKES)
-def test_a_mistake_gets_one_line(words: tuple[str, ...], refusal: str) -> None:
-    answer = run("register", *words)
+def test_a_mistake_gets_one_line(
+    words: tuple[str, ...], refusal: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = run_here(capsys, "register", *words)
     assert answer.status != 0
     assert refusal in answer.err
+
+
+def test_a_program_that_is_not_there_gets_one_line() -> None:
+    answer = run("register", "web", "--address", "127.0.0.1:1", "--", "/no/such/program")
+    assert answer.status != 0
+    assert "`/no/such/program` cannot be run" in answer.err
     assert "Traceback" not in answer.err

@@ -13,10 +13,7 @@ import pytest
 from tests import peers
 from tests.support.ports import free_ports
 from tests.support.processes import Program, clean_environment
-from tests.support.store import KINDS, StoreServer
-from tests.support.wire import Wire
-
-from fairlead.proto import rpc_pb2 as pb
+from tests.support.store import KINDS, StoreServer, emptied
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 UPSTREAM = """
@@ -142,12 +139,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def empty_store(store: StoreServer) -> StoreServer:
-    """The store, running and without a key, whatever the last test did to it."""
-    if not store.program.is_running:
-        store.start()
-    with Wire(store.address) as wire:
-        wire.get("DeleteRange", pb.DeleteRangeRequest(key=b"\0", range_end=b"\0"))
-    return store
+    """The store, running and without a key."""
+    return emptied(store)
 
 
 @pytest.fixture
