@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.unit.proxy.balance.asking import plan
 from tests.unit.proxy.harness import Board
 from tests.unit.proxy.test_router import Asked
 
+from fairlead.proxy.balance.sticky import StickyCookies
 from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import ExpressionError
 from fairlead.proxy.expression import parse_rule
@@ -141,6 +143,59 @@ def test_weighted_services_share_the_requests_of_a_router() -> None:
     traefik.put({f"{base}/0/weight": "1", f"{base}/1/weight": "9"})
     frontend = traefik.object("frontends", "r")
     assert (frontend.backend_id, frontend.canaries[0].ratio) == ("t", pytest.approx(0.1))
+
+
+def test_the_part_of_a_weighted_service_that_is_down_goes_to_the_next_one() -> None:
+    traefik = Traefik()
+    base = "http/services/w/weighted/services"
+    traefik.put(
+        {**ROUTER, "http/routers/r/service": "w"},
+        {f"{base}/0/name": "t", f"{base}/0/weight": "0", f"{base}/1/name": "s", f"{base}/1/weight": "3"},
+        SERVICE,
+        {"http/services/t/loadbalancer/servers/0/url": "http://10.0.0.2"},
+    )
+    assert traefik.object("frontends", "r").fallback == "", "one that is to get nothing gets nothing"
+    traefik.put({f"{base}/0/weight": "1"})
+    assert traefik.object("frontends", "r").fallback == "t"
+    traefik.put({"http/services/f/failover/service": "w", "http/services/f/failover/fallback": "u"})
+    traefik.put(
+        {"http/services/u/loadbalancer/servers/0/url": "http://10.0.0.3", "http/routers/r/service": "f"}
+    )
+    assert traefik.object("frontends", "r").fallback == "u"
+    assert traefik.problems == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({}, b"; Path=/; HttpOnly; SameSite=Lax"),
+        ({"httponly": "false", "samesite": "NONE", "secure": "true"}, b"; Path=/; SameSite=None; Secure"),
+        (
+            {"path": "/a", "domain": "a.b", "samesite": "strict"},
+            b"; Path=/a; Domain=a.b; HttpOnly; SameSite=Strict",
+        ),
+    ],
+)
+def test_a_sticky_cookie_is_what_the_service_says(options: dict[str, str], line: bytes) -> None:
+    traefik = Traefik()
+    base = "http/services/s/loadbalancer/sticky/cookie"
+    traefik.put(SERVICE, {f"{base}/name": "c"}, {f"{base}/{name}": text for name, text in options.items()})
+    sticky = traefik.object("backends", "s").sticky
+    cookies = StickyCookies(sticky, traefik.now.groups["s"].servers)
+    set_cookie = cookies.line_for(plan(), traefik.now.groups["s"].servers[0])
+    assert set_cookie.startswith(b"Set-Cookie: c=")
+    assert set_cookie.endswith(line + b"\r\n")
+    assert traefik.problems == {}
+
+
+@pytest.mark.parametrize(
+    "options", [{"samesite": "often"}, {"path": "a"}, {"path": "/a;b"}, {"domain": "a; Secure"}]
+)
+def test_a_sticky_cookie_that_browsers_would_not_keep_is_named(options: dict[str, str]) -> None:
+    traefik = Traefik()
+    base = "http/services/s/loadbalancer/sticky/cookie"
+    traefik.put(SERVICE, {f"{base}/name": "c"}, {f"{base}/{name}": text for name, text in options.items()})
+    assert "Sticky." in traefik.problems["traefik/http/services/s/loadBalancer"]
 
 
 def test_mirrors_and_failovers_are_followed() -> None:
@@ -485,6 +540,40 @@ def test_udp_and_tls_objects_are_refused_by_name() -> None:
     }
     traefik.put(delete=tuple(keys))
     assert traefik.problems == {}
+
+
+@pytest.mark.parametrize("name", ["mtls", "default"])
+def test_a_router_for_clients_with_certificates_is_not_opened_to_all(name: str) -> None:
+    traefik = Traefik()
+    wanted = f"tls/options/{name}/clientauth/clientauthtype"
+    router = (
+        {"http/routers/r/tls": "true"}
+        if name == "default"
+        else {"http/routers/r/tls/options": f"{name}@redis"}
+    )
+    traefik.put(SERVICE, {wanted: "RequireAndVerifyClientCert"}, {**ROUTER, **router})
+    assert "want certificates of clients" in traefik.problems["traefik/http/routers/r"]
+    assert "r" not in traefik.routes.catalog.frontends
+    traefik.put({wanted: "VerifyClientCertIfGiven"})
+    assert "r" in traefik.routes.catalog.frontends
+    assert "traefik/http/routers/r" not in traefik.problems
+    traefik.put({wanted: "RequireAnyClientCert"})
+    assert "stays in force" in traefik.problems["traefik/http/routers/r"]
+    traefik.put({"http/routers/r/tls": "false"}, delete=tuple(router.keys() - {"http/routers/r/tls"}))
+    assert "traefik/http/routers/r" not in traefik.problems, "without TLS nobody wants certificates"
+
+
+def test_a_tcp_router_for_clients_with_certificates_is_not_opened_to_all_unless_its_servers_ask_them() -> (
+    None
+):
+    traefik = Traefik()
+    listening(traefik, secure="https")
+    wanted = {"tls/options/mtls/clientauth/clientauthtype": "RequireAnyClientCert"}
+    router = tcp("db", "HostSNI(`db`)", "secure", tls="true")
+    traefik.put(TCP_SERVICE, wanted, router, {"tcp/routers/db/tls/options": "mtls"})
+    assert "want certificates of clients" in traefik.problems["traefik/tcp/routers/db"]
+    traefik.put({"tcp/routers/db/tls/passthrough": "true"})
+    assert "traefik/tcp/routers/db" not in traefik.problems
 
 
 def listening(traefik: Traefik, **protocols: str) -> None:

@@ -29,7 +29,12 @@ class StickyCookies:
         self._name = sticky.cookie.encode()
         self._values = {each: _value_for(sticky, each) for each in servers}
         self._servers = {value: each for each, value in self._values.items()}
-        suffix = "; Path=/; HttpOnly; SameSite=Lax"
+        suffix = f"; Path={sticky.path}"
+        if sticky.domain:
+            suffix += f"; Domain={sticky.domain}"
+        if sticky.is_hidden:
+            suffix += "; HttpOnly"
+        suffix += f"; SameSite={sticky.same_site}"
         if sticky.ttl_s:
             suffix += f"; Max-Age={int(sticky.ttl_s)}"
         if sticky.is_secure:

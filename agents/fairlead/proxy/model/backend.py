@@ -23,12 +23,18 @@ class Sticky:
 
     Attributes:
         ttl_s: Max-Age of the cookie; 0: until the browser closes.
+        path, domain, same_site: as in the cookie; an empty domain: the host that was asked.
+        is_hidden: scripts do not see the cookie.
         key: makes the cookie's values such that nobody else can compute them; empty: they can be.
     """
 
     cookie: str
     ttl_s: float = 0
     is_secure: bool = False
+    is_hidden: bool = True
+    path: str = "/"
+    domain: str = ""
+    same_site: str = "Lax"
     key: str = ""
 
 
@@ -159,10 +165,19 @@ def _read_sticky(fields: Fields) -> Sticky | None:
         return None
     if not all(each.isalnum() or each in "_-.!" for each in cookie):
         raise KeyProblem(f"{fields.path('Cookie')} must be a cookie's name, not {cookie!r}")
+    path, domain = fields.header_text("Path") or "/", fields.header_text("Domain")
+    if not path.startswith("/") or ";" in path + domain:
+        raise KeyProblem(
+            f"{fields.path('Path')} must begin with a slash, and neither it nor Domain has semicolons"
+        )
     return Sticky(
         cookie=cookie,
         ttl_s=fields.duration_s("TTL") or 0,
         is_secure=fields.flag("Secure"),
+        is_hidden=fields.flag("HttpOnly", default=True),
+        path=path,
+        domain=domain,
+        same_site=fields.choice("SameSite", ("lax", "strict", "none"), "lax").capitalize(),
         key=fields.text("Key"),
     )
 

@@ -127,6 +127,10 @@ def backend_of(node: Node, transport: Node | None = None) -> tuple[dict[str, Any
         sticky: dict[str, Any] = {
             "Cookie": cookie.text("name") or "_fairlead",
             "Secure": cookie.flag("secure"),
+            "HttpOnly": cookie.flag("httponly", default=True),
+            "Path": cookie.text("path"),
+            "Domain": cookie.text("domain"),
+            "SameSite": cookie.text("samesite"),
         }
         if age_s := cookie.number("maxage"):
             sticky["TTL"] = f"{age_s}s"

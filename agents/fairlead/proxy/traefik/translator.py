@@ -8,7 +8,7 @@ from typing import Any
 from fairlead.proxy.errors import KeyProblem
 from fairlead.proxy.traefik.middlewares import FRONTEND, SERVICE, expand, middlewares_of
 from fairlead.proxy.traefik.node import Node, without_provider
-from fairlead.proxy.traefik.routers import frontend_of
+from fairlead.proxy.traefik.routers import check_clients, frontend_of, options_of
 from fairlead.proxy.traefik.services import backend_of, servers_of, settings_of, transport_of, way_of
 from fairlead.proxy.traefik.tcp import BACKEND, tcp_backend_of, tcp_guard_of, tcp_route_of, tcp_settings_of
 from fairlead.proxy.traefik.unread import Unread
@@ -21,9 +21,10 @@ ROUTERS, SERVICES, MIDDLEWARES, TRANSPORTS = (
 TCP_ROUTERS, TCP_SERVICES, TCP_MIDDLEWARES, TCP_TRANSPORTS = (
     f"tcp/{each}" for each in ("routers", "services", "middlewares", "serverstransports")
 )
+TLS_OPTIONS = "tls/options"
 _REFUSED = {
     **dict.fromkeys(("udp/routers", "udp/services"), "UDP is not served here; this has no effect"),
-    "tls/options": "listeners say which TLS is spoken (Settings.TLS); this has no effect",
+    TLS_OPTIONS: "listeners say which TLS is spoken (Settings.TLS); this has no effect",
     **dict.fromkeys(
         ("tls/stores", "tls/certificates"), "certificates are those of hosts; this has no effect"
     ),
@@ -181,6 +182,7 @@ class Translator:
         me, service = (TCP_ROUTERS, name), without_provider(node.required("service"))
         names = [without_provider(each) for each in node.texts("middlewares")]
         used = {(TCP_SERVICES, service)} | {(TCP_MIDDLEWARES, each) for each in names}
+        used |= {(TLS_OPTIONS, each) for each in options_of(node)}
         self._use(me, used)
         way = way_of(service, self._nodes(TCP_SERVICES))
         self._use(me, used | {(TCP_SERVICES, each) for each in way.services})
@@ -189,6 +191,8 @@ class Translator:
             if each not in known:
                 raise KeyProblem(f"there is no middleware {each}")
             guards.append(tcp_guard_of(known[each]))
+        if not node.flag("tls/passthrough"):
+            check_clients(node, self._nodes(TLS_OPTIONS))
         return tcp_route_of(node, way, guards)
 
     def _transport(self, user: Identity, node: Node, kind: str) -> Node | None:
@@ -213,9 +217,11 @@ class Translator:
         names = expand(node.texts("middlewares"), middlewares)
         used = {(SERVICES, each) for each in way.services}
         used |= {(MIDDLEWARES, without_provider(each)) for each in (*node.texts("middlewares"), *names)}
+        used |= {(TLS_OPTIONS, each) for each in options_of(node)}
         self._use(me, used)
         if way.loses:
             node.disown("service")
+        check_clients(node, self._nodes(TLS_OPTIONS))
         frontend = frontend_of(node, way)
         values: dict[str, Any] = {f"frontends/{name}/frontend": frontend}
         place = 0
