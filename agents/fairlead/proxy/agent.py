@@ -95,7 +95,7 @@ def _service(config: ProxyConfig) -> Service:
     return Service(
         limits=config.limits,
         certificates=Certificates(_seal_key(config.seal_key_file)),
-        ambiguity=Ambiguity(config.refused_paths),
+        ambiguity=Ambiguity(config.refused_paths, cleans=config.cleans_paths),
         forwarding=config.forwarding,
     )
 

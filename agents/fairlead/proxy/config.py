@@ -73,6 +73,7 @@ class ProxyConfig:
         traefik_key: where Traefik's keys are; empty: they are not read.
         dns_prefix, dns_domain: where the DNS records are that backends may be, and what their names end in.
         zone: where this proxy is; servers that are there too are preferred.
+        cleans_paths: dot segments and empty ones are taken out of paths before anything is matched.
         refused_paths: kinds of ambiguous paths that are answered 400, as in ``ambiguity.KINDS``.
         access_log: a file to append to, "-" for standard output; None writes none.
         access_log_format: json, common or combined.
@@ -97,6 +98,7 @@ class ProxyConfig:
     guard_jump: float = 0.2
     zone: str = ""
     refused_paths: tuple[str, ...] = ()
+    cleans_paths: bool = False
     seal_key_file: Path | None = None
     traefik_key: str = ""
     aliases: tuple[tuple[str, str], ...] = ()

@@ -48,7 +48,7 @@ async def operating(
                 tallies=tallies,
                 snapshot=lambda: service.snapshot,
                 status=context.status.as_json,
-                limits=config.limits,
+                parser=service.request_parser,
             )
             if desk is None:
                 await stack.enter_async_context(_serving(context, config, Views(sources)))

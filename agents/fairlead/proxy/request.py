@@ -196,6 +196,10 @@ class RequestParser:
         _read_special(request)
         if refused := self._ambiguity.in_path(request.path):
             raise BadRequest(400, f"{refused.decode()} in a path is not taken here")
+        path = self._ambiguity.cleaned(request.path)
+        if path != request.path:
+            request.target = path + request.target[len(request.path) :]
+            request.path = path
         return request
 
 

@@ -75,7 +75,7 @@ class Service:
         self.wheel = Wheel(lambda seconds, ring: asyncio.get_running_loop().call_later(seconds, ring))
         self.response_parser = ResponseParser(self.limits)
         self.is_draining = False
-        self._request_parser = RequestParser(self.limits, ambiguity)
+        self.request_parser = RequestParser(self.limits, ambiguity)
         # RFC 9110, section 7.6.3: a name in Via; the number tells two of us apart when a route is a circle.
         self.rng = rng or random.SystemRandom()
         self.pseudonym = b"fairlead-%08x" % self.rng.getrandbits(32)
@@ -187,7 +187,7 @@ class Service:
         Raises:
             BadRequest: it may not be forwarded.
         """
-        request = self._request_parser.parse(head)
+        request = self.request_parser.parse(head)
         if self.challenges and request.path.startswith(CHALLENGE_PATH):
             answer = self.challenges.get(request.path[len(CHALLENGE_PATH) :])
             if answer is not None:
@@ -197,7 +197,7 @@ class Service:
     def blank_request(self, host: bytes) -> Request:
         """Return a request that says nothing but ``host``, for what is none and is balanced all the same."""
         name = host if HOST.fullmatch(host) else b"-"
-        return self._request_parser.parse(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % name)
+        return self.request_parser.parse(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % name)
 
     # Servers
 

@@ -145,13 +145,18 @@ class Proxy:
     """A running data path that is configured by keys, without a store."""
 
     def __init__(
-        self, *, refused_paths: Collection[str] = (), forwarding: Forwarding = NOBODY, **limits: Any
+        self,
+        *,
+        refused_paths: Collection[str] = (),
+        cleans_paths: bool = False,
+        forwarding: Forwarding = NOBODY,
+        **limits: Any,
     ) -> None:
         self.limits = Limits(**limits)
         self.service = Service(
             limits=self.limits,
             certificates=Certificates(SEAL_KEY),
-            ambiguity=Ambiguity(refused_paths),
+            ambiguity=Ambiguity(refused_paths, cleans=cleans_paths),
             forwarding=forwarding,
         )
         self.board = Board()

@@ -100,6 +100,81 @@ async def test_an_ambiguous_path_is_400_where_that_is_wanted_and_reaches_nobody(
 
 
 @pytest.mark.parametrize(
+    ("path", "clean"),
+    [
+        ("/a/../b", "/b"),
+        ("/a/%2e%2E/b", "/b"),
+        ("/a/.%2e/%2e./b/", "/b/"),
+        ("/../../b", "/b"),
+        ("/a/./b/%2E/c", "/a/b/c"),
+        ("/a/b/..", "/a"),
+        ("/a/..", "/"),
+        ("/a/.", "/a"),
+        ("//a///b//", "/a/b/"),
+        ("//", "/"),
+        ("/", "/"),
+        ("/a/b/", "/a/b/"),
+        ("/.a/..b/c../...", "/.a/..b/c../..."),
+        ("/a/..%2fb", "/a/..%2fb"),
+        ("/a/..;/b", "/a/..;/b"),
+        ("*", "*"),
+    ],
+)
+def test_a_path_is_made_clean_where_that_is_wanted(path: str, clean: str) -> None:
+    assert Ambiguity(cleans=True).cleaned(path.encode()).decode() == clean
+    assert Ambiguity().cleaned(path.encode()).decode() == path
+
+
+async def test_what_is_matched_clean_is_forwarded_clean_and_a_guard_is_not_passed_by() -> None:
+    upstream = Upstream()
+    async with running(upstream, cleans_paths=True) as proxy:
+        route = {"Type": "http", "BackendId": "b", "Route": "PathRegexp(`^/open`)"}
+        proxy.put({"frontends/open/frontend": route}, delete=("frontends/f/frontend",))
+        for target in (
+            "/open/../closed",
+            "/open/%2e%2e/closed",
+            "http://a.example/open/../closed",
+            "/closed//../open/../closed",
+        ):
+            assert status_of((await proxy.get(target))[0]) == 404, target
+        for target, seen in (
+            ("//open/./x?y=/../z", "/open/x?y=/../z"),
+            ("http://a.example/x/../open/", "/open/"),
+        ):
+            assert status_of((await proxy.get(target))[0]) == 200, target
+            assert upstream.heads[-1].split(b" ")[1].decode() == seen
+    assert len(upstream.heads) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "are_clean"),
+    [
+        ("", "no"),
+        ("--layout traefik", "yes"),
+        ("--layout traefik --raw-paths", "no"),
+        ("--clean-paths", "yes"),
+    ],
+)
+def test_paths_are_clean_with_traefiks_keys_unless_they_are_wanted_raw(
+    flags: str, are_clean: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _config_with(flags.split(), monkeypatch).cleans_paths is (are_clean == "yes")
+
+
+def _config_with(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> ProxyConfig:
+    configs: list[ProxyConfig] = []
+
+    def start(_: object, config: ProxyConfig, __: int) -> int:
+        configs.append(config)
+        return 0
+
+    monkeypatch.setattr(run, "_start", start)
+    result = CliRunner().invoke(run.run, flags)
+    assert (result.exit_code, result.output) == (0, "")
+    return configs[0]
+
+
+@pytest.mark.parametrize(
     ("flags", "kinds"),
     [
         ([], ()),
@@ -110,13 +185,4 @@ async def test_an_ambiguous_path_is_400_where_that_is_wanted_and_reaches_nobody(
 def test_the_flag_names_the_kinds(
     flags: list[str], kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configs: list[ProxyConfig] = []
-
-    def start(_: object, config: ProxyConfig, __: int) -> int:
-        configs.append(config)
-        return 0
-
-    monkeypatch.setattr(run, "_start", start)
-    result = CliRunner().invoke(run.run, flags)
-    assert (result.exit_code, result.output) == (0, "")
-    assert configs[0].refused_paths == kinds
+    assert _config_with(flags, monkeypatch).refused_paths == kinds

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fairlead.proxy.config import Limits
 from fairlead.proxy.match import Condition, compile_expression
 from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.model import Frontend
@@ -15,7 +14,7 @@ from fairlead.proxy.state import Group, ServerState, Snapshot
 LOST_SHOWN_MAX = 50
 
 
-def parse_request(asked: Mapping[str, Any], *, limits: Limits) -> Request:
+def parse_request(asked: Mapping[str, Any], *, parser: RequestParser) -> Request:
     """Return the request that ``{"method", "url", "headers", "client", "entrypoint"}`` describes.
 
     Raises:
@@ -31,7 +30,7 @@ def parse_request(asked: Mapping[str, Any], *, limits: Limits) -> Request:
         lines.append(f"Host: {host or 'localhost'}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines) + "\r\n\r\n"
-    request = RequestParser(limits).parse(head.encode())
+    request = parser.parse(head.encode())
     request.peer = str(asked.get("client", "127.0.0.1")).encode()
     request.entrypoint = str(asked.get("entrypoint", "web"))
     request.is_secure = url.lower().startswith("https://")

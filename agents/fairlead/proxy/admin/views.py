@@ -17,9 +17,9 @@ from fairlead.agent import Asked, Page
 from fairlead.proxy.admin.explain import explain, parse_request, servers_of
 from fairlead.proxy.admin.tally import FACTS, Numbers, Tallies, Tally, error_ratio
 from fairlead.proxy.admin.vulcand import VulcandApi
-from fairlead.proxy.config import Limits
 from fairlead.proxy.errors import BadRequest
 from fairlead.proxy.model import Frontend
+from fairlead.proxy.request import RequestParser
 from fairlead.proxy.router import in_order_of_precedence
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.state import Snapshot
@@ -34,6 +34,7 @@ class Sources:
 
     Attributes:
         snapshot: returns the configuration in force.
+        parser: reads requests as those of clients are read.
         status: returns what the status key says.
     """
 
@@ -41,7 +42,7 @@ class Sources:
     tallies: Tallies
     snapshot: Callable[[], Snapshot]
     status: Callable[[], Mapping[str, Any]]
-    limits: Limits
+    parser: RequestParser
 
 
 class Views:
@@ -148,7 +149,7 @@ class Views:
         elif "url" not in told:
             return page(400, {"message": "say which, as in /explain?url=http://a.example/path"})
         try:
-            request = parse_request(told, limits=self._from.limits)
+            request = parse_request(told, parser=self._from.parser)
         except BadRequest as error:
             return page(200, {"answer": error.status, "reason": error.reason, "matched": [], "lost": []})
         routes = self._from.routes

@@ -70,6 +70,11 @@ from fairlead.proxy.workers import Supervising, Supervisor, desk_path, worker_nu
     help="Answer 400 to paths that servers may read in another way; may be given again.",
 )
 @click.option(
+    "--clean-paths/--raw-paths",
+    default=None,
+    help="Take //, /./ and /../ out of paths first; with --layout traefik that is the default.",
+)
+@click.option(
     "--seal-key-file", metavar="FILE", help="The key that opens hosts' certificates: 64 hexadecimal digits."
 )
 @click.option("--access-log-format", type=click.Choice(FORMATS), default="json", show_default=True)
@@ -117,6 +122,7 @@ def run(
     dns_domain: str,
     zone: str,
     refuse_paths: tuple[str, ...],
+    clean_paths: bool | None,
     seal_key_file: str | None,
     access_log_format: str,
     admin_listen: str | None,
@@ -144,6 +150,7 @@ def run(
         traefik_key=traefik_key.strip("/") if layout == "traefik" else "",
         zone=zone,
         refused_paths=tuple(KINDS) if ALL in refuse_paths else refuse_paths,
+        cleans_paths=layout == "traefik" if clean_paths is None else clean_paths,
         aliases=tuple(_alias(each) for each in aliases),
         seal_key_file=Path(seal_key_file) if seal_key_file else None,
         forwarding=forwarding,

@@ -21,7 +21,7 @@ def views_of(proxy: Proxy) -> Views:
             tallies=tallies,
             snapshot=lambda: proxy.service.snapshot,
             status=lambda: {"problems": {}},
-            limits=proxy.limits,
+            parser=proxy.service.request_parser,
         )
     )
 
