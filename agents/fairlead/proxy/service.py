@@ -147,8 +147,8 @@ class Service:
         for group in self.snapshot.groups.values():
             for server in group.servers:
                 server.pool.retire()
-                if server.multiplexed is not None:
-                    server.multiplexed.transport.abort()
+                for shared in server.multiplexed:
+                    shared.transport.abort()
         if self._ticker is not None:
             self._ticker.cancel()
 
@@ -207,8 +207,9 @@ class Service:
         One that the server has just closed may still be among them.  If the request cannot be sent twice,
         the kernel is asked; else finding out is cheaper than asking.
         """
-        if (shared := server.multiplexed) is not None:
-            return shared.open_stream() if shared.is_usable else None
+        if server.multiplexed:
+            shared = server.shared()
+            return shared.open_stream() if shared is not None else None
         while (connection := server.pool.take()) is not None:
             if connection.is_open and (is_repeatable or connection.is_quiet()):
                 return connection
@@ -217,7 +218,7 @@ class Service:
 
     def connect(self, waiting: "Connecting", server: ServerState, *, dial_s: float) -> None:
         """Open a connection for ``waiting``, unless there is one that all share."""
-        if (shared := server.multiplexed) is not None and shared.is_usable:
+        if server.multiplexed and (shared := server.shared()) is not None:
             waiting.attach(shared.open_stream())
         else:
             self.dialer.dial(waiting, server, dial_s)

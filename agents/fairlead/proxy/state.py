@@ -77,7 +77,7 @@ class ServerState:
         self.server = server
         self.authority = server.authority.encode()
         self.pool = Pool(idle_max)
-        self.multiplexed: Http2Server | None = None  # the connection that all requests share, over HTTP/2
+        self.multiplexed: tuple[Http2Server, ...] = ()  # connections that requests share, over HTTP/2
         self.proxy_protocol = 0  # version of the header that its connections begin with; 0: none
         self.tls: TlsSettings | None = None
         self.handshake_s: float | None = None
@@ -86,6 +86,17 @@ class ServerState:
         self.requests = 0
         self.failures = 0
         self.standing = Standing()
+
+    def shared(self) -> "Http2Server | None":
+        """Return a connection over HTTP/2 that takes another request; the oldest, so that the rest can age."""
+        for each in self.multiplexed:
+            if each.is_shared:
+                return each
+        return None
+
+    def share(self, connection: "Http2Server") -> None:
+        """Let other requests go on ``connection`` too."""
+        self.multiplexed = (*(each for each in self.multiplexed if each.is_open), connection)
 
     def __repr__(self) -> str:
         name = f"{self.server.backend_id}/{self.server.id}"

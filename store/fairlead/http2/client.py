@@ -60,15 +60,26 @@ class ClientConnection(Connection):
         limits: what the server may ask.
         wake: called once when there is something to ``take`` outside of ``receive``.
         now_s: a clock that never goes back; all times are read on it.
+        on_greeted: called once when it is known how many streams the server takes.
     """
 
-    __slots__ = ("is_leaving",)
+    __slots__ = ("_on_greeted", "is_greeted", "is_leaving")
 
     is_client: ClassVar[bool] = True
 
-    def __init__(self, limits: Limits, *, wake: Callable[[], None], now_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        wake: Callable[[], None],
+        now_s: float = 0.0,
+        on_greeted: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(limits, HeaderReader(limits, _no_request), wake=wake, now_s=now_s)
         self.state = handlers.BEFORE_SETTINGS
+        self.is_greeted = False
+        """Whether the server's SETTINGS have come, and with them how many streams it takes."""
+        self._on_greeted = on_greeted
         self.is_leaving = False
         """Whether no more streams may be opened."""
         self.sender.is_awake = True  # The transport is there: take is about to be called.
@@ -84,6 +95,11 @@ class ClientConnection(Connection):
             or len(self.streams) >= self.peer_streams_max
             or self.last_id >= frames.STREAM_ID_MASK - 1
         )
+
+    def greeted(self) -> None:
+        """Say that it is known now."""
+        self.is_greeted = True
+        self._on_greeted()
 
     def open(self, stream: ClientStream) -> None:
         """Give ``stream`` its number; its head is to be sent next.  Only while ``is_usable``."""

@@ -141,6 +141,9 @@ class Connection:
     def stream_closed(self) -> None:
         """A stream has ended, by whatever means."""
 
+    def greeted(self) -> None:
+        """The peer's first SETTINGS are in force."""
+
     def pong_received(self, payload: bytes) -> None:
         """The answer to a PING of ours has come."""
 

@@ -222,6 +222,7 @@ def _on_settings(connection: Connection, flags: int, stream_id: int, payload: by
     connection.sender.control(frames.SETTINGS_ACK)
     if connection.state is BEFORE_SETTINGS:
         connection.state = connection.resting
+        connection.greeted()
 
 
 def _set_header_table_size(connection: Connection, value: int) -> None:

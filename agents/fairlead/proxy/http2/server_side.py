@@ -199,7 +199,11 @@ class ServerStream(http2.ClientStream):
 
 
 class Http2Server(Wire):
-    """All requests to one server."""
+    """Requests to one server, as many at a time as it takes.
+
+    Attributes:
+        greeted: set once the server has said how many those are, or the connection is lost.
+    """
 
     connection: http2.ClientConnection
 
@@ -207,7 +211,10 @@ class Http2Server(Wire):
         super().__init__(service)
         # Servers of gRPC take offence at PINGs; a request has its own patience.
         limits = protocol_limits(service.limits, keepalive_idle_s=_NEVER_S)
-        self.connection = http2.ClientConnection(limits, wake=self.wake, now_s=self.now_s)
+        self.greeted = asyncio.Event()
+        self.connection = http2.ClientConnection(
+            limits, wake=self.wake, now_s=self.now_s, on_greeted=self.greeted.set
+        )
         self._blocks: dict[bytes, bytes] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -219,6 +226,16 @@ class Http2Server(Wire):
     def is_usable(self) -> bool:
         """Whether it takes another request."""
         return self.is_open and self.connection.is_usable
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether anybody's request may go on it: the first one did not wait for the server's SETTINGS, the others do."""
+        return self.is_usable and self.connection.is_greeted
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        super().connection_lost(exc)
+        self.greeted.set()
 
     def open_stream(self) -> ServerStream:
         """Return a stream for another request."""

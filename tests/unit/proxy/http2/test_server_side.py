@@ -199,8 +199,7 @@ async def test_a_client_that_reads_slowly_holds_its_server_back_and_no_other_req
         assert before < 100_000_000, "what the kernel keeps, and a window"
         assert status_of((await proxy.get())[0]) == 200
         begun.clear()
-        shared = proxy.service.snapshot.groups["b"].servers[0].multiplexed
-        assert shared is not None
+        (shared,) = proxy.service.snapshot.groups["b"].servers[0].multiplexed
         assert shared.connection.withheld_bytes, "held for the slow one"
         slow.close()
         await eventually(lambda: not shared.connection.streams)
