@@ -8,11 +8,12 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 MINUTES ?= 5
+COMPILED_TESTS := tests/unit/http2 tests/unit/rpc tests/unit/proxy tests/e2e/proxy
 
-# Tests start programs by the thousand: each reads its modules compiled, whatever the developer's shell says.
+# Tests start programs by the thousand: each reads its modules as bytecode, whatever the developer's shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test check bench bench-cluster bench-dns bench-proxy sim chaos peers proto clean
+.PHONY: help install up test test-compiled check compile pure bench bench-cluster bench-dns bench-proxy sim chaos peers proto clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -49,6 +50,16 @@ check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, house rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/unit/test_house_rules.py
+
+compile: $(DEV_STAMP)  ## compile the proxy's data path beside its sources; needs a C compiler and Python's headers
+	@$(BIN)/python -m tests.tools.compile_hot_paths
+
+pure:  ## take that back: run the sources
+	@find store agents -name '*.cpython-*.so' -delete
+	@rm -f store/compiled.sha256 agents/compiled.sha256
+
+test-compiled: compile peers  ## run the tests of what is compiled on its compiled form, and take it back
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(COMPILED_TESTS); status=$$?; $(MAKE) --quiet pure; exit $$status
 
 bench: $(DEV_STAMP) peers  ## measure the hot paths beside real peers
 	@$(BIN)/python -m tests.bench

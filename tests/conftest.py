@@ -6,6 +6,8 @@ import signal
 import pytest
 from tests import peers
 
+from fairlead.compiled import form
+
 pytest_plugins = ["tests.support.store"]
 
 
@@ -18,6 +20,11 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Tests that run programs wait for half of their time, so that two of them keep a core busy."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_report_header() -> str:
+    """Say whether the hot paths are tested as Python or compiled."""
+    return f"hot paths: {form()}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

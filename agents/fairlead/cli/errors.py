@@ -11,6 +11,7 @@ FAILED = 1
 _OPERATORS = (
     ("fairlead.api", "ApiError"),
     ("fairlead.client", "ClientError"),
+    ("fairlead.compiled", "StaleError"),
     ("fairlead.lock", "LockError"),
     ("fairlead.member", "MemberError"),
     ("fairlead.mvcc", "MvccError"),

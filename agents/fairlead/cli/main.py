@@ -6,11 +6,13 @@ Exit statuses: 0 done; 1 failed, the line on stderr says why and what to do; 2 t
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import click
 
 from fairlead.cli.errors import exit_status_of
 from fairlead.commands import LazyGroup
+from fairlead.compiled import form
 
 # One line a command: where it lives, and what `fairlead --help` says of it.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -29,13 +31,26 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+def _version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001  click calls it so
+    if is_asked:
+        click.echo(f"fairlead, version {version('fairlead')}, hot paths: {form()}")
+        context.exit()
+
+
 @click.command(
     cls=LazyGroup,
     table=COMMANDS,
     name="fairlead",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="fairlead")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Say which version this is.",
+)
 def fairlead() -> None:
     """Configuration management on a replicated store that speaks the etcd v3 API."""
 
@@ -46,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:
+        form()  # Better no start than one from other sources than those that can be read.
         result = fairlead.main(args=arguments, prog_name="fairlead", standalone_mode=False)
     except KeyboardInterrupt:
         return 130

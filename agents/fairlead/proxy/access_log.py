@@ -7,16 +7,16 @@ mod_log_config.
 import time
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted_json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fairlead.proxy.log_writer import LineWriter
 
 if TYPE_CHECKING:
     from fairlead.proxy.plan import Plan
-    from fairlead.proxy.record import Record
+    from fairlead.proxy.seams import Ended
 
 FORMATS = ("json", "common", "combined")
-_LINES_MAX = 512
+_LINES_MAX: Final = 512
 _TEXTS_MAX = 4096
 
 
@@ -43,7 +43,7 @@ class AccessLog:
         """Why the file cannot be written now; empty: it can."""
         return self._writer.failure
 
-    def note(self, record: "Record") -> None:
+    def note(self, record: "Ended") -> None:
         """Take one request."""
         plan = record.plan
         if plan is not None and plan.frontend is not None and not plan.frontend.is_logged:
@@ -74,7 +74,7 @@ class AccessLog:
         self._writer.close()
 
 
-def _json(at_s: float, record: "Record") -> str:
+def _json(at_s: float, record: "Ended") -> str:
     plan = record.plan
     if plan is None:
         about = f'"client":{_json_text(record.peer.decode("latin-1"))},'
@@ -82,14 +82,28 @@ def _json(at_s: float, record: "Record") -> str:
         about = plan.log_text
         if not about:
             about = plan.log_text = _about(plan)
-    more = f',"request_id":{_quoted_json(record.request_id.decode("latin-1"))}' if record.request_id else ""
     # Numbers and our own words only: what a client has written is in ``about``, and was encoded once.
+    outcome = _outcome(record.status, record.flag, record.server_id, record.attempts)
+    name = record.request_id
+    more = f',"request_id":{_quoted_json(name.decode("latin-1"))}' if name else ""
+    duration_us, head_us = str(record.duration_us), str(record.head_us)
+    received_bytes, sent_bytes = str(record.received_bytes), str(record.sent_bytes)
     return (
-        f'{{"time":{at_s:.3f},{about}"status":{record.status},'
-        f'"flag":"{record.flag}","server":{_json_text(record.server_id)},"attempts":{record.attempts},'
-        f'"duration_us":{record.duration_us},"head_us":{record.head_us},'
-        f'"received_bytes":{record.received_bytes},"sent_bytes":{record.sent_bytes}{more}}}\n'
+        f'{{"time":{_stamp(int(at_s * 1000))},{about}{outcome}"duration_us":{duration_us},"head_us":{head_us},'
+        f'"received_bytes":{received_bytes},"sent_bytes":{sent_bytes}{more}}}\n'
     )
+
+
+@lru_cache(_TEXTS_MAX)
+def _outcome(status: int, flag: str, server_id: str, attempts: int) -> str:
+    """Return what is the same for most requests."""
+    return f'"status":{status},"flag":"{flag}","server":{_quoted_json(server_id)},"attempts":{attempts},'
+
+
+@lru_cache(16)
+def _stamp(at_ms: int) -> str:
+    """Return a moment in seconds; many requests end in the same millisecond."""
+    return f"{at_ms // 1000}.{at_ms % 1000:03d}"
 
 
 def _about(plan: "Plan") -> str:
@@ -108,18 +122,18 @@ _json_text = lru_cache(_TEXTS_MAX)(_quoted_json)
 """For what comes again: clients, hosts, ids."""
 
 
-def _common(at_s: float, record: "Record") -> str:
+def _common(at_s: float, record: "Ended") -> str:
     return f"{_common_fields(at_s, record)}\n"
 
 
-def _combined(at_s: float, record: "Record") -> str:
+def _combined(at_s: float, record: "Ended") -> str:
     request = record.plan.request if record.plan is not None else None
     referer = _quoted(request.header(b"referer")) if request is not None else "-"
     agent = _quoted(request.header(b"user-agent")) if request is not None else "-"
     return f'{_common_fields(at_s, record)} "{referer}" "{agent}"\n'
 
 
-def _common_fields(at_s: float, record: "Record") -> str:
+def _common_fields(at_s: float, record: "Ended") -> str:
     stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(at_s))
     line = "-"
     if record.plan is not None:

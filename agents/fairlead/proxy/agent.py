@@ -13,6 +13,7 @@ from prometheus_client import Gauge
 
 from fairlead.agent import Address, AgentContext, ConfigError, listen_error, make_data_dir
 from fairlead.client import Change, Changes, Mirror
+from fairlead.compiled import Form, form
 from fairlead.proxy.access_log import AccessLog
 from fairlead.proxy.acme import PREFIX as ACME_PREFIX
 from fairlead.proxy.acme import AcmeKeeper
@@ -70,6 +71,7 @@ async def serve(context: AgentContext, config: ProxyConfig) -> None:
             stack.push_async_callback(world.close)
             mirrors = _mirrors(context, config)
             _export_lag(context, mirrors)
+            _export_form(context)
             changes = [(await stack.enter_async_context(mirror)).changes() for mirror in mirrors]
             running = asyncio.create_task(
                 _follow(
@@ -111,6 +113,15 @@ async def _keep(context: AgentContext, config: ProxyConfig, service: Service, wo
     async with asyncio.TaskGroup() as group:
         group.create_task(ShareKeeper(context.client, world.share, member=member).run())
         group.create_task(DrainReporter(context.client, rows).run())
+
+
+def _export_form(context: AgentContext) -> None:
+    gauge = Gauge(
+        "fairlead_proxy_compiled",
+        "1 if the data path runs compiled, 0 if as Python.",
+        registry=context.metrics,
+    )
+    gauge.set(form() is Form.COMPILED)
 
 
 def _export_lag(context: AgentContext, mirrors: list[Mirror]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from fairlead.proxy.answers import error_response
 from fairlead.proxy.config import TICK_S
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fairlead.proxy.proxy_protocol import ProxyHeader
     from fairlead.proxy.service import Service
 
-_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_HTTP2_START = _HTTP2_PREFACE[:14]
+_HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HTTP2_START: Final = b"PRI * HTTP/2.0"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 
@@ -129,7 +129,7 @@ class ClientConnection(asyncio.Protocol, Timed):
             end = exchange.receive(data)
             if end >= 0:
                 self._buffer = data[end:]
-                if self.exchange is exchange:
+                if self._serves(exchange):
                     self._service.wheel.clear(self)
             self.update_reading()
         else:
@@ -335,11 +335,15 @@ class ClientConnection(asyncio.Protocol, Timed):
                 return
             if plan.refusal is None and plan.target.chain is None:
                 self.take_body()
-                if self.exchange is not exchange:
+                if not self._serves(exchange):
                     return
         exchange.begin()
-        if exchange.upload is not None and self.exchange is exchange:
+        if exchange.upload is not None and self._serves(exchange):
             self.update_reading()
+
+    def _serves(self, exchange: Http1Exchange) -> bool:
+        """Whether ``exchange`` is still what this connection waits for."""
+        return self.exchange is exchange
 
     def say_continue(self) -> None:
         """Have the client send its body (RFC 9110, section 15.2.1)."""
@@ -351,7 +355,7 @@ class ClientConnection(asyncio.Protocol, Timed):
         if rest and exchange is not None and exchange.upload is not None:
             self._buffer = b""
             end = exchange.receive(rest)
-            if end >= 0 and self.exchange is exchange:
+            if end >= 0 and self._serves(exchange):
                 self._buffer = rest[end:]
                 self._service.wheel.clear(self)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from fairlead.agent import Address
 from fairlead.proxy.forwarding import Forwarding
@@ -110,7 +111,7 @@ class ProxyConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-TICK_S = 0.25
+TICK_S: Final = 0.25
 """How coarse every timeout above is."""
 EXPRESSION_CHARS_MAX = 4096
 EXPRESSION_DEPTH_MAX = 32

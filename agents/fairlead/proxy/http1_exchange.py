@@ -1,6 +1,6 @@
 """One exchange whose client speaks HTTP/1.x: how its answer is framed there, and how the two step out of the way."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fairlead.proxy.body import chunk
 from fairlead.proxy.exchange import Exchange
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fairlead.proxy.plan import Plan
     from fairlead.proxy.service import Service
 
-_JOINED_BYTES_MAX = 16 * 1024
+_JOINED_BYTES_MAX: Final = 16 * 1024
 """A larger piece of a body is not copied to stand behind its head."""
 
 

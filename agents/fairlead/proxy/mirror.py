@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from fairlead.proxy.client_side import ClientConnection
     from fairlead.proxy.headers import Fields
     from fairlead.proxy.plan import Plan
-    from fairlead.proxy.record import Record
     from fairlead.proxy.response import Response
-    from fairlead.proxy.seams import ServerSide
+    from fairlead.proxy.seams import Ended, ServerSide
     from fairlead.proxy.service import Service
     from fairlead.proxy.state import Group
     from fairlead.proxy.upload import Upload
@@ -43,7 +42,7 @@ class Mirroring:
         self._under_way = 0
         self._decks: dict[Mirror, Deck] = {}
 
-    def observe(self, record: "Record") -> None:
+    def observe(self, record: "Ended") -> None:
         """Copy a request that is over, once for each mirror of its frontend."""
         plan = record.plan
         if plan is None or plan.frontend is None or not plan.frontend.mirrors:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from fairlead.proxy.plan import Plan
+    from fairlead.proxy.seams import Ended
 
 
 class Record(Protocol):
@@ -55,7 +56,7 @@ class Record(Protocol):
 class Observer(Protocol):
     """Somebody who is told of every request: a metric, a trace, the guard of a rollback."""
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: "Ended") -> None:
         """Take note, in a microsecond."""
 
 

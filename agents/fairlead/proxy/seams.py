@@ -9,6 +9,7 @@ from fairlead.proxy.exchange import Exchange
 from fairlead.proxy.http2.client_side import ClientStream
 from fairlead.proxy.http2.server_side import ServerStream
 from fairlead.proxy.mirror import Copy
+from fairlead.proxy.record import Refused
 from fairlead.proxy.server_side import ServerConnection
 
 ClientSide = ClientConnection | ClientStream
@@ -17,3 +18,5 @@ ServerSide = ServerConnection | ServerStream
 """What a request goes out on."""
 Asker = Exchange | Copy
 """Whose request it is, as a server's side sees it."""
+Ended = Exchange | Refused
+"""What observers are told of: a ``Record``, whichever it is."""

@@ -1,11 +1,12 @@
 """What the proxy counts, cheaply while it runs and in Prometheus' form when asked."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_BUCKETS = 32
+_BUCKETS: Final = 32
 
 
 class Stats:

@@ -6,15 +6,15 @@ is shorter than what the wheel can tell apart gets a timer of its own.  Sans-IO:
 tick, and lends the timers.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fairlead.proxy.config import TICK_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NEVER = 1 << 60
-_EXACT_S = 4 * TICK_S
+NEVER: Final = 1 << 60
+_EXACT_S: Final = 4 * TICK_S
 """Below this the two ticks that the wheel may be late would be more than half of it."""
 
 

@@ -5,7 +5,9 @@ Source: RFC 9113; the number behind each rule is its section.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from mypy_extensions import mypyc_attr
 
 from fairlead.http2 import frames, handlers
 from fairlead.http2.connection import Connection
@@ -25,6 +27,7 @@ _INTERIM_MAX: Final = 16
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ClientStream(Stream):
     """A request of ours.
 
@@ -37,7 +40,7 @@ class ClientStream(Stream):
 
     __slots__ = ("has_ended", "has_head", "interims", "is_for_head")
 
-    def __init__(self, connection: Any, *, is_for_head: bool = False) -> None:
+    def __init__(self, connection: Connection, *, is_for_head: bool = False) -> None:
         super().__init__(connection, 0)
         self.is_for_head = is_for_head
         self.has_ended = False

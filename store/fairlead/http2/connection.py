@@ -10,6 +10,8 @@ Source: RFC 9113; the number behind each rule is its section.
 from collections.abc import Callable
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from fairlead.http2 import frames, handlers
 from fairlead.http2.errors import ConnectionFault, StreamFault
 from fairlead.http2.flow import Sender
@@ -23,6 +25,7 @@ from fairlead.http2.stream import Stream
 _ABANDONED_MAX: Final = 1024
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Connection:
     """What both ends have in common.
 

@@ -7,6 +7,8 @@ until the table next changes, so what was made of it is remembered under its byt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from fairlead.http2.fields import Field, FieldDecoder
 from fairlead.http2.limits import Limits
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _HARD_LIMIT_FACTOR: Final = 4
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Head:
     """What opens a stream: shared by every stream that began with the same block.
 
@@ -31,6 +34,7 @@ class Head:
     open: Callable[[Any, int], "Stream"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class HeaderReader:
     """The receiving end of one connection.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from fairlead.http2 import frames, handlers
 from fairlead.http2.connection import Connection
 from fairlead.http2.errors import ConnectionFault, StreamFault
@@ -25,6 +27,7 @@ _DRAIN_PING: Final = b"draining"
 _WHOLE: Final = frames.END_HEADERS | frames.END_STREAM
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ServerConnection(Connection):
     """Streams come from the client: each is made by the head that opens it.
 

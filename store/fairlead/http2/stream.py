@@ -6,15 +6,19 @@ what arrived.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mypy_extensions import mypyc_attr
 
 if TYPE_CHECKING:
     from collections import deque
 
+    from fairlead.http2.connection import Connection
     from fairlead.http2.errors import StreamFault
     from fairlead.http2.fields import Field
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stream:
     """State of one stream that is open or half-closed; a closed one is forgotten.
 
@@ -38,7 +42,7 @@ class Stream:
         "withheld_bytes",
     )
 
-    def __init__(self, connection: Any, stream_id: int, expected_bytes: int | None = None) -> None:
+    def __init__(self, connection: Connection, stream_id: int, expected_bytes: int | None = None) -> None:
         self.connection = connection
         self.stream_id = stream_id
         self.expected_bytes = expected_bytes

@@ -9,7 +9,7 @@ import pytest
 from hyperframe import frame as frames
 from tests.unit.http2.ends import Asked, Pair
 
-from fairlead.http2 import ClientConnection, Field, Limits
+from fairlead.http2 import ClientConnection, ErrorCode, Field, Limits
 
 PROTOCOL, FLOW, CANCEL = 1, 3, 8
 
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_begin_with_settings_speaks_something_else() -> N
 
 def test_late_frames_of_a_stream_that_was_cancelled_are_let_pass() -> None:
     client, stream = alone()
-    client.reset(stream, 8)  # type: ignore[arg-type]
+    client.reset(stream, ErrorCode.CANCEL)
     late: list[frames.Frame] = [
         frames.HeadersFrame(1, b"\x88", flags=["END_HEADERS"]),
         *[frames.DataFrame(1, b"x" * 1024)] * 3000,

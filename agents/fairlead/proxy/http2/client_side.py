@@ -28,7 +28,6 @@ class ClientStream(http2.Stream):
 
     __slots__ = ("_alarm", "_client", "_head", "_is_blocked", "_waiting", "exchange")
 
-    connection: http2.ServerConnection
     is_last = False  # Other streams go on; the connection says when it ends.
 
     def __init__(
@@ -279,8 +278,6 @@ class Http2Client(Wire):
         origin: what all its requests have in common.
     """
 
-    connection: http2.ServerConnection
-
     def __init__(self, service: "Service", origin: "Origin") -> None:
         super().__init__(service)
         limits = service.limits
@@ -288,7 +285,7 @@ class Http2Client(Wire):
         self.origin = origin
         own = protocol_limits(limits, keepalive_idle_s=limits.client_idle_s)
         headers = http2.HeaderReader(own, lambda fields, _: RequestHead(self, fields))
-        self.connection = http2.ServerConnection(own, headers, wake=self.wake, now_s=self.now_s)
+        self.connection = self._own = http2.ServerConnection(own, headers, wake=self.wake, now_s=self.now_s)
         self._left = limits.client_requests_max
         self._ends = service.wheel.now + round(limits.client_age_s / TICK_S)
         self._is_leaving = False
@@ -314,18 +311,18 @@ class Http2Client(Wire):
         super().on_stream()
         self._left -= 1
         if self._left <= 0 or self.service.wheel.now >= self._ends:
-            self.connection.stop_accepting()
+            self._own.stop_accepting()
 
     def expect_last(self) -> None:
         """Tell the client to go elsewhere, and answer what is under way: the proxy drains."""
         self._is_leaving = True
-        self.connection.drain()
+        self._own.drain()
         if not self.connection.streams:
             self.service.wheel.set(self, self.service.limits.drain_idle_s)
 
     def on_idle(self) -> None:
         """End it; a client of good manners has learned of a drain by now."""
-        self.connection.stop_accepting()
+        self._own.stop_accepting()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""

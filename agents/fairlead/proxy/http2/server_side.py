@@ -37,8 +37,6 @@ class ServerStream(http2.ClientStream):
         "is_blocked",
     )
 
-    connection: http2.ClientConnection
-
     def __init__(self, server: "Http2Server") -> None:
         super().__init__(server.connection)
         self._server = server
@@ -61,8 +59,7 @@ class ServerStream(http2.ClientStream):
             self._fail(LOST, "the server takes no more requests")
             return
         self._be_patient()
-        self._server.connection.open(self)
-        self._server.on_stream()
+        self._server.open(self)
         has_body = bool(pieces) or not is_end or bool(exchange.request_trailers())
         self.connection.sender.headers(self, self._server.block_of(head), is_last=not has_body)
         if has_body:
@@ -205,14 +202,12 @@ class Http2Server(Wire):
         greeted: set once the server has said how many those are, or the connection is lost.
     """
 
-    connection: http2.ClientConnection
-
     def __init__(self, service: "Service") -> None:
         super().__init__(service)
         # Servers of gRPC take offence at PINGs; a request has its own patience.
         limits = protocol_limits(service.limits, keepalive_idle_s=_NEVER_S)
         self.greeted = asyncio.Event()
-        self.connection = http2.ClientConnection(
+        self.connection = self._own = http2.ClientConnection(
             limits, wake=self.wake, now_s=self.now_s, on_greeted=self.greeted.set
         )
         self._blocks: dict[bytes, bytes] = {}
@@ -225,12 +220,12 @@ class Http2Server(Wire):
     @property
     def is_usable(self) -> bool:
         """Whether it takes another request."""
-        return self.is_open and self.connection.is_usable
+        return self.is_open and self._own.is_usable
 
     @property
     def is_shared(self) -> bool:
         """Whether anybody's request may go on it: the first one did not wait for the server's SETTINGS, the others do."""
-        return self.is_usable and self.connection.is_greeted
+        return self.is_usable and self._own.is_greeted
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
@@ -240,6 +235,11 @@ class Http2Server(Wire):
     def open_stream(self) -> ServerStream:
         """Return a stream for another request."""
         return ServerStream(self)
+
+    def open(self, stream: ServerStream) -> None:
+        """Give ``stream`` its number: its head is sent next."""
+        self._own.open(stream)
+        self.on_stream()
 
     def block_of(self, head: bytes) -> bytes:
         """Return the header block that says the same as ``head``."""

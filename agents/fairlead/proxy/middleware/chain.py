@@ -12,7 +12,7 @@ bug: it is logged, and answered 500.
 """
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fairlead.proxy.headers import FORWARDED_FIELDS, REQUEST_FIELDS
 from fairlead.proxy.middleware.hooks import BodyFilter, Middleware, Verdict
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fairlead.proxy.response import Response
 
 
-_ALL = 1 << 30
+_ALL: Final = 1 << 30
 
 
 class Chain:
