@@ -137,7 +137,8 @@ def test_a_backend_is_read_with_all_that_is_ours() -> None:
         "Sticky": {"Cookie": "sid", "TTL": "1h", "Secure": True},
         "Health": {
             "Path": "/up", "Interval": "1s", "Timeout": "500ms", "Status": "200-204", "Body": "ok",
-            "Rise": 1, "Fall": 4, "Port": 81, "Host": "h", "Method": "HEAD",
+            "Rise": 1, "Fall": 4, "Port": 81, "Host": "h", "Method": "HEAD", "UnhealthyInterval": "250ms",
+            "Scheme": "HTTPS", "Headers": {"X-A": "b"}, "FollowRedirects": True,
         },
         "Outlier": {"Consecutive5xx": 3, "EjectTime": "5s", "MaxEjectPercent": 34},
         "SlowStart": "30s",
@@ -152,7 +153,7 @@ def test_a_backend_is_read_with_all_that_is_ours() -> None:
         sticky=Sticky(cookie="sid", ttl_s=3600, is_secure=True),
         health=HealthCheck(
             path="/up", interval_s=1, timeout_s=0.5, statuses=(200, 204), body="ok", rise=1, fall=4, host="h",
-            port=81, method="HEAD",
+            port=81, method="HEAD", interval_ill_s=0.25, scheme="https", headers=(("X-A", "b"),), follows=True,
         ),
         outlier=Outlier(failures_max=3, eject_s=5, ejected_ratio_max=0.34),
         slow_start_s=30,

@@ -107,7 +107,9 @@ def test_the_options_of_a_load_balancer_take_effect() -> None:
             f"{base}/passhostheader": "false", f"{base}/strategy": "leasttime",
             f"{base}/sticky/cookie/name": "sid", f"{base}/sticky/cookie/secure": "true",
             f"{base}/sticky/cookie/maxage": "60",
-            f"{base}/healthcheck/path": "/up", f"{base}/healthcheck/interval": "10", f"{base}/healthcheck/port": "81",
+            f"{base}/healthcheck/path": "up", f"{base}/healthcheck/scheme": "HTTPS",
+            f"{base}/healthcheck/unhealthyinterval": "3s", f"{base}/healthcheck/headers/X-Who": "me",
+            f"{base}/healthcheck/mode": "http", f"{base}/healthcheck/interval": "10", f"{base}/healthcheck/port": "81",
             f"{base}/healthcheck/timeout": "1500ms", f"{base}/healthcheck/status": "204",
             f"{base}/passivehealthcheck/maxfailedattempts": "4", f"{base}/passivehealthcheck/failurewindow": "20s",
         },
@@ -121,11 +123,20 @@ def test_the_options_of_a_load_balancer_take_effect() -> None:
     assert (health.path, health.interval_s, health.port, health.timeout_s, health.statuses) == (
         "/up", 10.0, 81, 1.5, (204, 204),
     )  # fmt: skip
+    assert (health.scheme, health.headers, health.follows, health.interval_ill_s) == (
+        "https", (("x-who", "me"),), True, 3.0,
+    )  # fmt: skip
     assert (backend.outlier.failures_max, backend.outlier.eject_s) == (4, 20.0)
     assert traefik.now.groups["s"].servers[0].server.weight == 3
     assert not traefik.object("frontends", "r").pass_host_header
     traefik.put({f"{base}/passhostheader": "true"})
     assert traefik.object("frontends", "r").pass_host_header, "a router follows its service"
+    traefik.put({f"{base}/healthcheck/mode": "grpc", f"{base}/healthcheck/followredirects": "false"})
+    assert traefik.object("backends", "s").health is None, "plain HTTP would find it ill"
+    assert (
+        "those of gRPC alone are not"
+        in traefik.problems["traefik/http/services/*/loadbalancer/healthcheck/mode"]
+    )
 
 
 def test_weighted_services_share_the_requests_of_a_router() -> None:

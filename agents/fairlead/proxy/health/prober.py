@@ -105,7 +105,7 @@ class Prober:
             if verdict.note(check, failure, now_s=perf_counter()):
                 self._judge(state, is_healthy=verdict.is_healthy)
                 self._told(state, verdict)
-            await asyncio.sleep(wait_s(check, self._rng.random()))
+            await asyncio.sleep(wait_s(check, self._rng.random(), is_healthy=verdict.is_healthy))
 
     def _judge(self, state: "ServerState", *, is_healthy: bool) -> None:
         group = self._groups.get(state.server.backend_id)
@@ -122,14 +122,18 @@ class Prober:
         """Return what was wrong; empty when nothing was."""
         server = state.server
         host = f"[{server.host}]" if ":" in server.host else server.host
-        url = f"{server.scheme}://{host}:{check.port or server.port}{check.path}"
+        url = f"{check.scheme or server.scheme}://{host}:{check.port or server.port}{check.path}"
         group = self._groups.get(backend_id)
         tls = group.backend.tls if group is not None else None
         client = self._client(verify=tls is None or tls.verify)
-        headers = {"host": check.host} if check.host else {}
+        headers = dict(check.headers)
+        if check.host:
+            headers["host"] = check.host
         try:
             async with asyncio.timeout(check.timeout_s):
-                async with client.stream(check.method, url, headers=headers) as response:
+                async with client.stream(
+                    check.method, url, headers=headers, follow_redirects=check.follows
+                ) as response:
                     low, high = check.statuses
                     if not low <= response.status_code <= high:
                         return f"answers {response.status_code}"

@@ -79,6 +79,7 @@ class Verdict:
             self._turned_s = now_s
 
 
-def wait_s(check: HealthCheck, chance: float) -> float:
+def wait_s(check: HealthCheck, chance: float, *, is_healthy: bool = True) -> float:
     """Return the seconds to the next probe; ``chance`` is from 0 to 1."""
-    return check.interval_s * (1 + _JITTER * (2 * chance - 1))
+    interval_s = check.interval_s if is_healthy else check.interval_ill_s or check.interval_s
+    return interval_s * (1 + _JITTER * (2 * chance - 1))

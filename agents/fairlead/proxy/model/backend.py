@@ -6,6 +6,7 @@ Source: vulcand, engine/model.go, for Settings; the fields beside Settings are o
 from dataclasses import dataclass
 
 from fairlead.proxy.errors import KeyProblem
+from fairlead.proxy.headers import TOKEN
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.model.tls import TlsSettings, read_tls
@@ -46,11 +47,15 @@ class HealthCheck:
         statuses: lowest and highest status that is healthy.
         body: must be in the answer, when not empty.
         rise, fall: probes in a row that turn the verdict.
-        port: 0: the server's own.
+        port, scheme: 0 and empty: the server's own.
+        headers: names and values of fields that probes have.
+        interval_ill_s: between probes of a server that is ill; 0: as with one that is well.
+        follows: a redirect is followed, and its end is judged.
     """
 
     path: str = "/"
     interval_s: float = 10.0
+    interval_ill_s: float = 0.0
     timeout_s: float = 5.0
     statuses: tuple[int, int] = (200, 399)
     body: str = ""
@@ -58,7 +63,10 @@ class HealthCheck:
     fall: int = 3
     host: str = ""
     port: int = 0
+    scheme: str = ""
     method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +198,7 @@ def _read_health(fields: Fields) -> HealthCheck:
     return HealthCheck(
         path=path,
         interval_s=fields.duration_s("Interval") or default.interval_s,
+        interval_ill_s=fields.duration_s("UnhealthyInterval") or 0.0,
         timeout_s=fields.duration_s("Timeout") or default.timeout_s,
         statuses=_read_statuses(fields),
         body=fields.text("Body"),
@@ -197,8 +206,18 @@ def _read_health(fields: Fields) -> HealthCheck:
         fall=fields.number("Fall", default.fall, low=1),
         host=fields.header_text("Host"),
         port=fields.number("Port", low=0, high=65535),
+        scheme=fields.choice("Scheme", ("", "http", "https"), ""),
         method=fields.header_text("Method") or default.method,
+        headers=_read_headers(fields.inside("Headers")),
+        follows=fields.flag("FollowRedirects"),
     )
+
+
+def _read_headers(fields: Fields) -> tuple[tuple[str, str], ...]:
+    for name in fields.values:
+        if not name.isascii() or TOKEN.fullmatch(name.encode()) is None:
+            raise KeyProblem(f"{fields.path(name)} is no name of a header field")
+    return tuple((name, fields.header_text(name)) for name in fields.values)
 
 
 def _read_statuses(fields: Fields) -> tuple[int, int]:

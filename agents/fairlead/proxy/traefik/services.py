@@ -135,7 +135,10 @@ def backend_of(node: Node, transport: Node | None = None) -> tuple[dict[str, Any
         if age_s := cookie.number("maxage"):
             sticky["TTL"] = f"{age_s}s"
         backend["Sticky"] = sticky
-    if "healthcheck" in balancer:
+    if balancer.text("healthcheck/mode").lower() == "grpc":
+        # A server that speaks nothing else would fail all probes.
+        balancer.disown("healthcheck/mode")
+    elif "healthcheck" in balancer:
         backend["Health"] = _health(balancer.at("healthcheck"))
     if "passivehealthcheck" in balancer:
         passive = balancer.at("passivehealthcheck")
@@ -178,8 +181,12 @@ def settings_of(node: Node) -> dict[str, Any]:
 
 def _health(node: Node) -> dict[str, Any]:
     health: dict[str, Any] = {
-        "Path": node.text("path") or "/",
+        "Path": "/" + node.text("path").removeprefix("/"),
         "Interval": node.duration("interval") or "30s",
+        "UnhealthyInterval": node.duration("unhealthyinterval"),
+        "Scheme": node.text("scheme"),
+        "Headers": node.pairs("headers"),
+        "FollowRedirects": node.flag("followredirects", default=True),
     }
     health["Timeout"] = node.duration("timeout") or "5s"
     health["Host"] = node.text("hostname")

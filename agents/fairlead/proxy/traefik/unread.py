@@ -15,6 +15,7 @@ _WHY = {
     "http/routers/*/observability/metrics": "all requests are counted",
     "http/routers/*/observability/tracing": "the middleware tracecontext of a frontend traces",
     "http/services/*/loadbalancer/responseforwarding": "bodies are passed on as they come",
+    "http/services/*/loadbalancer/healthcheck": "servers are probed by plain HTTP, and those of gRPC alone are not",
     "http/services/*/weighted/sticky": "clients stay with servers, not with services",
     "http/services/*/mirroring": "copies carry bodies of up to 64 KiB",
     "http/routers/*/service": (

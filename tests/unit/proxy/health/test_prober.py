@@ -64,6 +64,21 @@ async def probed(*servers: Upstream) -> AsyncIterator[Probed]:
             await each.prober.close()
 
 
+async def test_probes_have_fields_of_their_own_and_follow_redirects_where_they_are_to() -> None:
+    server = Sick("a")
+    async with probed(server) as proxy:
+        server.answer = b"HTTP/1.1 302 there\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+        proxy.check(Path="/up", Headers={"X-Who": "me"}, Status=200)
+        await eventually(lambda: proxy.said)
+        assert proxy.said == [("s0", False, "answers 302")]
+        assert all(b"x-who: me\r\n" in each.lower() for each in server.probes)
+        server.probes.clear()
+        proxy.check(Path="/up", Status=200, FollowRedirects=True)
+        await eventually(lambda: any(each.startswith(b"GET /there ") for each in server.probes))
+        server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        await eventually(lambda: len(proxy.said) == 2)
+
+
 async def test_a_server_that_falls_ill_is_left_and_comes_back_when_it_is_well() -> None:
     ill, well = Sick("a"), Sick("b")
     async with probed(ill, well) as proxy:

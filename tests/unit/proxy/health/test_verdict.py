@@ -1,9 +1,17 @@
 """Probes to verdicts: rise and fall, the first probe, and servers that come and go."""
 
+from dataclasses import replace
+
 from fairlead.proxy.health.verdict import Verdict, wait_s
 from fairlead.proxy.model import HealthCheck
 
 CHECK = HealthCheck(interval_s=1.0, rise=2, fall=3)
+
+
+def test_the_ill_may_be_asked_at_another_pace() -> None:
+    assert wait_s(CHECK, 0.5, is_healthy=False) == wait_s(CHECK, 0.5) == 1.0
+    check = replace(CHECK, interval_ill_s=0.25)
+    assert (wait_s(check, 0.5, is_healthy=False), wait_s(check, 0.5)) == (0.25, 1.0)
 
 
 class Probing:
