@@ -1,38 +1,44 @@
 """Servers that fail more than the others get less: vulcand's rebalancer.
 
-Every server has the part of 5xx among its answers of the last ten seconds.  Where these parts differ, the shares of the
+Every server has the part of errors (500 to 504) among its answers of the last ten seconds.  Where these parts differ, the shares of the
 good servers grow fourfold, again and again while it lasts, and where they do not, the shares go back the same way.  No
 server is ever out: a little goes on asking whether it is well again.  Sans-IO.
 
-Source: vulcand/oxy, roundrobin/rebalancer.go and memmetrics/anomaly.go.
+Unlike there, what was learned outlives a change of the servers, and the bound is that of a share's growth, whatever the
+weights have in common.  Source: vulcand/oxy, roundrobin/rebalancer.go, memmetrics/anomaly.go and memmetrics/ratio.go.
 """
 
 from collections.abc import Hashable, Sequence
+from itertools import product
 from statistics import median
 from typing import Generic, TypeVar
 
 from fairlead.proxy.rolling import Rolling
 
 S = TypeVar("S", bound=Hashable)
-WINDOW_S = 10.0
+READY_SECONDS = 10
+"""With answers in them, errors and others each for itself, before a server is judged; once it has been, for ever."""
 BACK_OFF_S = 10.0
 """Between two changes of the shares: the last one has to show in the window first."""
 FACTOR_MAX = 4096.0
 _STEP = 4.0
 _LOOK_S = 1.0
 _SPREAD = 1.5
-_ERRORS, _ANSWERS = range(500, 600), range(600)
+_ERRORS, _ANSWERS = range(500, 505), range(600)
 
 
 class Rebalancer(Generic[S]):
     """What is known of the servers of one backend; it outlives changes of its settings."""
 
-    __slots__ = ("_factors", "_look_at_s", "_since_s", "_windows")
+    __slots__ = ("_counted", "_factors", "_last", "_look_at_s", "_windows")
 
     def __init__(self) -> None:
         self._factors: dict[S, float] = {}
         self._windows: dict[S, Rolling] = {}
-        self._since_s: dict[S, float] = {}
+        self._counted: dict[S, int] = {}  # seconds
+        self._last: dict[
+            tuple[S, bool], int
+        ] = {}  # the second that was counted last, of errors and of others
         self._look_at_s = 0.0
 
     def factor(self, server: S) -> float:
@@ -44,8 +50,12 @@ class Rebalancer(Generic[S]):
         window = self._windows.get(server)
         if window is None:
             window = self._windows[server] = Rolling()
-            self._since_s[server] = now_s
+            self._counted[server] = 0
         window.record(status, 0, now_s=now_s)
+        kind, second = (server, status in _ERRORS), int(now_s)
+        if self._last.get(kind) != second:
+            self._last[kind] = second
+            self._counted[server] += 1
 
     def adjust(self, servers: Sequence[S], *, now_s: float) -> bool:
         """Judge ``servers``, which are all there are; return whether a share has changed."""
@@ -53,7 +63,7 @@ class Rebalancer(Generic[S]):
             return False
         self._look_at_s = now_s + _LOOK_S
         self._forget(servers)
-        if len(servers) < 2 or any(now_s - self._since_s.get(each, now_s) < WINDOW_S for each in servers):
+        if len(servers) < 2 or any(self._counted.get(each, 0) < READY_SECONDS for each in servers):
             return False
         good = self._good(servers, now_s)
         changed = self._converge() if len(good) == len(servers) else self._raise(good)
@@ -84,5 +94,7 @@ class Rebalancer(Generic[S]):
 
     def _forget(self, servers: Sequence[S]) -> None:
         for gone in self._windows.keys() - set(servers):
-            del self._windows[gone], self._since_s[gone]
+            del self._windows[gone], self._counted[gone]
             self._factors.pop(gone, None)
+            for kind in product((gone,), (False, True)):
+                self._last.pop(kind, None)

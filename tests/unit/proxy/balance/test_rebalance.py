@@ -46,7 +46,9 @@ class Pool:
 )
 def test_the_good_are_asked_four_times_as_often(errors: dict[str, float], grows: str) -> None:
     pool = Pool(**errors)
-    assert pool.pass_s(10) == 0, "ten seconds have to be seen"
+    assert pool.pass_s(9 if 0.0 in errors.values() else 4) == 0, (
+        "ten seconds, of errors and of others, have to be seen"
+    )
     assert pool.pass_s(1) == bool(grows)
     assert pool.factors == {name: 4.0 if name in grows else 1.0 for name in errors}
 
@@ -71,22 +73,43 @@ def test_the_difference_grows_step_by_step_to_an_end_and_goes_back_the_same_way(
 
 def test_nothing_changes_within_ten_seconds_of_a_change() -> None:
     pool = Pool(a=0.0, b=0.5)
-    pool.pass_s(11)
+    assert pool.pass_s(10) == 1
     assert pool.pass_s(9) == 0
     assert pool.pass_s(1) == 1
 
 
 def test_what_is_gone_is_forgotten_and_a_stranger_is_waited_for() -> None:
     pool = Pool(a=0.0, b=0.5)
-    pool.pass_s(11)
-    pool.errors = {"a": 0.0, "c": 0.5}
-    pool.pass_s(10)
+    assert pool.pass_s(10) == 1
+    pool.errors = {"a": 0.0, "c": 1.0}
+    pool.pass_s(9)
     assert pool.factors == {"a": 4.0, "c": 1.0}
     pool.errors = {"b": 0.5, "c": 0.5}
     assert pool.pass_s(10) == 0
     pool.errors = {"a": 0.5, "c": 0.5}
     pool.pass_s(1)
     assert pool.factors == {"a": 1.0, "c": 1.0}, "it comes back as a stranger"
+
+
+def test_a_server_is_judged_once_it_has_answered_in_ten_seconds_whatever_has_passed() -> None:
+    rebalancer = Rebalancer[str]()
+    for second in range(0, 40, 4):
+        rebalancer.record("often", 200, now_s=second)
+        rebalancer.record("often", 200, now_s=second + 0.5)
+        if second < 36:
+            rebalancer.record("seldom", 503, now_s=second)
+    assert not rebalancer.adjust(["often", "seldom"], now_s=37.0)
+    rebalancer.record("seldom", 503, now_s=38.0)
+    assert rebalancer.adjust(["often", "seldom"], now_s=38.5)
+
+
+@pytest.mark.parametrize(("status", "grows"), [(499, False), (500, True), (504, True), (505, False)])
+def test_errors_are_those_that_oxy_counts(status: int, *, grows: bool) -> None:
+    rebalancer = Rebalancer[str]()
+    for second in range(10):
+        rebalancer.record("good", 200, now_s=second)
+        rebalancer.record("bad", status, now_s=second)
+    assert rebalancer.adjust(["good", "bad"], now_s=9.0) is grows
 
 
 def test_a_backend_that_rebalances_sends_less_to_the_server_that_fails() -> None:
