@@ -10,9 +10,8 @@ from fairlead.http2.fields import FieldDecoder
 from fairlead.http2.frames import ErrorCode
 
 NAMES = st.sampled_from([":path", ":method", "content-type", "grpc-timeout", "x-custom", "te", "token"])
-VALUES = st.one_of(
-    st.sampled_from(["POST", "trailers", "", "5S"]), st.text(max_size=300), st.just("v" * 5000)
-)
+# The long one is larger than the table; the library takes its time over it.
+VALUES = st.one_of(st.sampled_from(["POST", "trailers", "", "5S", "v" * 5000]), st.text(max_size=300))
 LISTS = st.lists(st.tuples(NAMES, VALUES), max_size=10)
 
 
