@@ -3,12 +3,16 @@
 import os
 import signal
 
+import hypothesis
 import pytest
 from tests import peers
 
 from fairlead.compiled import form
 
 pytest_plugins = ["tests.support.store"]
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

@@ -36,7 +36,7 @@ some_questions = st.tuples(
     questions=st.lists(some_questions, min_size=1, max_size=12),
     dialect=st.sampled_from([SKYDNS, COREDNS]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_warm_table_answers_as_a_cold_one(changes, questions, dialect) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - drawn
     """Whatever is asked between whatever changes, no answer is older than the records."""
     warm = Site(dialect=dialect, zones=("z.test",))

@@ -14,7 +14,7 @@ _HISTORIES = 150
 _CAUGHT_AT_LEAST = 0.8
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(seed=SEEDS, lost=st.sampled_from((0.0, 0.3)), falsehoods=st.integers(min_value=0, max_value=2))
 def test_it_agrees_with_trying_every_order(seed: int, lost: float, falsehoods: int) -> None:
     rng = random.Random(seed)

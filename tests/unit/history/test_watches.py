@@ -230,7 +230,7 @@ def test_only_what_is_compacted_is_refused() -> None:
     doubts(CREATED, told(A2, A3, B3), compacted4, compacted=4, because="revision 4 was still there")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_leaving_out_doubling_or_swapping_any_event_is_noticed(seed: int) -> None:
     rng = random.Random(seed)

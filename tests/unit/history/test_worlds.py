@@ -22,14 +22,14 @@ def world(seed: int, *, lost: float) -> World:
     return World(rng=random.Random(seed), lost=lost, clients=6, keys=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, lost=st.sampled_from((0.0, 0.05, 0.2)))
 def test_a_linearizable_store_is_found_linearizable(seed: int, lost: float) -> None:
     verdict = check_linearizable(world(seed, lost=lost).run(60))
     assert verdict, verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, lost=st.sampled_from((0.0, 0.2)))
 def test_and_so_it_is_with_its_log(seed: int, lost: float) -> None:
     """The log has to agree with the answers, and fills what they leave open."""
@@ -40,7 +40,7 @@ def test_and_so_it_is_with_its_log(seed: int, lost: float) -> None:
     assert verdict, verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 def test_no_lease_of_it_ends_early_and_old_reads_are_true(seed: int) -> None:
     played = world(seed, lost=0.1)
@@ -50,7 +50,7 @@ def test_no_lease_of_it_ends_early_and_old_reads_are_true(seed: int) -> None:
     assert (verdict := check_leases(history, timeline)), verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=SEEDS,
     request=st.builds(

@@ -114,7 +114,7 @@ def valid(rng: random.Random, *, is_server: bool) -> list[bytes]:
     return [each.serialize() for each in sent]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 2**32), is_server=st.booleans(), changes=st.integers(0, 6))
 def test_mutated_streams_end_by_typed_faults(*, seed: int, is_server: bool, changes: int) -> None:
     rng = random.Random(seed)
@@ -138,7 +138,7 @@ def test_mutated_streams_end_by_typed_faults(*, seed: int, is_server: bool, chan
     endure(server() if is_server else client(), pieces)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     is_server=st.booleans(),
     sent=st.lists(
@@ -155,7 +155,7 @@ def test_random_frames_end_by_typed_faults(
     endure(server() if is_server else client(), pieces)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32), is_server=st.booleans())
 def test_streams_in_good_health_are_never_refused(*, seed: int, is_server: bool) -> None:
     """The other side of the two above: a fault of nobody's would pass them."""

@@ -19,7 +19,7 @@ def plain(fields: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in fields]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(LISTS, max_size=12), st.lists(st.integers(0, 4096), max_size=12), st.booleans())
 def test_whatever_the_library_encodes_is_decoded(
     lists: list[list[tuple[str, str]]],
@@ -34,7 +34,7 @@ def test_whatever_the_library_encodes_is_decoded(
         assert decoder.decode(encoder.encode(fields, huffman=huffman)) == plain(fields)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.binary(max_size=60), max_size=4))
 def test_whatever_the_library_refuses_is_refused(blocks: list[bytes]) -> None:
     """And what it takes means the same here, the table included."""
@@ -48,6 +48,15 @@ def test_whatever_the_library_refuses_is_refused(blocks: list[bytes]) -> None:
             assert caught.value.code is ErrorCode.COMPRESSION_ERROR
             return
         assert decoder.decode(block) == expected
+
+
+def test_the_table_holds_no_more_than_it_may() -> None:
+    """RFC 7541, section 4.1: an entry is 32 bytes larger than its name and value; 124 of 33 bytes fit into 4,096."""
+    decoder = FieldDecoder(10**9)
+    decoder.decode(b"\x40\x01a\x00" * 200)
+    assert decoder.decode(b"\xff\x3a") == [(b"a", b"")], "index 185, the 124th entry after the static ones"
+    with pytest.raises(ConnectionFault):
+        decoder.decode(b"\xff\x3b")
 
 
 def test_the_examples_of_the_rfc() -> None:

@@ -209,7 +209,7 @@ class TestSending:
         assert messages(data[0].data) == [b"%03d" % n for n in range(100)]
         assert client.fields(found[1]) == {"grpc-status": "0"}
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(seed=st.integers(0, 2**32))
     def test_whatever_the_windows_every_answer_arrives_whole(self, seed: int) -> None:
         """The h2 library refuses every byte beyond its windows; nothing may be lost or mixed up."""

@@ -46,7 +46,7 @@ def test_long_fields_are_not_remembered() -> None:
     assert encoded([(b":status", b"200")]) == b"\x88"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=120))
 def test_no_block_breaks_the_connection_but_by_the_rules(block: bytes) -> None:
     """Whatever a block holds, the answer is a stream, RST_STREAM or GOAWAY, and never an exception."""
@@ -55,7 +55,7 @@ def test_no_block_breaks_the_connection_but_by_the_rules(block: bytes) -> None:
     assert client.errors == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=30)))
 )

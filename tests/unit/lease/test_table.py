@@ -348,4 +348,4 @@ class LeaseModel(RuleBasedStateMachine):
 
 
 TestLeaseModel = LeaseModel.TestCase
-TestLeaseModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLeaseModel.settings = settings(max_examples=60, stateful_step_count=40)

@@ -62,7 +62,7 @@ class Member:
         self.backend, self.store = backend, store
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     before=histories,
     standing=st.lists(positions, min_size=1, max_size=4),

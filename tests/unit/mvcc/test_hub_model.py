@@ -208,4 +208,4 @@ class HubMachine(RuleBasedStateMachine):
 
 
 TestHub = HubMachine.TestCase
-TestHub.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestHub.settings = settings(max_examples=80, stateful_step_count=40)

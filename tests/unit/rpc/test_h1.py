@@ -408,7 +408,7 @@ class TestRefusals:
         assert status_of(out) == 431
         assert browser.has_closed()
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.binary(max_size=40), max_size=5), st.integers(0, len(GET)))
     def test_no_bytes_break_it(self, pieces: list[bytes], cut: int) -> None:
         browser = Browser()

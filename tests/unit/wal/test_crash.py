@@ -176,7 +176,7 @@ plans = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(plan=plans, seed=st.integers(0, 2**32))
 def test_whatever_is_written_whenever_it_crashes_the_log_is_true(
     plan: list[tuple[object, ...]], seed: int

@@ -172,4 +172,4 @@ class ReplayModel(RuleBasedStateMachine):
 
 
 TestReplayModel = ReplayModel.TestCase
-TestReplayModel.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestReplayModel.settings = settings(max_examples=50, stateful_step_count=25)
