@@ -62,6 +62,7 @@ class Board:
         freeze: the operator's record while frozen by word, else None.
         needs: hosts that somebody asked to reboot, with the reason.
         on_overdue: one of POLICIES.
+        entries: of the log, oldest first, as they are kept: who changes the group needs to count them only.
     """
 
     group: str
@@ -72,8 +73,12 @@ class Board:
     freeze: Mapping[str, Any] | None = None
     needs: Mapping[str, str] = field(default_factory=dict)
     on_overdue: str = "hold"
-    log: tuple[Mapping[str, Any], ...] = ()
-    log_keys: tuple[str, ...] = ()
+    entries: Mapping[str, Pair] = field(default_factory=dict)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The records of the log, oldest first, each with the ``revision`` of its change."""
+        return [{**_object(pair), "revision": pair.mod_revision} for pair in self.entries.values()]
 
     @property
     def frozen_because(self) -> str:
@@ -128,8 +133,7 @@ def read_board(group: str, pairs: Mapping[str, Pair], *, hosts_alive: frozenset[
             if one.startswith(f"{root}need/")
         },
         on_overdue=policy if policy in POLICIES else "hold",
-        log=tuple({**_object(pairs[one]), "revision": pairs[one].mod_revision} for one in logs),
-        log_keys=tuple(logs),
+        entries={one: pairs[one] for one in logs},
     )
 
 

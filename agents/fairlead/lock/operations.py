@@ -300,7 +300,7 @@ def _change(
 ) -> Change:
     root = keys.root_of(board.group)
     entry = {"what": what, "who": who, "why": why, "at_s": at_s}
-    old = board.log_keys[: max(0, len(board.log_keys) + 1 - LOG_ENTRIES_MAX)]
+    old = list(board.entries)[: max(0, len(board.entries) + 1 - LOG_ENTRIES_MAX)]
     return Change(
         group=board.group,
         mod_revision=board.mod_revision,

@@ -141,5 +141,5 @@ def _as_json(board: Board) -> dict[str, Any]:
         "holders": [asdict(one) for one in board.holders],
         "needs": dict(board.needs),
         "revision": board.revision,
-        "log": [dict(entry) for entry in board.log],
+        "log": board.log,
     }
