@@ -95,9 +95,9 @@ class Exchange(Outward):
         self._response = response
         self.status = response.status
         self._keep = self._may_keep(response)
-        added = b""
+        added = self.plan.stay
         if self._server is not None and self.group.balancer.marks:
-            added = self.group.balancer.lines_for(self.plan, self._server)
+            added += self.group.balancer.lines_for(self.plan, self._server)
         self._send_head(response, pieces, added, is_end=is_end)
         if is_end:
             self._finish()

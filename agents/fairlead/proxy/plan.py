@@ -32,7 +32,7 @@ class Plan:
 
     __slots__ = (
         "_added", "_after_host", "_before_host", "_host", "frontend", "log_text", "origin", "peer", "port", "refusal", "request",
-        "scheme", "snapshot", "target",
+        "scheme", "snapshot", "stay", "target",
     )  # fmt: skip
 
     peer: bytes
@@ -49,6 +49,7 @@ class Plan:
         self.refusal: tuple[int, str, str] | None = None
         self.frontend: Frontend | None = None
         self.target = _NOWHERE
+        self.stay = b""
         self._added = self._before_host = self._host = self._after_host = b""
 
     @property

@@ -74,7 +74,7 @@ class Registry:
                         backend_id=frontend.backend_id,
                         chain=chain,
                         retry=Repeating(frontend, self._budgets.setdefault(name, Budget()), rng=self._rng),
-                        split=make_split(frontend, rng=self._rng),
+                        split=make_split(frontend, rng=self._rng, sticky=frontend.sticky),
                         patience=_patience(frontend),
                     )
         if touched.backends:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from tests.unit.proxy.balance.asking import plan
-from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, running, status_of
+from tests.unit.proxy.harness import Peer, Proxy, Upstream, eventually, fields_of, running, status_of
 from tests.unit.proxy.test_balancing import Named
 from tests.unit.proxy.test_routes import Configured
 
@@ -264,3 +264,44 @@ def test_a_name_that_begins_another_is_another() -> None:
     assert set(discovery.servers_of("a", backend_id="b")) == {"@", "x"}
     assert discovery.concerns("a", [b"/skydns/a/x"])
     assert not discovery.concerns("a", [b"/skydns/ab/y"])
+
+
+async def test_clients_stay_with_the_part_that_they_were_dealt_while_it_can_serve() -> None:
+    main, new = Named("main"), Named("new")
+    where = {
+        "Type": "http", "BackendId": "b", "Route": 'PathRegexp("/.*")', "Sticky": {"Cookie": "part", "Path": "/x"},
+        "Canary": [{"BackendId": "new", "Percent": 50, "Header": "X-Try"}],
+    }  # fmt: skip
+    async with running(main) as proxy:
+        await new.start()
+        server = {"URL": f"http://127.0.0.1:{new.port}"}
+        proxy.put({"backends/new/servers/s": server, "frontends/f/frontend": where})
+        cookies: dict[bytes, str] = {}
+        for _ in range(4):
+            head, body = await proxy.get()
+            cookies[body] = fields_of(head)["set-cookie"][0]
+        assert set(cookies) == {b"main", b"new"}
+        sent = {body: f"Cookie: a=b; {cookie.partition(';')[0]}\r\n" for body, cookie in cookies.items()}
+        for body, cookie in cookies.items():
+            assert cookie.endswith("; Path=/x; HttpOnly; SameSite=Lax")
+            for _ in range(5):
+                head, answer = await proxy.get(extra=sent[body])
+                assert (answer, "set-cookie" in fields_of(head)) == (body, False)
+        head, answer = await proxy.get(extra=sent[b"main"] + "X-Try: 1\r\n")
+        assert (answer, "set-cookie" in fields_of(head)) == (b"new", False), "who asks for a part gets it"
+        head, _ = await proxy.get(extra="Cookie: part=nonsense\r\n")
+        assert "set-cookie" in fields_of(head)
+        proxy.put({"backends/new/servers/s": {**server, "State": "maintenance"}})
+        head, answer = await proxy.get(extra=sent[b"new"])
+        assert (answer, fields_of(head)["set-cookie"]) == (b"main", [cookies[b"main"]]), "and is told so"
+        await new.stop()
+
+
+def test_who_carries_a_later_canarys_header_is_not_dealt_to_an_earlier_one() -> None:
+    there = groups(Configured(), "main", "c1", "c2")
+    canaries = [{"BackendId": "c1", "Percent": 100}, {"BackendId": "c2", "Header": "X-Two"}]
+    split = Split(frontend(Canary=canaries), rng=Random(1))
+    for headers, expected in (({}, "c1"), ({"x_two": "yes"}, "c2")):
+        group = split(plan(**headers), there, 0.0)
+        assert group is not None
+        assert group.backend.id == expected

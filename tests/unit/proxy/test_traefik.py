@@ -156,6 +156,27 @@ def test_weighted_services_share_the_requests_of_a_router() -> None:
     assert (frontend.backend_id, frontend.canaries[0].ratio) == ("t", pytest.approx(0.1))
 
 
+def test_clients_stay_with_their_part_of_a_weighted_service() -> None:
+    traefik = Traefik()
+    base = "http/services/w/weighted"
+    traefik.put(
+        {**ROUTER, "http/routers/r/service": "w"},
+        {f"{base}/services/0/name": "s", f"{base}/services/1/name": "t"},
+        SERVICE,
+        {"http/services/t/loadbalancer/servers/0/url": "http://10.0.0.2"},
+    )
+    assert traefik.object("frontends", "r").sticky is None
+    traefik.put({f"{base}/sticky/cookie/maxage": "60", f"{base}/sticky/cookie/httponly": "true"})
+    sticky = traefik.object("frontends", "r").sticky
+    assert (len(sticky.cookie), sticky.ttl_s) == (7, 60.0)
+    traefik.put({f"{base}/sticky/cookie/name": "part"})
+    assert traefik.object("frontends", "r").sticky.cookie == "part"
+    assert traefik.problems == {}
+    traefik.put({"http/services/o/weighted/services/0/name": "w", "http/routers/r/service": "o"})
+    assert traefik.object("frontends", "r").sticky is None
+    assert "put it inside them" in traefik.problems["traefik/http/routers/*/service"]
+
+
 def test_the_part_of_a_weighted_service_that_is_down_goes_to_the_next_one() -> None:
     traefik = Traefik()
     base = "http/services/w/weighted/services"

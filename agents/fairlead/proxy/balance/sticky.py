@@ -27,19 +27,11 @@ class StickyCookies:
 
     def __init__(self, sticky: Sticky, servers: "Sequence[ServerState]") -> None:
         self._name = sticky.cookie.encode()
-        self._values = {each: _value_for(sticky, each) for each in servers}
+        self._values = {
+            each: value_for(sticky, f"{each.server.backend_id}\0{each.server.id}") for each in servers
+        }
         self._servers = {value: each for each, value in self._values.items()}
-        suffix = f"; Path={sticky.path}"
-        if sticky.domain:
-            suffix += f"; Domain={sticky.domain}"
-        if sticky.is_hidden:
-            suffix += "; HttpOnly"
-        suffix += f"; SameSite={sticky.same_site}"
-        if sticky.ttl_s:
-            suffix += f"; Max-Age={int(sticky.ttl_s)}"
-        if sticky.is_secure:
-            suffix += "; Secure"
-        self._suffix = suffix.encode()
+        self._suffix = suffix_of(sticky)
 
     def server_of(self, plan: "Plan") -> "ServerState | None":
         """Return the server that the client says it belongs to; None when it says none, or one that is gone."""
@@ -64,7 +56,22 @@ def cookie_of(plan: "Plan", name: bytes) -> bytes | None:
     return None
 
 
-def _value_for(sticky: Sticky, server: "ServerState") -> bytes:
-    identity = f"{server.server.backend_id}\0{server.server.id}".encode()
-    mac = hmac.digest(sticky.key.encode() or b"fairlead", identity, "sha256")
+def value_for(sticky: Sticky, identity: str) -> bytes:
+    """Return what a cookie says in place of ``identity``."""
+    mac = hmac.digest(sticky.key.encode() or b"fairlead", identity.encode(), "sha256")
     return base64.urlsafe_b64encode(mac[:_VALUE_BYTES])
+
+
+def suffix_of(sticky: Sticky) -> bytes:
+    """Return what follows the value of a cookie."""
+    suffix = f"; Path={sticky.path}"
+    if sticky.domain:
+        suffix += f"; Domain={sticky.domain}"
+    if sticky.is_hidden:
+        suffix += "; HttpOnly"
+    suffix += f"; SameSite={sticky.same_site}"
+    if sticky.ttl_s:
+        suffix += f"; Max-Age={int(sticky.ttl_s)}"
+    if sticky.is_secure:
+        suffix += "; Secure"
+    return suffix.encode()

@@ -157,7 +157,7 @@ def read_backend(identity: ObjectId, fields: Fields) -> Backend:
         proxy_protocol=PROXY_PROTOCOLS[fields.choice("ProxyProtocol", tuple(PROXY_PROTOCOLS), "")],
         balance=balance,
         rebalances=fields.flag("Rebalance"),
-        sticky=_read_sticky(fields.inside("Sticky")),
+        sticky=read_sticky(fields.inside("Sticky")),
         health=_read_health(fields.inside("Health")) if "Health" in fields else None,
         outlier=_read_outlier(fields.inside("Outlier")) if "Outlier" in fields else None,
         slow_start_s=fields.duration_s("SlowStart") or 0.0,
@@ -167,7 +167,12 @@ def read_backend(identity: ObjectId, fields: Fields) -> Backend:
     )
 
 
-def _read_sticky(fields: Fields) -> Sticky | None:
+def read_sticky(fields: Fields) -> Sticky | None:
+    """Return what makes clients stay; None when no cookie is named.
+
+    Raises:
+        KeyProblem: it cannot be a cookie.
+    """
     cookie = fields.header_text("Cookie")
     if not cookie:
         return None

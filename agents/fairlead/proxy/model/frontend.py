@@ -11,6 +11,7 @@ from fairlead.proxy.failover import parse_failover
 from fairlead.proxy.headers import TOKEN
 from fairlead.proxy.keys import ObjectId
 from fairlead.proxy.match import compile_expression
+from fairlead.proxy.model.backend import Sticky, read_sticky
 from fairlead.proxy.model.fields import Fields
 from fairlead.proxy.trailers import may_trail
 
@@ -86,6 +87,7 @@ class Frontend:
         entrypoints: ids of the listeners that it is served on; empty: all.
         is_tls_only: clients that speak no TLS do not see it.
         canaries: tried in order.
+        sticky: clients stay with the backend that they were dealt; None: each request is dealt anew.
         mirrors: each of them gets copies.
         error_pages: what is shown in place of answers, by status (``404``) or range of them (``500-599``).
         fallback: id of the backend that is asked when no server of its own can be; empty: none.
@@ -109,6 +111,7 @@ class Frontend:
     entrypoints: tuple[str, ...] = ()
     is_tls_only: bool = False
     canaries: tuple[Canary, ...] = ()
+    sticky: Sticky | None = None
     mirrors: tuple[Mirror, ...] = ()
     fallback: str = ""
     retry: Retry | None = None
@@ -147,6 +150,7 @@ def read_frontend(identity: ObjectId, fields: Fields) -> Frontend:
         entrypoints=fields.texts("Entrypoints"),
         is_tls_only=fields.flag("TLS"),
         canaries=tuple(_read_canary(each) for each in fields.each_inside("Canary")),
+        sticky=read_sticky(fields.inside("Sticky")),
         mirrors=tuple(_read_mirror(each) for each in fields.each_inside("Mirror")),
         fallback=fields.text("Fallback"),
         retry=_read_retry(fields.inside("Retry")) if "Retry" in fields else None,

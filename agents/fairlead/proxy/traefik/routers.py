@@ -35,6 +35,7 @@ def frontend_of(node: Node, way: Way) -> dict[str, Any]:
         "Entrypoints": node.texts("entrypoints"),
         "TLS": node.flag("tls", default="tls" in node),
         "Canary": [{"BackendId": each, "Percent": way.shares[each] * 100} for each in others],
+        **({"Sticky": way.sticky} if way.sticky is not None else {}),
         "Mirror": list(way.mirrors),
         # In a weighted service the parts of those that are down go to the others.
         "Fallback": way.fallback or next(iter(others), ""),

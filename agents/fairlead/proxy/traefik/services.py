@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from fairlead.proxy.errors import KeyProblem
@@ -20,7 +21,8 @@ class Way:
         shares: parts of the requests, by backend; they add up to 1.
         services: every service on the way.
         mirrors: who gets copies, in vulcand's JSON.
-        loses: a weighted service leads over mirroring or failover ones, which count for nothing then.
+        sticky: how clients stay with their part, in vulcand's JSON; None: they do not.
+        loses: a weighted service leads over mirroring, failover or sticky ones, which count for nothing then.
         pass_host: whether servers get the client's Host; Traefik's default.
     """
 
@@ -28,6 +30,7 @@ class Way:
     services: set[str] = field(default_factory=set)
     mirrors: tuple[dict[str, Any], ...] = ()
     fallback: str = ""
+    sticky: dict[str, Any] | None = None
     loses: bool = False
     pass_host: bool = True
 
@@ -81,7 +84,10 @@ def _weighted(name: str, node: Node, services: Mapping[str, Node], depth: int) -
     return Way(
         shares,
         visited,
-        loses=any(way.mirrors or way.fallback or way.loses for way in ways),
+        sticky=_sticky(node.at("sticky/cookie"), f"_{sha256(name.encode()).hexdigest()[:6]}")
+        if "sticky" in node
+        else None,
+        loses=any(way.mirrors or way.fallback or way.sticky or way.loses for way in ways),
         pass_host=all(way.pass_host for way in ways),
     )
 
@@ -123,18 +129,7 @@ def backend_of(node: Node, transport: Node | None = None) -> tuple[dict[str, Any
     if transport is not None:
         backend["Settings"] = settings_of(transport)
     if "sticky" in balancer:
-        cookie = balancer.at("sticky/cookie")
-        sticky: dict[str, Any] = {
-            "Cookie": cookie.text("name") or "_fairlead",
-            "Secure": cookie.flag("secure"),
-            "HttpOnly": cookie.flag("httponly", default=True),
-            "Path": cookie.text("path"),
-            "Domain": cookie.text("domain"),
-            "SameSite": cookie.text("samesite"),
-        }
-        if age_s := cookie.number("maxage"):
-            sticky["TTL"] = f"{age_s}s"
-        backend["Sticky"] = sticky
+        backend["Sticky"] = _sticky(balancer.at("sticky/cookie"), "_fairlead")
     if balancer.text("healthcheck/mode").lower() == "grpc":
         # A server that speaks nothing else would fail all probes.
         balancer.disown("healthcheck/mode")
@@ -151,6 +146,20 @@ def backend_of(node: Node, transport: Node | None = None) -> tuple[dict[str, Any
         each = balancer.at(f"servers/{name}")
         servers[name] = {"URL": each.required("url"), "Weight": each.number("weight", 1)}
     return backend, servers
+
+
+def _sticky(cookie: Node, default: str) -> dict[str, Any]:
+    sticky: dict[str, Any] = {
+        "Cookie": cookie.text("name") or default,
+        "Secure": cookie.flag("secure"),
+        "HttpOnly": cookie.flag("httponly", default=True),
+        "Path": cookie.text("path"),
+        "Domain": cookie.text("domain"),
+        "SameSite": cookie.text("samesite"),
+    }
+    if age_s := cookie.number("maxage"):
+        sticky["TTL"] = f"{age_s}s"
+    return sticky
 
 
 def settings_of(node: Node) -> dict[str, Any]:

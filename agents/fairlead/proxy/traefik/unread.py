@@ -16,10 +16,9 @@ _WHY = {
     "http/routers/*/observability/tracing": "the middleware tracecontext of a frontend traces",
     "http/services/*/loadbalancer/responseforwarding": "bodies are passed on as they come",
     "http/services/*/loadbalancer/healthcheck": "servers are probed by plain HTTP, and those of gRPC alone are not",
-    "http/services/*/weighted/sticky": "clients stay with servers, not with services",
     "http/services/*/mirroring": "copies carry bodies of up to 64 KiB",
     "http/routers/*/service": (
-        "mirroring and failover inside a weighted service count for nothing; put it inside them"
+        "mirroring, failover and sticky inside a weighted service count for nothing; put it inside them"
     ),
     "http/middlewares/*/compress": "gzip is what is spoken here",
     "http/middlewares/*/retry": "attempts wait a little longer each time",
