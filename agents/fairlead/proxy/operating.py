@@ -22,6 +22,7 @@ from fairlead.proxy.record import Record
 from fairlead.proxy.rolling import Rolling
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.service import Service
+from fairlead.proxy.workers import worker_number
 from fairlead.proxy.workers.desk import Desk, Health
 
 _LOG = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ async def operating(
                 snapshot=lambda: service.snapshot,
                 status=context.status.as_json,
                 parser=service.request_parser,
+                worker=worker_number() if desk is not None else None,
             )
             if desk is None:
                 await stack.enter_async_context(_serving(context, config, Views(sources)))

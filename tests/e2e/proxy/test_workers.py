@@ -94,6 +94,10 @@ async def test_operators_see_the_sum_of_all_workers_and_it_never_goes_back(worke
         assert row(top["servers"], backend="b", id="s")["requests"] == len(echo.heads)
         told = workers.admin("/explain", post={"url": "http://x/"})
         assert told["frontend"] == "f"
+        assert told["workers"] == WORKERS
+        assert told["worker"] in range(WORKERS)
+        assert row(told["servers"], id="s")["out_in"] == 0
+        assert row(told["servers"], id="s")["workers"] == WORKERS
 
         first = workers.processes()
         os.kill(first[0], signal.SIGKILL)

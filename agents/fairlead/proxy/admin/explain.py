@@ -1,8 +1,9 @@
 """What would become of a request: which routes match, why the others do not, and who would be asked.  Sans-IO."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fairlead.proxy.admin.tally import FACTS, Numbers
 from fairlead.proxy.match import Condition, compile_expression
 from fairlead.proxy.middleware.chains import Chains
 from fairlead.proxy.model import Frontend
@@ -38,7 +39,13 @@ def parse_request(asked: Mapping[str, Any], *, parser: RequestParser) -> Request
 
 
 def explain(
-    request: Request, snapshot: Snapshot, frontends: Iterable[Frontend], *, chains: Chains, now_s: float
+    request: Request,
+    snapshot: Snapshot,
+    frontends: Iterable[Frontend],
+    *,
+    chains: Chains,
+    now_s: float,
+    others: Sequence[Numbers] = (),
 ) -> dict[str, Any]:
     """Return what the proxy thinks of ``request``.
 
@@ -48,6 +55,7 @@ def explain(
         frontends: all of its frontends.
         chains: its middlewares.
         now_s: monotonic.
+        others: what other processes of this proxy have to say.
     """
     chosen = snapshot.router.find(request)
     matched: list[dict[str, Any]] = []
@@ -77,7 +85,7 @@ def explain(
     }
     if chosen is None:
         return answer | {"answer": 404}
-    return answer | _beyond(chosen, request, snapshot, chains=chains, now_s=now_s)
+    return answer | _beyond(chosen, request, snapshot, chains=chains, now_s=now_s, others=others)
 
 
 def why_not(frontend: Frontend, request: Request) -> str | None:
@@ -116,7 +124,13 @@ def _said(condition: Condition, request: Request) -> str:
 
 
 def _beyond(
-    frontend: Frontend, request: Request, snapshot: Snapshot, *, chains: Chains, now_s: float
+    frontend: Frontend,
+    request: Request,
+    snapshot: Snapshot,
+    *,
+    chains: Chains,
+    now_s: float,
+    others: Sequence[Numbers],
 ) -> dict[str, Any]:
     target = snapshot.targets[frontend.id]
     plan = Plan(request, snapshot, peer=request.peer, port=b"80")
@@ -130,12 +144,13 @@ def _beyond(
                 "id": settings.id,
                 "type": settings.type,
                 "priority": settings.priority,
-                **_described(middleware),
+                **described(middleware),
+                **_elsewhere((frontend.id, settings.id), others),
             }
             for settings, middleware in chains.of(frontend.id)
         ],
         "backend": group.backend.id if group is not None else target.backend_id,
-        "servers": servers_of(group, now_s=now_s) if group is not None else [],
+        "servers": servers_together(group, others, now_s=now_s) if group is not None else [],
     }
     chosen = None if group is None else group.balancer.choose(plan, (), now_s)
     if isinstance(chosen, ServerState):
@@ -160,6 +175,7 @@ def servers_of(group: Group, *, now_s: float) -> list[dict[str, Any]]:
             "requests": each.requests,
             "failures": each.failures,
             "latency_ms": round(each.standing.latency_us / 1000, 3),
+            "is_available": each.standing.is_available(now_s),
             "is_healthy": each.standing.is_healthy,
             "ejected_s": round(max(0.0, each.standing.ejected_until_s - now_s), 1),
         }
@@ -167,7 +183,29 @@ def servers_of(group: Group, *, now_s: float) -> list[dict[str, Any]]:
     ]
 
 
-def _described(middleware: object) -> dict[str, Any]:
+def servers_together(group: Group, others: Sequence[Numbers], *, now_s: float) -> list[dict[str, Any]]:
+    """Return the servers of a backend with what all processes have of them.
+
+    ``workers`` is how many know the server, ``out_in`` how many of them do not ask it; what does not add up (weight,
+    latency, verdicts) is this process's own.
+    """
+    found = []
+    for facts in servers_of(group, now_s=now_s):
+        key = (group.backend.id, facts["id"])
+        elsewhere = [each.servers[key] for each in others if key in each.servers]
+        sums = {name: facts[name] + sum(each[name] for each in elsewhere) for name in FACTS}
+        workers, available = 1 + len(elsewhere), sums.pop("is_available")
+        found.append({**facts, **sums, "workers": workers, "out_in": workers - available})
+    return found
+
+
+def _elsewhere(key: tuple[str, str], others: Sequence[Numbers]) -> dict[str, Any]:
+    told = [each.middlewares[key] for each in others if key in each.middlewares]
+    return {"elsewhere": told} if told else {}
+
+
+def described(middleware: object) -> dict[str, Any]:
+    """Return how a middleware is now, under ``now``; nothing, if it has nothing to say."""
     describe = getattr(middleware, "describe", None)
     return {"now": describe()} if describe is not None else {}
 

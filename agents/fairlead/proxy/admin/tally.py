@@ -93,8 +93,9 @@ class Tallies:
 
 
 ServerKey = tuple[str, str]
-FACTS = ("in_flight", "idle", "requests", "failures")
+FACTS = ("in_flight", "idle", "requests", "failures", "is_available")
 """What each process has of a server, and what adds up."""
+MiddlewareKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,12 @@ class Numbers:
     Attributes:
         tallies: what was answered.
         servers: ``FACTS`` of each, by ids of the backend and the server.
+        middlewares: how each describes itself, by ids of the frontend and the middleware.
     """
 
     tallies: Tallies = field(default_factory=Tallies)
     servers: Mapping[ServerKey, Mapping[str, int]] = field(default_factory=dict)
+    middlewares: Mapping[MiddlewareKey, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def error_ratio(window: Rolling, *, now_s: float) -> tuple[float, int]:

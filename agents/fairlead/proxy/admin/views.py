@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from fairlead.agent import Asked, Page
-from fairlead.proxy.admin.explain import explain, parse_request, servers_of
+from fairlead.proxy.admin.explain import described, explain, parse_request, servers_of, servers_together
 from fairlead.proxy.admin.tally import FACTS, Numbers, Tallies, Tally, error_ratio
 from fairlead.proxy.admin.vulcand import VulcandApi
 from fairlead.proxy.errors import BadRequest
@@ -36,6 +36,7 @@ class Sources:
         snapshot: returns the configuration in force.
         parser: reads requests as those of clients are read.
         status: returns what the status key says.
+        worker: which of several processes of this proxy this one is; None: it is alone.
     """
 
     routes: Routes
@@ -43,6 +44,7 @@ class Sources:
     snapshot: Callable[[], Snapshot]
     status: Callable[[], Mapping[str, Any]]
     parser: RequestParser
+    worker: int | None = None
 
 
 class Views:
@@ -66,7 +68,14 @@ class Views:
             for backend_id, group in self._from.snapshot().groups.items()
             for facts in servers_of(group, now_s=now_s)
         }
-        return Numbers(self._from.tallies, servers)
+        chains = self._from.routes.chains
+        middlewares = {
+            (name, settings.id): told["now"]
+            for name in self._from.routes.catalog.middlewares
+            for settings, middleware in chains.of(name)
+            if (told := described(middleware))
+        }
+        return Numbers(self._from.tallies, servers, middlewares)
 
     def answer(self, asked: Asked, *, now_s: float) -> Page:
         """Return the page for a request."""
@@ -104,9 +113,7 @@ class Views:
         ]
         servers = []
         for backend_id, group in snapshot.groups.items():
-            for facts in servers_of(group, now_s=now_s):
-                elsewhere = [each.servers.get((backend_id, facts["id"]), {}) for each in self._others]
-                facts |= {name: facts[name] + sum(each.get(name, 0) for each in elsewhere) for name in FACTS}
+            for facts in servers_together(group, self._others, now_s=now_s):
                 tally = tallies.servers.get((backend_id, facts["id"])) or Tally()
                 servers.append(_row(tally, now_s=now_s, backend=backend_id, **facts))
         key: Callable[[dict[str, Any]], float] = lambda row: -row["per_s"]  # noqa: E731  a sort key
@@ -131,7 +138,12 @@ class Views:
         }
 
     def _status(self, *, now_s: float) -> dict[str, Any]:
-        return dict(self._from.status())
+        return {**self._from.status(), **self._whose()}
+
+    def _whose(self) -> dict[str, Any]:
+        """Say which of several processes speaks."""
+        number = self._from.worker
+        return {} if number is None else {"worker": number, "workers": 1 + len(self._others)}
 
     def _explain(self, asked: Asked, *, now_s: float) -> Page:
         told: Mapping[str, Any] = asked.query
@@ -154,9 +166,15 @@ class Views:
             return page(200, {"answer": error.status, "reason": error.reason, "matched": [], "lost": []})
         routes = self._from.routes
         frontends = routes.catalog.frontends.values()
-        return page(
-            200, explain(request, self._from.snapshot(), frontends, chains=routes.chains, now_s=now_s)
+        told = explain(
+            request,
+            self._from.snapshot(),
+            frontends,
+            chains=routes.chains,
+            now_s=now_s,
+            others=self._others,
         )
+        return page(200, told | self._whose())
 
 
 def page(status: int, value: object) -> Page:

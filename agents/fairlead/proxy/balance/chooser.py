@@ -52,7 +52,8 @@ def make_balancer(
         memory: what outlives this.
         rng: for what goes by chance.
         zone: where this proxy is, if that is known.
-        workers: processes that are this proxy together; each has its part of what a server may have at a time.
+        workers: processes that are this proxy together; each has its part of what a server may have at a time, and
+            of those who may wait.
     """
     asks_for_more = (
         backend.balance != "wrr"
@@ -102,7 +103,8 @@ class Chooser:
         self._eligible: tuple[ServerState, ...] = ()
         self._version = -1
         self._until_s = 0.0
-        memory.queue.size = backend.queue.size if backend.queue is not None else 0
+        size = backend.queue.size if backend.queue is not None else 0
+        memory.queue.size = size and max(1, size // workers)
         memory.queue.timeout_s = backend.queue.timeout_s if backend.queue is not None else 0.0
 
     def choose(

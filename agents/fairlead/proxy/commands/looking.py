@@ -56,13 +56,14 @@ def explain(
     fields = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in headers)}
     asked = {"method": method, "url": url, "headers": fields, "client": client}
     told = ask(admin, admin_token_file, "/explain", post=asked)
-    lines = [json.dumps(told, indent=2)] if is_json else _explained(told)
+    lines = [json.dumps(told, indent=2)] if is_json else explained(told)
     for line in lines:
         click.echo(line)
     return 0
 
 
-def _explained(told: dict[str, Any]) -> list[str]:
+def explained(told: dict[str, Any]) -> list[str]:
+    """Return an explanation line by line."""
     if "reason" in told:
         return [f"answered {told['answer']}: {told['reason']}"]
     lines = [f"+ {each['frontend']}: {each['verdict']}   {each['route']}" for each in told["matched"]]
@@ -71,19 +72,42 @@ def _explained(told: dict[str, Any]) -> list[str]:
         lines.append(f"- {told['lost_not_shown']} more do not match")
     if told["frontend"] is None:
         return [*lines, "no route: answered 404"]
-    passed = ", ".join(f"{each['id']} ({each['type']})" for each in told["middlewares"]) or "none"
-    lines.append(f"middlewares: {passed}")
+    passed = ", ".join(f"{each['id']} ({each['type']}{_state_of(each)})" for each in told["middlewares"])
+    lines.append(f"middlewares: {passed or 'none'}")
     for each in told["servers"]:
         mark = ">" if each["id"] == told["server"] else " "
         health = "" if each["is_healthy"] else ", unhealthy"
         health += f", ejected for {each['ejected_s']} s" if each["ejected_s"] else ""
+        health += f", {_out(each)}" if each["workers"] > 1 and each["out_in"] else ""
         lines.append(
             f"{mark} {told['backend']}/{each['id']} {each['address']}: {each['state']}{health},"
             f" weight {each['weight']}, {each['in_flight']} in flight, {each['latency_ms']} ms"
         )
     if told["server"] is None:
         lines.append(f"no server of {told['backend']}: {told['answer']}")
+    if "worker" in told:
+        lines.append(
+            f"choice, weights and latencies are those of worker {told['worker']} of {told['workers']}"
+        )
     return lines
+
+
+def _state_of(middleware: dict[str, Any]) -> str:
+    """Say in which state a middleware is, in how many workers where they differ."""
+    found = [
+        each["state"]
+        for each in (middleware.get("now", {}), *middleware.get("elsewhere", ()))
+        if "state" in each
+    ]
+    counts = {state: found.count(state) for state in found}
+    if len(counts) < 2:
+        return "".join(f", {state}" for state in counts)
+    return ", " + ", ".join(f"{state} in {count} of {len(found)} workers" for state, count in counts.items())
+
+
+def _out(server: dict[str, Any]) -> str:
+    """Say that a server is not asked, and by how many."""
+    return f"out in {server['out_in']} of {server['workers']} workers" if server["workers"] > 1 else "out"
 
 
 @click.command()
@@ -126,7 +150,7 @@ def _top_table(found: dict[str, Any], limit: int) -> Table:
         _add(frontends, each["id"], *_rates(each))
     servers = _table("server", "address", "state", "in flight", *rates)
     for each in found["servers"][:limit]:
-        state = each["state"] if each["is_healthy"] and not each["ejected_s"] else "out"
+        state = _out(each) if each["out_in"] else each["state"]
         name = f"{each['backend']}/{each['id']}"
         _add(servers, name, each["address"], state, each["in_flight"], *_rates(each))
     both.add_row(frontends)

@@ -9,10 +9,11 @@ import pytest
 from tests.unit.proxy.harness import Proxy, Upstream, running
 
 from fairlead.agent import Address, Asked, ConfigError, Page
-from fairlead.proxy.admin import Sources, Tallies, Views, check_closed, guarded
+from fairlead.proxy.admin import Numbers, Sources, Tallies, Views, check_closed, guarded
+from fairlead.proxy.commands.looking import explained
 
 
-def views_of(proxy: Proxy) -> Views:
+def views_of(proxy: Proxy, *others: Numbers, worker: int | None = None) -> Views:
     tallies = Tallies()
     proxy.service.observers += (lambda record: tallies.note(record, now_s=perf_counter()),)
     return Views(
@@ -22,7 +23,9 @@ def views_of(proxy: Proxy) -> Views:
             snapshot=lambda: proxy.service.snapshot,
             status=lambda: {"problems": {}},
             parser=proxy.service.request_parser,
-        )
+            worker=worker,
+        ),
+        others,
     )
 
 
@@ -153,6 +156,57 @@ async def test_the_tables_show_what_passed() -> None:
         assert [each["frontend"] for each in routes["routes"]] == ["n", "f", "p", "a"]
         assert routes["routes"][3]["middlewares"] == ["basicauth", "ratelimit"]
         assert routes["revision"] == proxy.service.snapshot.revision
+
+
+TRIPPED = {"state": "tripped", "trips": 1}
+
+
+def elsewhere(*, is_available: int) -> Numbers:
+    """What another worker tells."""
+    facts = {"in_flight": 3, "idle": 1, "requests": 7, "failures": 2, "is_available": is_available}
+    return Numbers(servers={("b", "s0"): facts}, middlewares={("f", "m"): TRIPPED})
+
+
+async def test_what_several_workers_think_is_told_as_theirs() -> None:
+    async with running(Upstream()) as proxy:
+        breaker = {
+            "Condition": "NetworkErrorRatio() > 0.5",
+            "Fallback": {"Type": "response", "Action": {"StatusCode": 503}},
+        }
+        proxy.put({"frontends/f/middlewares/m": {"Type": "cbreaker", "Middleware": breaker}})
+        views = views_of(proxy, elsewhere(is_available=0), elsewhere(is_available=1), worker=2)
+        (row,) = read(views, "/top")["servers"]
+        assert (row["in_flight"], row["requests"], row["workers"], row["out_in"]) == (6, 14, 3, 1)
+        told = read(views, "/explain?url=/")
+        assert (told["worker"], told["workers"]) == (2, 3)
+        assert (told["servers"][0]["out_in"], told["servers"][0]["in_flight"]) == (1, 6)
+        (middleware,) = told["middlewares"]
+        assert middleware["now"]["state"] == "standby"
+        assert middleware["elsewhere"] == [TRIPPED, TRIPPED]
+        assert read(views, "/status")["worker"] == 2
+        lines = explained(told)
+        assert "middlewares: m (cbreaker, standby in 1 of 3 workers, tripped in 2 of 3 workers)" in lines
+        assert any("out in 1 of 3 workers" in line for line in lines)
+        assert lines[-1] == "choice, weights and latencies are those of worker 2 of 3"
+
+
+async def test_a_proxy_of_one_process_does_not_speak_of_workers() -> None:
+    async with running(Upstream()) as proxy:
+        (server,) = proxy.service.snapshot.groups["b"].servers
+        server.standing.ejected_until_s = perf_counter() + 60
+        told = read(views_of(proxy), "/explain?url=/")
+        assert "worker" not in told
+        assert (told["servers"][0]["workers"], told["servers"][0]["out_in"]) == (1, 1)
+        assert not any("worker" in line for line in explained(told))
+
+
+async def test_workers_tell_each_other_how_their_middlewares_are() -> None:
+    upstream = Upstream()
+    async with running(upstream) as proxy:
+        configure(proxy, upstream)
+        numbers = views_of(proxy).numbers(now_s=perf_counter())
+        assert numbers.middlewares == {("a", "m"): {"clients": 0, "refused": 0}}
+        assert numbers.servers["b", "s0"]["is_available"] == 1
 
 
 async def test_vulcands_scripts_can_read_on() -> None:

@@ -202,6 +202,13 @@ def test_who_finds_no_place_waits_and_is_served_in_order() -> None:
     assert held.in_flight == 1, "never two at a time"
 
 
+@pytest.mark.parametrize(("size", "part"), [(8, 2), (2, 1), (0, 0)])
+def test_a_worker_has_its_part_of_the_queue(size: int, part: int) -> None:
+    asking = Asking(1, connections_max=1, queue=Queue(size=size, timeout_s=5))
+    make_balancer(asking.backend, asking.states, asking.memory, rng=asking.rng, workers=4)
+    assert asking.memory.queue.size == part
+
+
 def test_patience_ends_and_who_left_is_forgotten() -> None:
     asking = Asking(1, connections_max=1, queue=Queue(size=5, timeout_s=5))
     asking.ask()
