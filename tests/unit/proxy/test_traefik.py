@@ -417,6 +417,25 @@ def test_middlewares_are_passed_in_the_routers_order_and_chains_are_taken_apart(
                 )
             ],
         ),
+        (
+            {
+                "forwardauth/address": "http://10.0.0.9/",
+                "forwardauth/addauthcookiestoresponse/0": "session",
+                "forwardauth/preserverequestmethod": "true",
+            },
+            [
+                (
+                    "forwardauth",
+                    {
+                        "Address": "http://10.0.0.9/",
+                        "AuthRequestHeaders": [],
+                        "AuthResponseHeaders": [],
+                        "AddAuthCookiesToResponse": ["session"],
+                        "PreserveRequestMethod": True,
+                    },
+                )
+            ],
+        ),
     ],
 )
 def test_middlewares_become_ours(options: dict[str, str], expected: list[tuple[str, dict[str, Any]]]) -> None:

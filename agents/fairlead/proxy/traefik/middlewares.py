@@ -198,6 +198,10 @@ def _forward_auth(node: Node) -> list[Made]:
         settings["AuthResponseHeadersRegexp"] = regexp
     if node.flag("trustforwardheader"):
         settings["TrustForwardHeader"] = True
+    if cookies := node.texts("addauthcookiestoresponse"):
+        settings["AddAuthCookiesToResponse"] = cookies
+    if node.flag("preserverequestmethod"):
+        settings["PreserveRequestMethod"] = True
     return [("forwardauth", settings)]
 
 

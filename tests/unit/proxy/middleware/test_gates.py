@@ -4,7 +4,7 @@ import base64
 
 import bcrypt
 import pytest
-from tests.unit.proxy.middleware.harness import Told, answer_of, call_of, ended, made, value
+from tests.unit.proxy.middleware.harness import Told, answer_of, call_of, ended, made, response_of, value
 
 from fairlead.proxy.middleware import Answer
 from fairlead.proxy.middleware.basicauth import BasicAuth, read_login
@@ -211,6 +211,28 @@ def test_the_gate_hears_what_a_client_says_of_its_request_only_when_told_to() ->
         own = {"X-Forwarded-Host": "localhost", "X-Forwarded-Uri": "/path?q=1", "X-Forwarded-Method": "GET"}
         rest = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
         assert told == (came if trusts else own) | rest
+
+
+def test_the_gate_may_renew_its_own_cookies_and_is_asked_with_the_requests_method_if_wanted() -> None:
+    said = [(b"set-cookie", b"session=new; Path=/"), (b"Set-Cookie", b"other=x"), (b"X-User", b"alice")]
+    spec = {"Address": "http://auth/", "AddAuthCookiesToResponse": ["session"], "PreserveRequestMethod": True}
+    world = Told((200, said, b""))
+    gate, call = made("forwardauth", spec, world=world), call_of(method="DELETE")
+    assert answer_of(gate, call) is None
+    assert world.asked[0][0] == "DELETE"
+    response = response_of()
+    response.fields = [(b"Set-Cookie", b"session=old"), (b"Set-Cookie", b"sessions=kept"), (b"A", b"b")]
+    gate.on_response(call, response)
+    assert response.fields == [
+        (b"Set-Cookie", b"sessions=kept"),
+        (b"A", b"b"),
+        (b"set-cookie", b"session=new; Path=/"),
+    ]
+    again, call = made("forwardauth", spec, world=Told((200, [], b""))), call_of()
+    assert answer_of(again, call) is None
+    response.fields = [(b"Set-Cookie", b"session=the-servers")]
+    again.on_response(call, response)
+    assert response.fields == [(b"Set-Cookie", b"session=the-servers")], "it has set none"
 
 
 def test_its_refusal_is_the_clients_answer() -> None:
