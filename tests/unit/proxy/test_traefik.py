@@ -297,11 +297,13 @@ def test_middlewares_are_passed_in_the_routers_order_and_chains_are_taken_apart(
                 "ratelimit/average": "2",
                 "ratelimit/period": "100ms",
                 "ratelimit/sourcecriterion/ipstrategy/depth": "2",
+                "ratelimit/sourcecriterion/ipstrategy/ipv6subnet": "64",
             },
             [
                 (
                     "ratelimit",
-                    {"Requests": 20, "PeriodSeconds": 1, "Burst": 1, "Variable": "client.ip", "Depth": 2},
+                    {"Requests": 20, "PeriodSeconds": 1, "Burst": 1, "Variable": "client.ip", "Depth": 2}
+                    | {"IPv6Subnet": 64},
                 )
             ],
         ),

@@ -11,7 +11,7 @@ from fairlead.proxy.middleware.chain import Call
 from fairlead.proxy.middleware.hooks import Answer, Middleware
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.shares import WHOLE, Share
-from fairlead.proxy.middleware.sources import Source, read_client, read_source
+from fairlead.proxy.middleware.sources import Source, read_counted, read_source
 from fairlead.proxy.middleware.spec import Spec
 from fairlead.proxy.record import Record
 
@@ -71,7 +71,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> ConnLimit:
     connections = spec.whole("Connections")
     return ConnLimit(
         connections=connections if is_cluster else max(1, connections // tools.workers),
-        source=read_source(spec.text("Variable", "client.ip"), client=read_client(spec)),
+        source=read_source(spec.text("Variable", "client.ip"), client=read_counted(spec)),
         share=tools.share.wanted() if is_cluster else None,
         open_by_client=previous.open_by_client if isinstance(previous, ConnLimit) else None,
     )

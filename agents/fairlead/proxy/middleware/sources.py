@@ -69,6 +69,15 @@ def read_client(spec: Spec) -> Source:
     return read
 
 
+def read_counted(spec: Spec) -> Source:
+    """Return what reads whom a limit is for, as ``read_client`` does, but of IPv6 ``IPv6Subnet`` bits alone.
+
+    Whoever has one address there has as many as they like.
+    """
+    client, bits = read_client(spec), spec.number("IPv6Subnet", 0, low=0, high=128)
+    return (lambda call: subnet_of(client(call), bits)) if bits else client
+
+
 class Bounded(Generic[T]):
     """A map that forgets: first who has not come for longer than needed, then who came longest ago."""
 
@@ -98,6 +107,15 @@ class Bounded(Generic[T]):
         ):
             self._entries.popitem(last=False)
         self._entries[key] = (now_s + keep_s, value)
+
+
+@lru_cache(ADDRESSES_MAX)
+def subnet_of(peer: bytes, bits: int) -> bytes:
+    """Return the network of so many bits that an IPv6 client is in; any other client as it is."""
+    address = address_of(peer)
+    if address is None or address.version == 4:
+        return peer
+    return str(ipaddress.ip_network((address, bits), strict=False).network_address).encode()
 
 
 @lru_cache(ADDRESSES_MAX)

@@ -169,7 +169,8 @@ def _source(node: Node) -> dict[str, Any]:
         return {"Variable": f"request.header.{name}"}
     if criterion.flag("requesthost"):
         return {"Variable": "request.host"}
-    return {"Variable": "client.ip", **_strategy(criterion)}
+    bits = criterion.number("ipstrategy/ipv6subnet")
+    return {"Variable": "client.ip", **_strategy(criterion), **({"IPv6Subnet": bits} if bits else {})}
 
 
 def _strategy(node: Node) -> dict[str, Any]:

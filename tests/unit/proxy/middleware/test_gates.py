@@ -282,3 +282,21 @@ def test_a_changed_limit_counts_what_is_under_way() -> None:
     ended(old, first, 200)  # the chain that it began with ends it
     assert new.open_by_client == {}
     assert answer_of(new, call_of()) is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "first", "second", "is_one"),
+    [
+        (64, "2001:db8::1", "2001:db8::ffff:1", True),
+        (64, "2001:db8::1", "2001:db8:0:1::1", False),
+        (128, "2001:db8::1", "2001:db8::2", False),
+        (0, "2001:db8::1", "2001:db8::2", False),
+        (64, "192.0.2.1", "192.0.2.2", False),
+        (64, "::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        (64, "unix", "unix", True),
+    ],
+)
+def test_clients_of_one_network_may_be_one_client(bits: int, first: str, second: str, is_one: object) -> None:
+    limiter = made("connlimit", {"Connections": 1, "IPv6Subnet": bits})
+    assert answer_of(limiter, call_of(peer=first.encode())) is None
+    assert (answer_of(limiter, call_of(peer=second.encode())) is not None) is is_one

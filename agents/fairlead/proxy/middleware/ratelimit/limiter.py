@@ -18,7 +18,7 @@ from fairlead.proxy.middleware.limits import RATES_MAX, SOURCES_MAX
 from fairlead.proxy.middleware.making import Tools
 from fairlead.proxy.middleware.ratelimit.buckets import NS, BucketSet, Rate, unambiguous
 from fairlead.proxy.middleware.shares import WHOLE, Share
-from fairlead.proxy.middleware.sources import Bounded, Source, read_client, read_source
+from fairlead.proxy.middleware.sources import Bounded, Source, read_counted, read_source
 from fairlead.proxy.middleware.spec import Spec
 
 _PERIOD_MAX = 31_536_000
@@ -138,7 +138,7 @@ def make(spec: Spec, *, tools: Tools, previous: Middleware | None) -> RateLimit:
     return RateLimit(
         rates=(rate.over(workers),),
         workers=workers,
-        source=read_source(spec.text("Variable", "client.ip"), client=read_client(spec)),
+        source=read_source(spec.text("Variable", "client.ip"), client=read_counted(spec)),
         rates_of=read_source(rates_of) if rates_of else None,
         share=tools.share.wanted() if is_cluster else None,
         clients=previous.clients if isinstance(previous, RateLimit) else None,
