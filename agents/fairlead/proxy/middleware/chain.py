@@ -63,7 +63,6 @@ class Call:
     Attributes:
         plan: where the request goes; ``plan.peer`` is the client's address.
         request: its head; shared and not to be changed, but for the one that ``edit`` returns.
-        notes: what one hook wants another to know, by a key of its own.
         added: lines for the server, each with its CR LF, that are this request's alone (its id); cheaper than an
             edit, for a field that the client did not send.
         now_s: when the request came; monotonic.
@@ -75,11 +74,11 @@ class Call:
     __slots__ = (
         "_chain",
         "_next",
+        "_notes",
         "_request_filters",
         "_response_filters",
         "added",
         "is_edited",
-        "notes",
         "now_s",
         "passed",
         "plan",
@@ -91,7 +90,6 @@ class Call:
     def __init__(self, plan: "Plan", chain: Chain, *, now_s: float) -> None:
         self.plan = plan
         self.request: Request = plan.request
-        self.notes: dict[object, object] = {}
         self.added = b""
         self.now_s = now_s
         self.is_edited = False
@@ -100,6 +98,7 @@ class Call:
         self.passed = 0  # how many middlewares let it pass
         self._chain = chain
         self._next = 0
+        self._notes: dict[object, object] | None = None
         self._request_filters: list[BodyFilter] = []
         self._response_filters: list[BodyFilter] = []
 
@@ -107,6 +106,13 @@ class Call:
     def is_through(self) -> bool:
         """Whether every middleware has let the request pass."""
         return self.passed == _ALL
+
+    @property
+    def notes(self) -> dict[object, object]:
+        """What one hook wants another to know, by a key of its own."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
 
     def edit(self) -> "Request":
         """Return the request to be changed: method, target, path, host_field and fields go to the server."""

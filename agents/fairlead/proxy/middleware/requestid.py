@@ -37,7 +37,7 @@ class RequestId(Middleware):
             call.added += b"%b: %b\r\n" % (self._field, name)
         else:
             name = self._replace(call, brought[0])
-        call.notes[self] = call.request_id = name
+        call.request_id = name
 
     def _replace(self, call: Call, brought: bytes) -> bytes:
         is_kept = self._is_trusting and _PLAIN.fullmatch(brought) is not None
@@ -50,6 +50,11 @@ class RequestId(Middleware):
 
 class ShownRequestId(RequestId):
     """The same, and the client is told."""
+
+    def on_request(self, call: Call) -> None:
+        """Put the name into the request, and remember it."""
+        super().on_request(call)
+        call.notes[self] = call.request_id
 
     def on_response(self, call: Call, response: "Response") -> None:
         """Put it into the answer."""
