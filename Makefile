@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SEEDS ?= 200
 MINUTES ?= 5
-COMPILED_TESTS := tests/unit/http2 tests/unit/rpc tests/unit/proxy tests/e2e/proxy
+COMPILED_TESTS ?= tests/unit/http2 tests/unit/rpc tests/unit/proxy $(addprefix tests/e2e/proxy/test_,proxy.py changing.py middlewares.py neighbours.py)
 
 # Tests start programs by the thousand: each reads its modules as bytecode, whatever the developer's shell says.
 unexport PYTHONDONTWRITEBYTECODE

@@ -9,7 +9,6 @@ import resource
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests import peers
 from tests.bench import propagation, proxies, slow_heads
 from tests.bench.contenders import OURS, Contender
 from tests.bench.h2load import LoadError
-from tests.bench.table import Figure, Results
+from tests.bench.table import Figure, Results, heading
 from tests.support.certificates import Certificates
 from tests.support.store import EtcdServer, FairleadStore
 
@@ -86,6 +85,12 @@ def _run(program: str, *argv: str, seconds: float) -> str:
     return done.stdout
 
 
+def _versions() -> list[str]:
+    """Return the packages of the peers, with their versions."""
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", "nginx", "haproxy"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 CASES: dict[str, Load] = {
     "small": _wrk("-c64"),
     "varied": _wrk("-c64", "-s{folder}/varied.lua"),
@@ -110,10 +115,8 @@ def main(names: tuple[str, ...], rounds: int, seconds: float, *, record: bool) -
             results.show(console)
             if record:
                 with RECORD.open("a") as file:
-                    file.write(
-                        f"\n## proxy, {time.strftime('%Y-%m-%d')}, {rounds} rounds of {seconds:g} s\n\n"
-                    )
-                    file.write(results.markdown())
+                    command = f"tests.bench.proxy --rounds {rounds} --seconds {seconds:g}"
+                    file.write("\n" + heading(command, _versions()) + results.markdown())
 
 
 def _bench(

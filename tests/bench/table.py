@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from tests.bench.contenders import OURS
 
+from fairlead.compiled import form
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -94,7 +96,7 @@ def heading(command: str, contenders: Iterable[str]) -> str:
         f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n"
         f"`python -m {command}` on "
         f"{os.cpu_count()} cores, {memory_bytes / 2**30:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}; {', '.join(contenders)}.\n\n"
+        f"Python {platform.python_version()}, hot paths: {form()}; {', '.join(contenders)}.\n\n"
     )
 
 
