@@ -41,7 +41,7 @@ CORES = {
     "health/schedule health/state outage",
     "proxy": "aliases acme/certs acme/client acme/jose admin/explain admin/tally admin/views admin/vulcand guard balance/chooser balance/memory balance/policies balance/queue balance/rebalance balance/standing balance/sticky "
     "balance/turns catalog discovery expression failover findings forwarding grammar headers health/verdict keys match model/backend model/fields model/frontend "
-    "model/host model/listener model/middleware model/read model/server model/tcp_route model/tls paths pattern predicate relations retry rolling router split tcp_routes tcp_rule traefik/middlewares "
+    "model/host model/listener model/middleware model/read model/server model/tcp_route model/tls paths pattern predicate relations retry rolling router split tcp_routes tcp_rule workers/ejections traefik/middlewares "
     "traefik/node traefik/routers traefik/rules traefik/services traefik/tcp traefik/translator traefik/unread",
     "proxy/middleware": "answers bodies chains compress connlimit cors forwardauth headers ipallow paths requestid shares sources "
     "spec template trace tracecontext cbreaker/breaker cbreaker/condition ratelimit/buckets ratelimit/limiter rewrite/middleware "

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from time import perf_counter
 
 from prometheus_client import generate_latest
@@ -23,7 +24,8 @@ from fairlead.proxy.rolling import Rolling
 from fairlead.proxy.routes import Routes
 from fairlead.proxy.service import Service
 from fairlead.proxy.workers import worker_number
-from fairlead.proxy.workers.desk import Desk, Health
+from fairlead.proxy.workers.desk import Desk, Health, tell
+from fairlead.proxy.workers.ejections import Ejections
 
 _LOG = logging.getLogger(__name__)
 _GUARD = "rollback guard"
@@ -59,11 +61,25 @@ async def operating(
                 desk.page = lambda asked, others: Views(sources, others).answer(asked, now_s=perf_counter())
         if desk is not None and config.desk is not None:
             await stack.enter_async_context(desk.open(config.desk))
+            _share_ejections(service, desk, config.desk)
         if config.guard_s:
             watching = Watching(context, config)
             service.observers += (watching.observe,)
             service.on_switch += (watching.on_switch,)
         yield
+
+
+def _share_ejections(service: Service, desk: Desk, path: Path) -> None:
+    """Have this worker and the others tell each other whom they have put out."""
+    ejections = Ejections()
+
+    def tick(now_s: float) -> None:
+        news = ejections.news(service.snapshot.groups, now_s=now_s)
+        if news:
+            service.spawn(tell(path, news))
+
+    desk.take = lambda told: ejections.take(told, service.snapshot.groups, now_s=perf_counter())
+    service.on_tick += (tick,)
 
 
 def _health(context: AgentContext) -> Health:

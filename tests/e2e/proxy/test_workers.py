@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.proxy.running import Echo, RunningProxy, frontend, server, upstreams
 from tests.support.ports import free_ports
 from tests.support.store import StoreServer
-from tests.unit.proxy.harness import eventually, status_of
+from tests.unit.proxy.harness import Peer, Upstream, eventually, status_of
 
 from fairlead.agent import Address
 
@@ -122,3 +122,34 @@ async def test_a_limit_holds_for_all_workers_together(workers: Workers) -> None:
         )
         await until_everywhere(workers, "/", 429)
         assert len(echo.heads) == 9
+
+
+async def test_a_server_that_one_worker_has_put_out_is_out_in_all(workers: Workers) -> None:
+    """The clients of the others need not see it fail first."""
+    bad, good = Upstream(_fail), Echo()
+    async with upstreams(bad, good):
+        await workers.put(
+            {
+                "frontends/f/frontend": frontend("/"),
+                "backends/b/backend": {"Outlier": {"Consecutive5xx": 3, "EjectTime": "600s"}},
+                "backends/b/servers/bad": server(bad),
+                "backends/b/servers/good": server(good),
+                "frontends/g/frontend": frontend("/there", "c"),
+                "backends/c/servers/s": server(good),
+            }
+        )
+        await until_everywhere(workers, "/there", 200)
+        peer = await workers.connect()
+        statuses: list[int] = []
+        while statuses.count(500) < 3:
+            statuses.append(status_of((await peer.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))[0]))
+        peer.close()
+        await eventually(lambda: row(workers.admin("/top")["servers"], id="bad")["out_in"] == WORKERS)
+        await until_everywhere(workers, "/", 200)
+        assert statuses.count(500) == 3
+
+
+async def _fail(peer: Peer) -> None:
+    while True:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")

@@ -26,7 +26,7 @@ from fairlead.proxy.balance.seam import (
     RetryPolicy,
     Waiter,
 )
-from fairlead.proxy.balance.standing import Standing
+from fairlead.proxy.balance.standing import Standing, may_eject
 from fairlead.proxy.balance.turns import RoundRobin, Turn
 
 __all__ = [
@@ -50,4 +50,5 @@ __all__ = [
     "Turn",
     "Waiter",
     "make_balancer",
+    "may_eject",
 ]

@@ -18,6 +18,7 @@ from fairlead.proxy.balance.policies import (
     WeightedRoundRobin,
 )
 from fairlead.proxy.balance.seam import Balancer, Chance, Failure, Queue
+from fairlead.proxy.balance.standing import may_eject
 from fairlead.proxy.balance.sticky import StickyCookies
 from fairlead.proxy.balance.turns import RoundRobin
 from fairlead.proxy.model import MAINTENANCE, UP, Backend
@@ -185,8 +186,8 @@ class Chooser:
     def _may_eject(self, now_s: float) -> bool:
         outlier = self._backend.outlier
         assert outlier is not None
-        out = sum(each.standing.ejected_until_s > now_s for each in self._servers)
-        return out + 1 <= max(1.0, outlier.ejected_ratio_max * len(self._servers))
+        standings = [each.standing for each in self._servers]
+        return may_eject(outlier, standings, len(standings), now_s=now_s)
 
     def _refresh(self, now_s: float) -> None:
         """Find out anew who may be asked, and until when that holds."""

@@ -1,6 +1,7 @@
 """What is thought of one server: its health, its latency, its share.  It outlives every change but of its address."""
 
 import math
+from collections.abc import Iterable
 
 from fairlead.proxy.model import Outlier
 
@@ -97,3 +98,9 @@ class Standing:
             self.slow_from_s = 0.0
         self.weight = weight * min(1.0, share)
         return share < 1.0
+
+
+def may_eject(outlier: Outlier, others: Iterable[Standing], count: int, *, now_s: float) -> bool:
+    """Whether one more server may be put out, beside those of ``others`` that are; ``count`` servers there are."""
+    out = sum(each.ejected_until_s > now_s for each in others)
+    return out + 1 <= max(1.0, outlier.ejected_ratio_max * count)

@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 import os
 import pickle
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairlead.agent import Asked, Page
 from fairlead.proxy.admin import Numbers
+from fairlead.proxy.workers.ejections import Ejection
 
 DESK = "FAIRLEAD_PROXY_DESK"
 """In the environment: the path of a worker's socket."""
@@ -47,11 +48,13 @@ class Desk:
     Attributes:
         numbers: returns what was counted here.
         page: makes a page of the admin's.
+        take: learns what another worker tells.
     """
 
     def __init__(self, health: Callable[[], Health]) -> None:
         self.numbers: Callable[[], Numbers] = Numbers
         self.page: Callable[[Asked, tuple[Numbers, ...]], Page] = lambda *_: Page(status=404, body=b"")
+        self.take: Callable[[Ejection], None] = lambda _: None
         self._health = health
 
     @contextlib.asynccontextmanager
@@ -74,7 +77,15 @@ class Desk:
     def _answer(self, question: object) -> object:
         if isinstance(question, PageWanted):
             return self.page(question.asked, question.others)
+        if isinstance(question, Ejection):
+            return self.take(question)
         return self._health() if question is Health else self.numbers()
+
+
+async def tell(desk: Path, news: Sequence[Ejection]) -> None:
+    """Tell all workers but the one at ``desk``; who does not listen does not learn it."""
+    others = [each for each in desk.parent.iterdir() if each != desk]
+    await asyncio.gather(*(ask(each, piece) for piece in news for each in others))
 
 
 async def ask(path: Path, question: object) -> object:
