@@ -95,7 +95,7 @@ class Exchange(Outward):
         self._response = response
         self.status = response.status
         self._keep = self._may_keep(response)
-        added = self.plan.stay
+        added = self._stay
         if self._server is not None and self.group.balancer.marks:
             added += self.group.balancer.lines_for(self.plan, self._server)
         self._send_head(response, pieces, added, is_end=is_end)

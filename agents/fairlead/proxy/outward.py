@@ -47,7 +47,7 @@ class Outward:
 
     __slots__ = (
         "_body", "_call", "_chosen_s", "_client", "_failure", "_has_repeated", "_is_sent", "_pace", "_queue",
-        "_server", "_service", "_started_s", "_task", "_timer", "_total", "_tried", "attempts", "connection",
+        "_server", "_service", "_started_s", "_stay", "_task", "_timer", "_total", "_tried", "attempts", "connection",
         "flag", "group", "head_us", "is_gathering", "is_over", "peer", "plan", "server", "status", "upload",
     )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Outward:
         self._timer: asyncio.TimerHandle | None = None
         self._total: asyncio.TimerHandle | None = None
         self._queue: Queue | None = None
+        self._stay = b""
         self._tried: tuple[ServerState, ...] = ()
         self._failure: Failure | None = None
         self._is_sent = False
@@ -181,6 +182,8 @@ class Outward:
         now_s = perf_counter()
         split = target.split
         group = groups.get(target.backend_id) if split is None else split(self.plan, groups, now_s)
+        if split is not None:
+            self._stay = self.plan.stay  # of this request; the plan is that of others too
         chosen: ServerState | Queue | None = None
         if group is not None:
             self.group = group

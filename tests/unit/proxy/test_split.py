@@ -297,6 +297,26 @@ async def test_clients_stay_with_the_part_that_they_were_dealt_while_it_can_serv
         await new.stop()
 
 
+async def test_an_answer_of_the_proxys_own_tells_nobody_where_to_stay() -> None:
+    """A head that comes again has the plan of the first; where that one was sent is its own."""
+    limit = {
+        "Id": "r",
+        "Type": "ratelimit",
+        "Middleware": {"PeriodSeconds": 3600, "Requests": 1, "Burst": 1, "Variable": "client.ip"},
+    }
+    where = {
+        "Type": "http", "BackendId": "b", "Route": 'PathRegexp("/.*")', "Sticky": {"Cookie": "part"},
+        "Canary": [{"BackendId": "new", "Percent": 50}],
+    }  # fmt: skip
+    async with running(Upstream()) as proxy:
+        proxy.put({"frontends/f/frontend": where, "frontends/f/middlewares/r": limit})
+        client = await proxy.connect()
+        first, _ = await client.ask(GET % b"")
+        assert (status_of(first), "set-cookie" in fields_of(first)) == (200, True)
+        second, _ = await client.ask(GET % b"")
+        assert (status_of(second), "set-cookie" in fields_of(second)) == (429, False)
+
+
 def test_who_carries_a_later_canarys_header_is_not_dealt_to_an_earlier_one() -> None:
     there = groups(Configured(), "main", "c1", "c2")
     canaries = [{"BackendId": "c1", "Percent": 100}, {"BackendId": "c2", "Header": "X-Two"}]
