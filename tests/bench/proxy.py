@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tests import peers
-from tests.bench import propagation, proxies, slow_heads
+from tests.bench import propagation, proxies, quota, slow_heads
 from tests.bench.contenders import OURS, Contender
 from tests.bench.h2load import LoadError
 from tests.bench.table import Figure, Results, heading
@@ -24,6 +24,8 @@ from tests.support.store import EtcdServer, FairleadStore
 
 RECORD = Path(__file__).with_name("RESULTS.md")
 IDLE_CONNECTIONS = 10_000
+SHARE = 0.15
+"""Of a core, for a worker: four of them leave the load enough of two."""
 _HEAD_S = 15.0
 """Ours has 10 seconds of patience with a head."""
 _REQUESTS = re.compile(r"(\d+) requests in")
@@ -98,7 +100,7 @@ CASES: dict[str, Load] = {
     "tls": _wrk("-c64", is_secure=True),
     "http/2": _h2load,
 }
-NAMES = (*CASES, "workers", "idle", "slow", "live")
+NAMES = (*CASES, "workers", "scaling", "idle", "slow", "live")
 
 
 @click.command()
@@ -134,6 +136,10 @@ def _bench(
             yield _loads(cases, folder, backend, certificates, rounds=rounds, seconds=seconds, say=say)
         if "workers" in wanted:
             yield _workers(folder, backend, certificates, seconds=seconds, say=say)
+        if "scaling" in wanted and quota.is_possible():
+            yield _scaling(folder, backend, certificates, rounds=rounds, seconds=seconds, say=say)
+        elif "scaling" in wanted:
+            say("scaling is left out: no processor quotas (control groups) can be set here")
         if "idle" in wanted:
             yield _idle(folder, backend, certificates, say=say)
         if "slow" in wanted:
@@ -193,6 +199,31 @@ def _workers(
             here = folder / f"{name}-workers-{workers}"
             with proxies.running(name, here, backend, certificates, workers=workers) as proxy:
                 _measure(results, f"{workers} workers", CASES["small"], proxy, folder, seconds)
+    return results
+
+
+def _scaling(
+    folder: Path,
+    backend: int,
+    certificates: Certificates,
+    *,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Results:
+    """As many workers as on a larger machine, each with a part of a core, so that the load has what is left."""
+    results = Results(f"Proxy: {SHARE:g} of a core for each worker", _figures())
+    for number in range(rounds):
+        for name in proxies.present():
+            for workers in (1, 2, 4):
+                say(f"round {number + 1} of {rounds}, {workers} workers, {name}")
+                here = folder / f"{name}-scaling-{workers}-{number}"
+                with (
+                    proxies.running(name, here, backend, certificates, workers=workers) as proxy,
+                    quota.bounded(quota.family(proxy.program.pid), cores=SHARE * workers),
+                ):
+                    CASES["small"](proxy, folder, 1.0)
+                    _measure(results, f"{workers} workers", CASES["small"], proxy, folder, seconds)
     return results
 
 
