@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,8 +90,23 @@ def _move(made_in: Path, part: str) -> None:
         shutil.move(module, (root / name).parent / module.name)
 
 
+def lacking() -> str:
+    """Return what is not there that a compilation needs, as a line for whoever asked; empty when all is."""
+    compiler = os.environ.get("CC", sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:
+        return f"there is no C compiler {compiler}: on Debian, apt install gcc; without one the sources run as they are"
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.is_file():
+        return f"there is no {header}: on Debian, apt install python3-dev; without it the sources run as they are"
+    return ""
+
+
 if __name__ == "__main__":
+    if "--remove" not in sys.argv[1:] and (problem := lacking()):
+        sys.exit(f"make compile: {problem}")
     remove()
     if "--remove" not in sys.argv[1:]:
+        count = sum(len(sources(part)) for part in MODULES)
+        print(f"==> compiling {count} modules; this takes two minutes", flush=True)
         with tempfile.TemporaryDirectory(prefix="fairlead-compile-") as build:
             compile_all(Path(build))
