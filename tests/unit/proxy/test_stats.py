@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.proxy.harness import Upstream, eventually, running, status_of
 
 from fairlead.proxy.access_log import AccessLog
+from fairlead.proxy.record import Refused
 from fairlead.proxy.stats import Stats, StatsCollector
 
 
@@ -23,6 +25,15 @@ def test_requests_are_counted_by_class_and_by_duration() -> None:
     assert 'fairlead_proxy_request_duration_seconds_bucket{le="0.000128"} 3.0' in text
     assert 'fairlead_proxy_request_duration_seconds_bucket{le="+Inf"} 5.0' in text
     assert "fairlead_proxy_request_duration_seconds_count 5.0" in text
+
+
+def test_a_line_says_when_to_the_millisecond(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AccessLog(str(tmp_path / "log"))
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: 1_700_000_000.0075)
+        log.note(Refused(400, peer=b"127.0.0.1"))
+    log.close()
+    assert (tmp_path / "log").read_text().startswith('{"time":1700000000.007,')
 
 
 async def test_the_access_log_has_one_line_for_each_request(tmp_path: Path) -> None:
