@@ -1,6 +1,6 @@
 """Compile the proxy's data path beside its sources (``make compile``), or take that back (``make pure``).
 
-``python -m tests.tools.compile_hot_paths [--remove]``.  mypyc makes C of the modules below; each becomes an extension
+``python -m tests.tools.compile_hot_paths [--remove | --check]``; ``--check`` only says whether it could.  mypyc makes C of the modules below; each becomes an extension
 module next to its source, which Python then prefers.  What must stay Python is named by its absence: what others derive
 from or replace (``middleware.hooks``), and whatever does not run for every request.
 
@@ -104,6 +104,8 @@ def lacking() -> str:
 if __name__ == "__main__":
     if "--remove" not in sys.argv[1:] and (problem := lacking()):
         sys.exit(f"make compile: {problem}")
+    if "--check" in sys.argv[1:]:
+        sys.exit()
     remove()
     if "--remove" not in sys.argv[1:]:
         count = sum(len(sources(part)) for part in MODULES)
