@@ -1,8 +1,10 @@
 """Compile the proxy's data path beside its sources (``make compile``), or take that back (``make pure``).
 
-``python -m tests.tools.compile_hot_paths [--remove | --check]``; ``--check`` only says whether it could.  mypyc makes C of the modules below; each becomes an extension
-module next to its source, which Python then prefers.  What must stay Python is named by its absence: what others derive
-from or replace (``middleware.hooks``), and whatever does not run for every request.
+``python -m tests.tools.compile_hot_paths [--remove | --check]``; ``--check`` only says whether it could.
+
+mypyc makes C of the modules below; each becomes an extension module next to its source, which Python then prefers.
+What must stay Python is named by its absence: what others derive from or replace (``middleware.hooks``), and whatever
+does not run for every request.
 
 A stamp beside them says of which sources they are: the command refuses to run with any others (``fairlead.compiled``).
 """
