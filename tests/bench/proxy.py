@@ -10,6 +10,8 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -121,6 +123,41 @@ def main(names: tuple[str, ...], rounds: int, seconds: float, *, record: bool) -
                     file.write("\n" + heading(command, _versions()) + results.markdown())
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements of one run have in common: whom they ask, for how long, and whom they tell."""
+
+    folder: Path
+    certificates: Certificates
+    backend: int
+    rounds: int
+    seconds: float
+    say: Callable[[str], None]
+
+    def running(self, name: str, label: str, *, workers: int = 1) -> AbstractContextManager[proxies.Running]:
+        """Start one contender in a folder of its own."""
+        return proxies.running(
+            name, self.folder / f"{name}-{label}", self.backend, self.certificates, workers=workers
+        )
+
+    def turns(self) -> Iterator[tuple[int, str]]:
+        """Yield rounds, and in each the contenders, one after another."""
+        for number in range(self.rounds):
+            for name in proxies.present():
+                self.say(f"round {number + 1} of {self.rounds}, {name}")
+                yield number, name
+
+    def measure(
+        self, results: Results, label: str, case: str, proxy: proxies.Running, seconds: float = 0.0
+    ) -> None:
+        """Put the load ``case`` on ``proxy``, and add what came of it under ``label``."""
+        before_s = proxy.program.usage().cpu_s
+        count, rate, p99_ms = CASES[case](proxy, self.folder, seconds or self.seconds)
+        used_s = proxy.program.usage().cpu_s - before_s
+        values = {"req/s": rate, "CPU us": used_s / count * 1e6}
+        results.add(label, proxy.name, **values, **({"p99 ms": p99_ms} if p99_ms else {}))
+
+
 def _bench(
     wanted: tuple[str, ...], folder: Path, *, rounds: int, seconds: float, console: Console
 ) -> Iterator[Results]:
@@ -132,18 +169,19 @@ def _bench(
     certificates = Certificates(folder / "tls")
     cases = [name for name in CASES if name in wanted]
     with proxies.backend(folder / "backend") as backend:
+        bench = Bench(folder, certificates, backend, rounds, seconds, say)
         if cases:
-            yield _loads(cases, folder, backend, certificates, rounds=rounds, seconds=seconds, say=say)
+            yield _loads(bench, cases)
         if "workers" in wanted:
-            yield _workers(folder, backend, certificates, seconds=seconds, say=say)
+            yield _workers(bench)
         if "scaling" in wanted and quota.is_possible():
-            yield _scaling(folder, backend, certificates, rounds=rounds, seconds=seconds, say=say)
+            yield _scaling(bench)
         elif "scaling" in wanted:
             say("scaling is left out: no processor quotas (control groups) can be set here")
         if "idle" in wanted:
-            yield _idle(folder, backend, certificates, say=say)
+            yield _idle(bench)
         if "slow" in wanted:
-            yield _slow(folder, backend, certificates, seconds=seconds, say=say)
+            yield _slow(bench)
     if "live" in wanted:
         stores = [Contender(OURS, FairleadStore)]
         stores += [Contender("etcd 3.4", EtcdServer)] if peers.find("etcd") else []
@@ -158,84 +196,49 @@ def _figures() -> tuple[Figure, ...]:
     )
 
 
-def _loads(
-    cases: list[str],
-    folder: Path,
-    backend: int,
-    certificates: Certificates,
-    *,
-    rounds: int,
-    seconds: float,
-    say: Callable[[str], None],
-) -> Results:
+def _loads(bench: Bench, cases: list[str]) -> Results:
     results = Results(f"Proxy: one core, {proxies.ROUTES} routes, everything on", _figures())
-    for number in range(rounds):
-        for name in proxies.present():
-            say(f"round {number + 1} of {rounds}, {name}")
-            with proxies.running(name, folder / f"{name}-{number}", backend, certificates) as proxy:
-                for case in cases:
-                    CASES[case](proxy, folder, 1.0)  # Connections, caches, branch predictors.
-                    _measure(results, case, CASES[case], proxy, folder, seconds)
+    for number, name in bench.turns():
+        with bench.running(name, f"{number}") as proxy:
+            for case in cases:
+                CASES[case](proxy, bench.folder, 1.0)  # Connections, caches, branch predictors.
+                bench.measure(results, case, case, proxy)
     return results
 
 
-def _measure(
-    results: Results, case: str, load: Load, proxy: proxies.Running, folder: Path, seconds: float
-) -> None:
-    before_s = proxy.program.usage().cpu_s
-    count, rate, p99_ms = load(proxy, folder, seconds)
-    used_s = proxy.program.usage().cpu_s - before_s
-    values = {"req/s": rate, "CPU us": used_s / count * 1e6}
-    results.add(case, proxy.name, **values, **({"p99 ms": p99_ms} if p99_ms else {}))
-
-
-def _workers(
-    folder: Path, backend: int, certificates: Certificates, *, seconds: float, say: Callable[[str], None]
-) -> Results:
+def _workers(bench: Bench) -> Results:
     results = Results("Proxy: workers; with two, both cores are shared with the load", _figures())
     for workers in (1, 2):
         for name in proxies.present():
-            say(f"{workers} workers, {name}")
-            here = folder / f"{name}-workers-{workers}"
-            with proxies.running(name, here, backend, certificates, workers=workers) as proxy:
-                _measure(results, f"{workers} workers", CASES["small"], proxy, folder, seconds)
+            bench.say(f"{workers} workers, {name}")
+            with bench.running(name, f"workers-{workers}", workers=workers) as proxy:
+                bench.measure(results, f"{workers} workers", "small", proxy)
     return results
 
 
-def _scaling(
-    folder: Path,
-    backend: int,
-    certificates: Certificates,
-    *,
-    rounds: int,
-    seconds: float,
-    say: Callable[[str], None],
-) -> Results:
+def _scaling(bench: Bench) -> Results:
     """As many workers as on a larger machine, each with a part of a core, so that the load has what is left."""
     results = Results(f"Proxy: {SHARE:g} of a core for each worker", _figures())
-    for number in range(rounds):
-        for name in proxies.present():
-            for workers in (1, 2, 4):
-                say(f"round {number + 1} of {rounds}, {workers} workers, {name}")
-                here = folder / f"{name}-scaling-{workers}-{number}"
-                with (
-                    proxies.running(name, here, backend, certificates, workers=workers) as proxy,
-                    quota.bounded(quota.family(proxy.program.pid), cores=SHARE * workers),
-                ):
-                    CASES["small"](proxy, folder, 1.0)
-                    _measure(results, f"{workers} workers", CASES["small"], proxy, folder, seconds)
+    for number, name in bench.turns():
+        for workers in (1, 2, 4):
+            with (
+                bench.running(name, f"scaling-{workers}-{number}", workers=workers) as proxy,
+                quota.bounded(quota.family(proxy.program.pid), cores=SHARE * workers),
+            ):
+                CASES["small"](proxy, bench.folder, 1.0)
+                bench.measure(results, f"{workers} workers", "small", proxy)
     return results
 
 
-def _idle(folder: Path, backend: int, certificates: Certificates, *, say: Callable[[str], None]) -> Results:
+def _idle(bench: Bench) -> Results:
     results = Results(
         f"Proxy: {IDLE_CONNECTIONS} idle connections", (Figure("KiB each", 2, more_is_better=False),)
     )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for name in proxies.present():
-        say(f"idle, {name}")
-        with proxies.running(name, folder / f"{name}-idle", backend, certificates) as proxy:
+        bench.say(f"idle, {name}")
+        with bench.running(name, "idle") as proxy:
             before = proxy.program.usage().peak_rss_bytes
             clients = []
             try:
@@ -252,20 +255,18 @@ def _idle(folder: Path, backend: int, certificates: Certificates, *, say: Callab
     return results
 
 
-def _slow(
-    folder: Path, backend: int, certificates: Certificates, *, seconds: float, say: Callable[[str], None]
-) -> Results:
+def _slow(bench: Bench) -> Results:
     """What others notice of half-open heads; ``cut`` after so long, as each has its own patience."""
     results = Results(f"Proxy: {slow_heads.HEADS} half-open heads", (*_figures(), Figure("cut")))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for name in proxies.present():
-        say(f"slow heads, {name}")
-        with proxies.running(name, folder / f"{name}-slow", backend, certificates) as proxy:
-            _measure(results, "quiet", CASES["small"], proxy, folder, seconds)
+        bench.say(f"slow heads, {name}")
+        with bench.running(name, "slow") as proxy:
+            bench.measure(results, "quiet", "small", proxy)
             attack = slow_heads.Trickle(proxy.plain)
             with attack.going_on():
-                _measure(results, "attacked", CASES["small"], proxy, folder, max(seconds, _HEAD_S))
+                bench.measure(results, "attacked", "small", proxy, max(bench.seconds, _HEAD_S))
             results.add("attacked", name, cut=attack.cut)
     return results
 
